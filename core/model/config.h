@@ -1,0 +1,50 @@
+// The shape of a model: what config.json says, in the field's terms.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace perfmamba::model {
+
+enum class Architecture : std::uint8_t { Mamba1, Mamba2 };
+/// "Mamba-1", "Mamba-2".
+std::string_view name(Architecture architecture);
+
+/// Hyper-parameters of a Mamba-1 or Mamba-2 language model. Fields that an architecture lacks are 0.
+struct Config {
+    Architecture architecture = Architecture::Mamba1;
+    std::int64_t vocab_size = 0;  // as config.json has it; token ids are below it
+    std::int64_t vocab_padded = 0;  // rows of the embedding; known once the weights are open
+    std::int64_t d_model = 0;
+    std::int64_t n_layer = 0;
+    std::int64_t d_inner = 0;
+    std::int64_t d_state = 0;
+    std::int64_t d_conv = 0;
+    std::int64_t dt_rank = 0;   // Mamba-1
+    std::int64_t n_heads = 0;   // Mamba-2
+    std::int64_t head_dim = 0;  // Mamba-2
+    std::int64_t n_groups = 0;  // Mamba-2
+    std::int64_t chunk_size = 0;  // Mamba-2
+    double dt_min = 0;  // Mamba-2: time_step_limit
+    double dt_max = 0;  // may be infinite
+    double norm_eps = 1e-5;
+    bool tie_embeddings = true;
+    bool use_bias = false;       // in_proj and out_proj
+    bool use_conv_bias = true;
+
+    /// Channels of the convolution: Di, and in Mamba-2 B and C too.
+    [[nodiscard]] std::int64_t convWidth() const { return d_inner + 2 * n_groups * d_state; }
+    /// Rows of in_proj.
+    [[nodiscard]] std::int64_t inProjRows() const {
+        return architecture == Architecture::Mamba1 ? 2 * d_inner : d_inner + convWidth() + n_heads;
+    }
+};
+
+/// Reads config.json of a Hugging Face folder (`MambaForCausalLM`, `Mamba2ForCausalLM`).
+/// Throws Error naming the file and the key for anything that is missing, not of its type, out of range,
+/// contradictory, or a kind of model that is not supported.
+Config readConfig(const std::filesystem::path& file);
+
+}  // namespace perfmamba::model

@@ -1,0 +1,38 @@
+// The HDF5 report: one file is one session's evidence. The layout is documented in resources/docs/report-format.md.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "core/profile/profile.h"
+
+namespace perfmamba::report {
+
+inline constexpr std::string_view kFormatName = "PerfMamba Explorer report";
+inline constexpr int kFormatVersion = 1;
+
+/// Writes a report while it is measured. The data go to `NAME.part` in the same folder, flushed after every point;
+/// finish() closes, syncs and renames it. Without finish() the .part file stays, readable: what was measured is kept.
+/// An existing report of that name is replaced only by finish(). All calls on one thread, as all HDF5 here.
+class Writer {
+public:
+    /// Throws Error when the folder cannot be written.
+    Writer(std::filesystem::path path, const profile::Profile& header);
+    ~Writer();
+    /// Appends a measured point. Throws Error, for example on a full disk.
+    void add(const profile::Point& point);
+    void finish(bool complete);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> m_impl;
+};
+
+/// Writes a whole profile at once.
+void write(const std::filesystem::path& path, const profile::Profile& profile);
+
+/// Reads a report of this or any earlier format version. Throws Error for a file that is not HDF5, not a report, of a
+/// later version, or damaged.
+std::shared_ptr<const profile::Profile> read(const std::filesystem::path& path);
+
+}  // namespace perfmamba::report

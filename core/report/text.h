@@ -1,0 +1,32 @@
+// A profile as text: tables for people, CSV and JSON for programs.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/profile/profile.h"
+
+namespace perfmamba::report {
+
+/// Three significant digits in a unit that fits: "1.23 ms", "45.6 µs", "7.89 s"; "n/a" for NaN.
+std::string formatTime(double microseconds);
+/// "1.23 MB" (powers of 1000, as in the papers).
+std::string formatBytes(double bytes);
+/// "12.3 G" and the like, without a unit. Three significant digits.
+std::string formatCount(double count);
+/// "1 235" style plain three significant digits without prefix: "0.0123", "1.23", "1230".
+std::string formatNumber(double value);
+
+/// The component table of one point, aligned columns, as the command line prints it.
+std::string componentTable(const profile::Profile& profile, const profile::Point& point);
+
+/// The header (model, device, workload, how it was taken) and the tables of all points.
+std::string summary(const profile::Profile& profile);
+
+/// Every component of every length and layer, one row each, with a header line; RFC 4180.
+std::string csv(const profile::Profile& profile);
+
+nlohmann::json json(const profile::Profile& profile);
+
+}  // namespace perfmamba::report
