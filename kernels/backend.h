@@ -25,92 +25,92 @@ class Backend;
 /// A block of device memory, charged to the ledger until it is destroyed. Contents start undefined.
 class Buffer {
 public:
-  Buffer() = default;
-  Buffer(Backend* backend, void* data, std::size_t bytes, MemoryKind kind)
-      : m_backend(backend), m_data(data), m_bytes(bytes), m_kind(kind) {}
-  Buffer(Buffer&& other) noexcept { swap(other); }
-  Buffer& operator=(Buffer&& other) noexcept {
-    swap(other);
-    return *this;
-  }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  ~Buffer();
+    Buffer() = default;
+    Buffer(Backend* backend, void* data, std::size_t bytes, MemoryKind kind)
+        : m_backend(backend), m_data(data), m_bytes(bytes), m_kind(kind) {}
+    Buffer(Buffer&& other) noexcept { swap(other); }
+    Buffer& operator=(Buffer&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer();
 
-  [[nodiscard]] float* data() const { return static_cast<float*>(m_data); }
-  [[nodiscard]] std::size_t bytes() const { return m_bytes; }
-  [[nodiscard]] std::size_t elements() const { return m_bytes / sizeof(float); }
-  [[nodiscard]] MemoryKind kind() const { return m_kind; }
-  explicit operator bool() const { return m_data != nullptr; }
+    [[nodiscard]] float* data() const { return static_cast<float*>(m_data); }
+    [[nodiscard]] std::size_t bytes() const { return m_bytes; }
+    [[nodiscard]] std::size_t elements() const { return m_bytes / sizeof(float); }
+    [[nodiscard]] MemoryKind kind() const { return m_kind; }
+    explicit operator bool() const { return m_data != nullptr; }
 
 private:
-  void swap(Buffer& other) noexcept {
-    std::swap(m_backend, other.m_backend);
-    std::swap(m_data, other.m_data);
-    std::swap(m_bytes, other.m_bytes);
-    std::swap(m_kind, other.m_kind);
-  }
+    void swap(Buffer& other) noexcept {
+        std::swap(m_backend, other.m_backend);
+        std::swap(m_data, other.m_data);
+        std::swap(m_bytes, other.m_bytes);
+        std::swap(m_kind, other.m_kind);
+    }
 
-  Backend* m_backend = nullptr;
-  void* m_data = nullptr;
-  std::size_t m_bytes = 0;
-  MemoryKind m_kind = MemoryKind::Activations;
+    Backend* m_backend = nullptr;
+    void* m_data = nullptr;
+    std::size_t m_bytes = 0;
+    MemoryKind m_kind = MemoryKind::Activations;
 };
 
 /// A parameter on the device. A matrix is (rows, cols) as stored, (out, in); a vector has rows = 1.
 struct Weight {
-  const float* data = nullptr;
-  std::int64_t rows = 0;
-  std::int64_t cols = 0;
-  std::shared_ptr<const void> owner;  // keeps the mapping or the buffer alive
+    const float* data = nullptr;
+    std::int64_t rows = 0;
+    std::int64_t cols = 0;
+    std::shared_ptr<const void> owner;  // keeps the mapping or the buffer alive
 
-  explicit operator bool() const { return data != nullptr; }
+    explicit operator bool() const { return data != nullptr; }
 };
 
 struct DeviceInfo {
-  std::string id;            // as named on the command line: "cpu"
-  std::string name;          // "AMD EPYC 9654"
-  std::string instructions;  // the instruction set in use: "AVX2"
-  int threads = 1;
-  std::int64_t memory_bytes = 0;  // in all
+    std::string id;            // as named on the command line: "cpu"
+    std::string name;          // "AMD EPYC 9654"
+    std::string instructions;  // the instruction set in use: "AVX2"
+    int threads = 1;
+    std::int64_t memory_bytes = 0;  // in all
 };
 
 /// What one recorded pass left: its spans in order of their begin, its allocations, its length.
 struct PassRecord {
-  double total_us = 0;
-  std::vector<Span> spans;
-  std::vector<MemoryEvent> memory;
-  MemoryUse memory_at_start;
-  MemoryUse memory_peak;
+    double total_us = 0;
+    std::vector<Span> spans;
+    std::vector<MemoryEvent> memory;
+    MemoryUse memory_at_start;
+    MemoryUse memory_peak;
 };
 
 /// Causal depthwise convolution with SiLU:
 /// y_t[c] = silu(bias[c] + Σ_{j<K} weight[c, j] · x_{t−K+1+j}[c]); before the first token stand the state's inputs.
 struct Conv1dArgs {
-  std::int64_t batch = 0, length = 0, channels = 0, kernel = 0;
-  const float* x = nullptr;  // (B, L, C), row stride x_stride
-  std::int64_t x_stride = 0;
-  const float* weight = nullptr;  // (C, K)
-  const float* bias = nullptr;    // (C,) or null
-  float* state = nullptr;         // (B, K − 1, C): the last inputs, oldest first; read, then replaced
-  float* y = nullptr;             // (B, L, C), dense
+    std::int64_t batch = 0, length = 0, channels = 0, kernel = 0;
+    const float* x = nullptr;  // (B, L, C), row stride x_stride
+    std::int64_t x_stride = 0;
+    const float* weight = nullptr;  // (C, K)
+    const float* bias = nullptr;    // (C,) or null
+    float* state = nullptr;         // (B, K − 1, C): the last inputs, oldest first; read, then replaced
+    float* y = nullptr;             // (B, L, C), dense
 };
 
 /// Selective scan of Mamba-1 (Gu & Dao 2023, algorithm 2):
 /// Δ = softplus(dt + dt_bias); h_t[n,d] = exp(Δ_t[d]·A[n,d])·h_{t−1}[n,d] + Δ_t[d]·B_t[n]·x_t[d];
 /// y_t[d] = Σ_n C_t[n]·h_t[n,d] + D[d]·x_t[d].
 struct SelectiveScanArgs {
-  std::int64_t batch = 0, length = 0, channels = 0, states = 0;
-  const float* x = nullptr;        // (B, L, Di), dense
-  const float* dt = nullptr;       // (B, L, Di), dense, before bias and softplus
-  const float* dt_bias = nullptr;  // (Di,) or null
-  const float* A = nullptr;        // (N, Di): −exp(A_log) transposed, so that neighbouring channels are contiguous
-  const float* B = nullptr;        // (B, L, N), row stride bc_stride
-  const float* C = nullptr;        // (B, L, N), row stride bc_stride
-  std::int64_t bc_stride = 0;
-  const float* D = nullptr;  // (Di,)
-  float* h = nullptr;        // (B, N, Di): read, then replaced
-  float* y = nullptr;        // (B, L, Di), dense
+    std::int64_t batch = 0, length = 0, channels = 0, states = 0;
+    const float* x = nullptr;        // (B, L, Di), dense
+    const float* dt = nullptr;       // (B, L, Di), dense, before bias and softplus
+    const float* dt_bias = nullptr;  // (Di,) or null
+    const float* A = nullptr;        // (N, Di): −exp(A_log) transposed, so that neighbouring channels are contiguous
+    const float* B = nullptr;        // (B, L, N), row stride bc_stride
+    const float* C = nullptr;        // (B, L, N), row stride bc_stride
+    std::int64_t bc_stride = 0;
+    const float* D = nullptr;  // (Di,)
+    float* h = nullptr;        // (B, N, Di): read, then replaced
+    float* y = nullptr;        // (B, L, Di), dense
 };
 
 /// SSD of Mamba-2 (Dao & Gu 2024, section 6), in chunks of Q. Head i belongs to group g = i / (H/G):
@@ -118,97 +118,97 @@ struct SelectiveScanArgs {
 /// h_t[i,p,n] = exp(Δ_t[i]·A[i])·h_{t−1}[i,p,n] + Δ_t[i]·B_t[g,n]·x_t[i,p];
 /// y_t[i,p] = Σ_n C_t[g,n]·h_t[i,p,n] + D[i,p]·x_t[i,p].
 struct SsdArgs {
-  std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 0, states = 0, chunk = 0;
-  std::int32_t layer = kNoLayer;  // for the spans of the stages
-  const float* x = nullptr;       // (B, L, H, P), row stride xbc_stride
-  const float* B = nullptr;       // (B, L, G, N), row stride xbc_stride
-  const float* C = nullptr;       // (B, L, G, N), row stride xbc_stride
-  std::int64_t xbc_stride = 0;
-  const float* dt = nullptr;  // (B, L, H), row stride dt_stride, before bias and softplus
-  std::int64_t dt_stride = 0;
-  const float* dt_bias = nullptr;  // (H,)
-  const float* A = nullptr;        // (H,): −exp(A_log)
-  const float* D = nullptr;        // (Di,): one number a channel
-  float dt_min = 0, dt_max = 0;
-  float* h = nullptr;  // (B, H, P, N): read, then replaced
-  float* y = nullptr;  // (B, L, Di), dense
+    std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 0, states = 0, chunk = 0;
+    std::int32_t layer = kNoLayer;  // for the spans of the stages
+    const float* x = nullptr;       // (B, L, H, P), row stride xbc_stride
+    const float* B = nullptr;       // (B, L, G, N), row stride xbc_stride
+    const float* C = nullptr;       // (B, L, G, N), row stride xbc_stride
+    std::int64_t xbc_stride = 0;
+    const float* dt = nullptr;  // (B, L, H), row stride dt_stride, before bias and softplus
+    std::int64_t dt_stride = 0;
+    const float* dt_bias = nullptr;  // (H,)
+    const float* A = nullptr;        // (H,): −exp(A_log)
+    const float* D = nullptr;        // (Di,): one number a channel
+    float dt_min = 0, dt_max = 0;
+    float* h = nullptr;  // (B, H, P, N): read, then replaced
+    float* y = nullptr;  // (B, L, Di), dense
 };
 
 /// A device that runs the model. One thread owns it and calls everything on it.
 class Backend {
 public:
-  Backend() = default;
-  Backend(const Backend&) = delete;
-  Backend& operator=(const Backend&) = delete;
-  virtual ~Backend() = default;
+    Backend() = default;
+    Backend(const Backend&) = delete;
+    Backend& operator=(const Backend&) = delete;
+    virtual ~Backend() = default;
 
-  [[nodiscard]] virtual const DeviceInfo& device() const = 0;
+    [[nodiscard]] virtual const DeviceInfo& device() const = 0;
 
-  // Memory -----------------------------------------------------------------------------------------------------
+    // Memory -----------------------------------------------------------------------------------------------------
 
-  /// Throws Error when there is not enough memory, naming what was asked for.
-  [[nodiscard]] virtual Buffer allocate(MemoryKind kind, std::size_t elements) = 0;
-  /// Puts a parameter on the device; uses the mapping in place where it can. `rows` of 1 for vectors.
-  [[nodiscard]] virtual Weight load(const HostTensor& tensor) = 0;
-  virtual void fillZero(Buffer& buffer) = 0;
-  virtual void copy(const Buffer& source, Buffer& target) = 0;
-  virtual void toHost(const float* source, std::span<float> target) = 0;
-  /// Gives cached free blocks back to the system.
-  virtual void trim() = 0;
-  [[nodiscard]] virtual const MemoryLedger& ledger() const = 0;
-  /// Bytes held from the system: in use by the ledger, and cached for the next allocation.
-  [[nodiscard]] virtual std::int64_t reserved_bytes() const = 0;
+    /// Throws Error when there is not enough memory, naming what was asked for.
+    [[nodiscard]] virtual Buffer allocate(MemoryKind kind, std::size_t elements) = 0;
+    /// Puts a parameter on the device; uses the mapping in place where it can. `rows` of 1 for vectors.
+    [[nodiscard]] virtual Weight load(const HostTensor& tensor) = 0;
+    virtual void fillZero(Buffer& buffer) = 0;
+    virtual void copy(const Buffer& source, Buffer& target) = 0;
+    virtual void toHost(const float* source, std::span<float> target) = 0;
+    /// Gives cached free blocks back to the system.
+    virtual void trim() = 0;
+    [[nodiscard]] virtual const MemoryLedger& ledger() const = 0;
+    /// Bytes held from the system: in use by the ledger, and cached for the next allocation.
+    [[nodiscard]] virtual std::int64_t reserved_bytes() const = 0;
 
-  // The clock --------------------------------------------------------------------------------------------------
+    // The clock --------------------------------------------------------------------------------------------------
 
-  /// Starts a pass. Without `record`, only its total time is taken: the pass to compare with for the overhead.
-  virtual void beginPass(bool record) = 0;
-  /// Waits until the device has finished, and hands out what was recorded.
-  virtual PassRecord endPass() = 0;
-  virtual void beginSpan(Component component, Stage stage, std::int32_t layer) = 0;
-  virtual void endSpan() = 0;
+    /// Starts a pass. Without `record`, only its total time is taken: the pass to compare with for the overhead.
+    virtual void beginPass(bool record) = 0;
+    /// Waits until the device has finished, and hands out what was recorded.
+    virtual PassRecord endPass() = 0;
+    virtual void beginSpan(Component component, Stage stage, std::int32_t layer) = 0;
+    virtual void endSpan() = 0;
 
-  // Operations -------------------------------------------------------------------------------------------------
+    // Operations -------------------------------------------------------------------------------------------------
 
-  /// out (M, D) = rows of `table` (V, D) at `tokens` (M), which the caller has checked.
-  virtual void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) = 0;
-  /// residual += delta where delta is not null; out = residual / sqrt(mean(residual²) + eps) · weight. (M, D) each.
-  virtual void addRmsNorm(float* residual, const float* delta, const Weight& weight, float eps, float* out,
-                          std::int64_t rows) = 0;
-  /// y (M, out) = x (M, in; row stride x_stride) · weightᵀ (+ bias). y is dense.
-  virtual void linear(const float* x, std::int64_t x_stride, const Weight& weight, const Weight& bias, float* y,
-                      std::int64_t rows) = 0;
-  virtual void conv1d(const Conv1dArgs& args) = 0;
-  virtual void selectiveScan(const SelectiveScanArgs& args) = 0;
-  virtual void ssd(const SsdArgs& args) = 0;
-  /// y (M, Di) *= silu(z), z with row stride z_stride.
-  virtual void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) = 0;
-  /// y (M, Di) = RMSNorm(y · silu(z)) · weight, the norm over each of `groups` parts of a row.
-  virtual void gatedRmsNorm(float* y, const float* z, std::int64_t z_stride, const Weight& weight, float eps,
-                            std::int64_t groups, std::int64_t rows) = 0;
+    /// out (M, D) = rows of `table` (V, D) at `tokens` (M), which the caller has checked.
+    virtual void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) = 0;
+    /// residual += delta where delta is not null; out = residual / sqrt(mean(residual²) + eps) · weight. (M, D) each.
+    virtual void addRmsNorm(float* residual, const float* delta, const Weight& weight, float eps, float* out,
+                            std::int64_t rows) = 0;
+    /// y (M, out) = x (M, in; row stride x_stride) · weightᵀ (+ bias). y is dense.
+    virtual void linear(const float* x, std::int64_t x_stride, const Weight& weight, const Weight& bias, float* y,
+                        std::int64_t rows) = 0;
+    virtual void conv1d(const Conv1dArgs& args) = 0;
+    virtual void selectiveScan(const SelectiveScanArgs& args) = 0;
+    virtual void ssd(const SsdArgs& args) = 0;
+    /// y (M, Di) *= silu(z), z with row stride z_stride.
+    virtual void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) = 0;
+    /// y (M, Di) = RMSNorm(y · silu(z)) · weight, the norm over each of `groups` parts of a row.
+    virtual void gatedRmsNorm(float* y, const float* z, std::int64_t z_stride, const Weight& weight, float eps,
+                              std::int64_t groups, std::int64_t rows) = 0;
 
 private:
-  friend class Buffer;
-  virtual void release(void* data, std::size_t bytes, MemoryKind kind) noexcept = 0;
+    friend class Buffer;
+    virtual void release(void* data, std::size_t bytes, MemoryKind kind) noexcept = 0;
 };
 
 /// Opens and closes a span; a scope of the engine's code is a scope in the timeline.
 class SpanScope {
 public:
-  SpanScope(Backend& backend, Component component, std::int32_t layer, Stage stage = Stage::Whole)
-      : m_backend(backend) {
-    m_backend.beginSpan(component, stage, layer);
-  }
-  ~SpanScope() { m_backend.endSpan(); }
-  SpanScope(const SpanScope&) = delete;
-  SpanScope& operator=(const SpanScope&) = delete;
+    SpanScope(Backend& backend, Component component, std::int32_t layer, Stage stage = Stage::Whole)
+        : m_backend(backend) {
+        m_backend.beginSpan(component, stage, layer);
+    }
+    ~SpanScope() { m_backend.endSpan(); }
+    SpanScope(const SpanScope&) = delete;
+    SpanScope& operator=(const SpanScope&) = delete;
 
 private:
-  Backend& m_backend;
+    Backend& m_backend;
 };
 
 inline Buffer::~Buffer() {
-  if (m_data) m_backend->release(m_data, m_bytes, m_kind);
+    if (m_data) m_backend->release(m_data, m_bytes, m_kind);
 }
 
 }  // namespace perfmamba::kernels

@@ -12,26 +12,26 @@ constexpr std::array<std::string_view, 5> kStageNames = {"whole", "cumsum", "chu
 
 template <class Enum, std::size_t Count>
 std::optional<Enum> find(const std::array<std::string_view, Count>& names, std::string_view name) {
-  for (std::size_t i = 0; i < Count; ++i) {
-    if (names[i] == name) return static_cast<Enum>(i);
-  }
-  return std::nullopt;
+    for (std::size_t i = 0; i < Count; ++i) {
+        if (names[i] == name) return static_cast<Enum>(i);
+    }
+    return std::nullopt;
 }
 
 }  // namespace
 
 std::string_view name(Component component) {
-  return kNames[static_cast<std::size_t>(component)];
+    return kNames[static_cast<std::size_t>(component)];
 }
 std::string_view name(Stage stage) {
-  return kStageNames[static_cast<std::size_t>(stage)];
+    return kStageNames[static_cast<std::size_t>(stage)];
 }
 
 std::optional<Component> componentFromName(std::string_view name) {
-  return find<Component>(kNames, name);
+    return find<Component>(kNames, name);
 }
 std::optional<Stage> stageFromName(std::string_view name) {
-  return find<Stage>(kStageNames, name);
+    return find<Stage>(kStageNames, name);
 }
 
 }  // namespace perfmamba

@@ -11,18 +11,18 @@ namespace perfmamba {
 /// A component of the model, by the name its users know. `Other` is what no component can be charged with: the gaps
 /// between components, copies, the engine's own bookkeeping. It is shown, never hidden.
 enum class Component : std::uint8_t {
-  Embedding,
-  Norm,
-  InProj,
-  Conv1d,
-  XProj,   // Mamba-1 only
-  DtProj,  // Mamba-1 only
-  Ssm,
-  Gate,  // y·silu(z); in Mamba-2 with the gated norm
-  OutProj,
-  NormF,
-  LmHead,
-  Other,
+    Embedding,
+    Norm,
+    InProj,
+    Conv1d,
+    XProj,   // Mamba-1 only
+    DtProj,  // Mamba-1 only
+    Ssm,
+    Gate,  // y·silu(z); in Mamba-2 with the gated norm
+    OutProj,
+    NormF,
+    LmHead,
+    Other,
 };
 
 inline constexpr std::array kComponents = {
@@ -47,13 +47,13 @@ inline constexpr std::int32_t kNoLayer = -1;
 
 /// One component's (or stage's) run inside a pass. Times are in microseconds from the start of the pass.
 struct Span {
-  Component component = Component::Other;
-  Stage stage = Stage::Whole;
-  std::int32_t layer = kNoLayer;
-  double begin_us = 0;
-  double end_us = 0;
+    Component component = Component::Other;
+    Stage stage = Stage::Whole;
+    std::int32_t layer = kNoLayer;
+    double begin_us = 0;
+    double end_us = 0;
 
-  [[nodiscard]] double duration_us() const { return end_us - begin_us; }
+    [[nodiscard]] double duration_us() const { return end_us - begin_us; }
 };
 
 }  // namespace perfmamba

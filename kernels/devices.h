@@ -11,9 +11,9 @@ namespace perfmamba::kernels {
 
 /// A line of the device list. A device that cannot be used says why.
 struct DeviceChoice {
-  std::string id;       // "cpu"
-  std::string name;     // "AMD EPYC 9654, 2 threads, AVX2"
-  std::string missing;  // empty when usable
+    std::string id;       // "cpu"
+    std::string name;     // "AMD EPYC 9654, 2 threads, AVX2"
+    std::string missing;  // empty when usable
 };
 
 std::vector<DeviceChoice> devices();

@@ -15,7 +15,7 @@ namespace perfmamba {
 enum class DType : std::uint8_t { F32, F16, BF16 };
 
 constexpr std::size_t sizeOf(DType dtype) {
-  return dtype == DType::F32 ? 4 : 2;
+    return dtype == DType::F32 ? 4 : 2;
 }
 
 /// "float32", "float16", "bfloat16".
@@ -23,18 +23,18 @@ std::string_view name(DType dtype);
 
 /// A tensor in host memory, row-major; normally a view into a mapped file, which `owner` keeps mapped.
 struct HostTensor {
-  std::string name;
-  DType dtype = DType::F32;
-  std::vector<std::int64_t> shape;
-  const std::byte* data = nullptr;
-  std::shared_ptr<const void> owner;
+    std::string name;
+    DType dtype = DType::F32;
+    std::vector<std::int64_t> shape;
+    const std::byte* data = nullptr;
+    std::shared_ptr<const void> owner;
 
-  [[nodiscard]] std::int64_t elements() const;
-  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(elements()) * sizeOf(dtype); }
-  /// The values as float32, whatever the stored type.
-  [[nodiscard]] std::vector<float> toFloat() const;
-  /// A tensor that owns `values`.
-  static HostTensor fromFloat(std::string name, std::vector<std::int64_t> shape, std::vector<float> values);
+    [[nodiscard]] std::int64_t elements() const;
+    [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(elements()) * sizeOf(dtype); }
+    /// The values as float32, whatever the stored type.
+    [[nodiscard]] std::vector<float> toFloat() const;
+    /// A tensor that owns `values`.
+    static HostTensor fromFloat(std::string name, std::vector<std::int64_t> shape, std::vector<float> values);
 };
 
 /// Converts `count` elements of `dtype` at `source` (any alignment) to float32.

@@ -14,10 +14,10 @@ namespace perfmamba::engine {
 
 /// What a batch of sequences carries from one call to the next.
 struct State {
-  std::int64_t batch = 0;
-  std::int64_t position = 0;          // tokens seen so far, of each sequence
-  std::vector<kernels::Buffer> conv;  // a layer each: (B, K − 1, conv width)
-  std::vector<kernels::Buffer> ssm;   // a layer each: (B, N, Di) in Mamba-1, (B, H, P, N) in Mamba-2
+    std::int64_t batch = 0;
+    std::int64_t position = 0;          // tokens seen so far, of each sequence
+    std::vector<kernels::Buffer> conv;  // a layer each: (B, K − 1, conv width)
+    std::vector<kernels::Buffer> ssm;   // a layer each: (B, N, Di) in Mamba-1, (B, H, P, N) in Mamba-2
 };
 
 /// Which positions' logits a call computes. Others cost neither time nor memory.
@@ -25,47 +25,47 @@ enum class LogitsFor : std::uint8_t { None, LastToken, EveryToken };
 
 /// (batch, positions, vocab), float32, on the device; empty for LogitsFor::None.
 struct Logits {
-  kernels::Buffer values;
-  std::int64_t batch = 0;
-  std::int64_t positions = 0;
-  std::int64_t vocab = 0;
+    kernels::Buffer values;
+    std::int64_t batch = 0;
+    std::int64_t positions = 0;
+    std::int64_t vocab = 0;
 };
 
 /// A model on a device. Used by one thread.
 class Engine {
 public:
-  /// Loads the weights onto the device. Throws Error when a tensor is missing or misshapen, or memory runs out.
-  Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<kernels::Backend> backend);
-  ~Engine();
+    /// Loads the weights onto the device. Throws Error when a tensor is missing or misshapen, or memory runs out.
+    Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<kernels::Backend> backend);
+    ~Engine();
 
-  [[nodiscard]] const model::Checkpoint& checkpoint() const { return *m_checkpoint; }
-  [[nodiscard]] const model::Config& config() const { return m_checkpoint->config(); }
-  [[nodiscard]] kernels::Backend& backend() { return *m_backend; }
+    [[nodiscard]] const model::Checkpoint& checkpoint() const { return *m_checkpoint; }
+    [[nodiscard]] const model::Config& config() const { return m_checkpoint->config(); }
+    [[nodiscard]] kernels::Backend& backend() { return *m_backend; }
 
-  /// The state before the first token: zeros.
-  [[nodiscard]] State newState(std::int64_t batch);
+    /// The state before the first token: zeros.
+    [[nodiscard]] State newState(std::int64_t batch);
 
-  /// Runs `tokens` (B, L), row-major, from `state`, which is advanced by L tokens.
-  /// Throws Error for an empty or ragged input or a token id outside the vocabulary (naming id and position), and
-  /// Cancelled when `stop` is requested; the state is then unusable.
-  Logits forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
-                 const std::stop_token& stop = {});
+    /// Runs `tokens` (B, L), row-major, from `state`, which is advanced by L tokens.
+    /// Throws Error for an empty or ragged input or a token id outside the vocabulary (naming id and position), and
+    /// Cancelled when `stop` is requested; the state is then unusable.
+    Logits forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
+                   const std::stop_token& stop = {});
 
-  /// forward() with the logits copied to the host.
-  std::vector<float> logits(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for);
+    /// forward() with the logits copied to the host.
+    std::vector<float> logits(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for);
 
 private:
-  struct Layer;
-  struct Pass;
-  void mamba1(const Layer& layer, Pass& pass);
-  void mamba2(const Layer& layer, Pass& pass);
+    struct Layer;
+    struct Pass;
+    void mamba1(const Layer& layer, Pass& pass);
+    void mamba2(const Layer& layer, Pass& pass);
 
-  std::shared_ptr<const model::Checkpoint> m_checkpoint;
-  std::unique_ptr<kernels::Backend> m_backend;
-  kernels::Weight m_embedding;
-  kernels::Weight m_norm_f;
-  kernels::Weight m_lm_head;
-  std::vector<Layer> m_layers;
+    std::shared_ptr<const model::Checkpoint> m_checkpoint;
+    std::unique_ptr<kernels::Backend> m_backend;
+    kernels::Weight m_embedding;
+    kernels::Weight m_norm_f;
+    kernels::Weight m_lm_head;
+    std::vector<Layer> m_layers;
 };
 
 }  // namespace perfmamba::engine

@@ -16,39 +16,39 @@ namespace perfmamba::model {
 /// files and reads headers only; no weight is touched.
 class Checkpoint {
 public:
-  /// `folder` may also be a file inside it (config.json, a .safetensors). Throws Error naming the file and the
-  /// reason: no such folder, not a Mamba model, a broken header, a missing or misshapen tensor, a contradiction
-  /// between config.json and the weights.
-  static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder);
+    /// `folder` may also be a file inside it (config.json, a .safetensors). Throws Error naming the file and the
+    /// reason: no such folder, not a Mamba model, a broken header, a missing or misshapen tensor, a contradiction
+    /// between config.json and the weights.
+    static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder);
 
-  [[nodiscard]] const std::filesystem::path& folder() const { return m_folder; }
-  /// The folder's own name: what the model is called on screen.
-  [[nodiscard]] std::string name() const { return m_folder.filename().string(); }
-  [[nodiscard]] const Config& config() const { return m_config; }
-  [[nodiscard]] std::int64_t parameters() const { return m_parameters; }
-  [[nodiscard]] std::int64_t fileBytes() const { return m_file_bytes; }
-  /// "float32", "float16", "bfloat16", or "mixed".
-  [[nodiscard]] std::string storedType() const;
-  /// 16 hex digits over config.json and the safetensors headers.
-  [[nodiscard]] const std::string& hash() const { return m_hash; }
-  [[nodiscard]] const std::map<std::string, HostTensor>& tensors() const { return m_tensors; }
+    [[nodiscard]] const std::filesystem::path& folder() const { return m_folder; }
+    /// The folder's own name: what the model is called on screen.
+    [[nodiscard]] std::string name() const { return m_folder.filename().string(); }
+    [[nodiscard]] const Config& config() const { return m_config; }
+    [[nodiscard]] std::int64_t parameters() const { return m_parameters; }
+    [[nodiscard]] std::int64_t fileBytes() const { return m_file_bytes; }
+    /// "float32", "float16", "bfloat16", or "mixed".
+    [[nodiscard]] std::string storedType() const;
+    /// 16 hex digits over config.json and the safetensors headers.
+    [[nodiscard]] const std::string& hash() const { return m_hash; }
+    [[nodiscard]] const std::map<std::string, HostTensor>& tensors() const { return m_tensors; }
 
-  /// The tensor of that name; throws Error when it is missing.
-  [[nodiscard]] const HostTensor& tensor(const std::string& name) const;
-  /// The tensor of that name and shape; throws Error when it has another.
-  const HostTensor& require(const std::string& name, const std::vector<std::int64_t>& shape) const;
-  [[nodiscard]] bool has(const std::string& name) const { return m_tensors.contains(name); }
+    /// The tensor of that name; throws Error when it is missing.
+    [[nodiscard]] const HostTensor& tensor(const std::string& name) const;
+    /// The tensor of that name and shape; throws Error when it has another.
+    const HostTensor& require(const std::string& name, const std::vector<std::int64_t>& shape) const;
+    [[nodiscard]] bool has(const std::string& name) const { return m_tensors.contains(name); }
 
 private:
-  Checkpoint() = default;
-  void checkShapes();
+    Checkpoint() = default;
+    void checkShapes();
 
-  std::filesystem::path m_folder;
-  Config m_config;
-  std::map<std::string, HostTensor> m_tensors;
-  std::int64_t m_parameters = 0;
-  std::int64_t m_file_bytes = 0;
-  std::string m_hash;
+    std::filesystem::path m_folder;
+    Config m_config;
+    std::map<std::string, HostTensor> m_tensors;
+    std::int64_t m_parameters = 0;
+    std::int64_t m_file_bytes = 0;
+    std::string m_hash;
 };
 
 }  // namespace perfmamba::model

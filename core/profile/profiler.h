@@ -13,10 +13,10 @@
 namespace perfmamba::profile {
 
 struct Progress {
-  double done = 0;                     // 0 … 1 of the whole run, estimated
-  std::optional<double> seconds_left;  // estimated from the passes so far
-  std::string what;                    // "prefill 1024, batch 1: pass 12, ±1.8 %"
-  std::size_t point = 0;               // index of the length being measured
+    double done = 0;                     // 0 … 1 of the whole run, estimated
+    std::optional<double> seconds_left;  // estimated from the passes so far
+    std::string what;                    // "prefill 1024, batch 1: pass 12, ±1.8 %"
+    std::size_t point = 0;               // index of the length being measured
 };
 
 /// Called on the engine's thread after a pass, at most about every 30 ms, and at the end of each length. The profile is

@@ -8,17 +8,17 @@ namespace perfmamba::profile {
 
 /// A sample's summary. All in the samples' own unit; for n = 0 all are NaN.
 struct Summary {
-  double median = 0;
-  double mad = 0;  // median absolute deviation, not scaled
-  double p5 = 0;
-  double p95 = 0;
-  double ci_low = 0;   // 95 % interval of the median by order statistics (David & Nagaraja, Order Statistics, 7.1);
-  double ci_high = 0;  // the whole range where n < 6
-  std::vector<double> samples;  // in the order they were taken
+    double median = 0;
+    double mad = 0;  // median absolute deviation, not scaled
+    double p5 = 0;
+    double p95 = 0;
+    double ci_low = 0;   // 95 % interval of the median by order statistics (David & Nagaraja, Order Statistics, 7.1);
+    double ci_high = 0;  // the whole range where n < 6
+    std::vector<double> samples;  // in the order they were taken
 
-  [[nodiscard]] std::size_t n() const { return samples.size(); }
-  /// Half the interval's width over the median: what the stop rule looks at. Infinite for n < 6.
-  [[nodiscard]] double relativeError() const;
+    [[nodiscard]] std::size_t n() const { return samples.size(); }
+    /// Half the interval's width over the median: what the stop rule looks at. Infinite for n < 6.
+    [[nodiscard]] double relativeError() const;
 };
 
 Summary summarise(std::vector<double> samples);
@@ -29,13 +29,13 @@ double quantile(std::span<const double> samples, double q);
 
 /// A ratio of two quantities measured in turn (A B A B …).
 struct Ratio {
-  double median = 0;  // of the pairs' ratios; NaN without pairs
-  double ci_low = 0;  // 95 % interval
-  double ci_high = 0;
-  std::size_t pairs = 0;
+    double median = 0;  // of the pairs' ratios; NaN without pairs
+    double ci_low = 0;  // 95 % interval
+    double ci_high = 0;
+    std::size_t pairs = 0;
 
-  /// False where 1 lies inside the interval: no difference measured.
-  [[nodiscard]] bool differs() const { return pairs >= 6 && (ci_low > 1 || ci_high < 1); }
+    /// False where 1 lies inside the interval: no difference measured.
+    [[nodiscard]] bool differs() const { return pairs >= 6 && (ci_low > 1 || ci_high < 1); }
 };
 
 /// Ratio a/b of samples taken in turn; the longer one's surplus is left out.

@@ -13,17 +13,17 @@ namespace perfmamba::report {
 /// Written piece by piece along the positions, to `NAME.part`; finish() renames it. Without finish() nothing stays.
 class LogitsFile {
 public:
-  /// @param tokens (batch, length), row-major
-  LogitsFile(std::filesystem::path path, std::int64_t batch, std::int64_t positions, std::int64_t vocab,
-             std::span<const std::int32_t> tokens, const std::string& model, const std::string& model_hash);
-  ~LogitsFile();
-  /// Writes (batch, count, vocab) values at positions `first` … `first + count − 1`.
-  void write(std::int64_t first, std::int64_t count, std::span<const float> values);
-  void finish();
+    /// @param tokens (batch, length), row-major
+    LogitsFile(std::filesystem::path path, std::int64_t batch, std::int64_t positions, std::int64_t vocab,
+               std::span<const std::int32_t> tokens, const std::string& model, const std::string& model_hash);
+    ~LogitsFile();
+    /// Writes (batch, count, vocab) values at positions `first` … `first + count − 1`.
+    void write(std::int64_t first, std::int64_t count, std::span<const float> values);
+    void finish();
 
 private:
-  struct Impl;
-  std::unique_ptr<Impl> m_impl;
+    struct Impl;
+    std::unique_ptr<Impl> m_impl;
 };
 
 }  // namespace perfmamba::report

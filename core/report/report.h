@@ -16,16 +16,16 @@ inline constexpr int kFormatVersion = 1;
 /// An existing report of that name is replaced only by finish(). All calls on one thread, as all HDF5 here.
 class Writer {
 public:
-  /// Throws Error when the folder cannot be written.
-  Writer(std::filesystem::path path, const profile::Profile& header);
-  ~Writer();
-  /// Appends a measured point. Throws Error, for example on a full disk.
-  void add(const profile::Point& point);
-  void finish(bool complete);
+    /// Throws Error when the folder cannot be written.
+    Writer(std::filesystem::path path, const profile::Profile& header);
+    ~Writer();
+    /// Appends a measured point. Throws Error, for example on a full disk.
+    void add(const profile::Point& point);
+    void finish(bool complete);
 
 private:
-  struct Impl;
-  std::unique_ptr<Impl> m_impl;
+    struct Impl;
+    std::unique_ptr<Impl> m_impl;
 };
 
 /// Writes a whole profile at once.
