@@ -58,7 +58,9 @@ public:
         return has(key) ? number(key, m_json[key]) : otherwise;
     }
     [[nodiscard]] double number(const char* key, const nlohmann::json& value) const {
-        if (value.is_string() && value == "Infinity") return std::numeric_limits<double>::infinity();
+        // transformers 5 writes {"__float__": "Infinity"} where Python's json writes Infinity.
+        const bool tagged = value.is_object() && value.size() == 1 && value.contains("__float__");
+        if ((tagged ? value["__float__"] : value) == "Infinity") return std::numeric_limits<double>::infinity();
         if (!value.is_number()) fail(fmt::format("\"{}\" holds {}, not a number", key, value.dump()));
         return value.get<double>();
     }
