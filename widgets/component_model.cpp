@@ -33,7 +33,8 @@ void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus) {
         }
     }
     std::array<Unit, kColumns> units;
-    units[Time] = units[Spread] = timeUnit(largest[Time]);
+    units[Time] = timeUnit(largest[Time]);
+    units[Spread] = timeUnit(largest[Spread]);
     units[Share] = {100, QStringLiteral("%")};
     units[Flops] = countUnit(largest[Flops], QStringLiteral("FLOP"));
     units[FlopRate] = {1e-9, QStringLiteral("GFLOP/s")};

@@ -12,8 +12,10 @@
 #include <QStyledItemDelegate>
 #include <QTableView>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "widgets/component_model.h"
+#include "widgets/elided_label.h"
 #include "widgets/plot_menu.h"
 #include "widgets/theme.h"
 
@@ -54,10 +56,9 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
 
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 5, 8, 3);
-    m_heading = new QLabel;
+    m_heading = new ElidedLabel;
     m_heading->setFont(Theme::headingFont());
     m_heading->setProperty("heading", true);
-    m_heading->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     bar->addWidget(m_heading, 1);
     m_filter = new QLineEdit;
     m_filter->setPlaceholderText(tr("Filter  Ctrl+F"));
@@ -76,6 +77,8 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
 
     m_view = new QTableView;
     m_view->setAccessibleName(tr("Components"));
+    m_view->setFont(Theme::smallFont());
+    m_view->horizontalHeader()->setFont(Theme::smallFont());
     m_view->setModel(m_proxy);
     m_view->setSortingEnabled(true);
     m_view->sortByColumn(ComponentModel::Name, Qt::AscendingOrder);
@@ -90,12 +93,8 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     m_view->verticalHeader()->setDefaultSectionSize(21);
     m_view->horizontalHeader()->setHighlightSections(false);
     m_view->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
-    m_view->horizontalHeader()->setDefaultSectionSize(62);
-    m_view->horizontalHeader()->setMinimumSectionSize(36);
-    m_view->setColumnWidth(ComponentModel::Name, 104);
-    m_view->setColumnWidth(ComponentModel::Share, 78);
-    m_view->setColumnWidth(ComponentModel::Samples, 44);
-    m_view->setColumnWidth(ComponentModel::Calls, 48);
+    m_view->horizontalHeader()->setDefaultSectionSize(58);
+    m_view->horizontalHeader()->setMinimumSectionSize(30);
     m_view->setItemDelegateForColumn(ComponentModel::Share, new ShareDelegate(m_view));
     m_view->setMinimumSize(300, 120);
     layout->addWidget(m_view, 1);
@@ -116,7 +115,10 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     auto* copy_all = new QAction(tr("Copy all as CSV"), m_view);
     connect(copy_all, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(csv()); });
     auto* fit = new QAction(tr("Fit columns"), m_view);
-    connect(fit, &QAction::triggered, m_view, &QTableView::resizeColumnsToContents);
+    connect(fit, &QAction::triggered, this, [this] { fitColumns(); });
+    // As wide as their numbers, and again when the numbers' units change; between those the user's widths stay.
+    connect(m_model, &QAbstractItemModel::modelReset, this, [this] { fitColumns(); });
+    connect(m_model, &QAbstractItemModel::headerDataChanged, this, [this] { fitColumns(); });
     m_view->addActions({copy, copy_all, fit});
     m_view->setContextMenuPolicy(Qt::ActionsContextMenu);
 
@@ -140,6 +142,12 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
 void ComponentTable::setProfile(const ProfilePtr& profile) {
     m_profile = profile;
     refresh();
+}
+
+void ComponentTable::fitColumns() {
+    constexpr int kShareRoom = 74;  // room for the bar behind the number
+    m_view->resizeColumnsToContents();
+    m_view->setColumnWidth(ComponentModel::Share, std::max(kShareRoom, m_view->columnWidth(ComponentModel::Share)));
 }
 
 void ComponentTable::focusFilter() {

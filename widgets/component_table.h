@@ -31,6 +31,7 @@ public:
 
 private:
     void refresh();
+    void fitColumns();
     void markSelection();
     [[nodiscard]] QString text(QChar separator, const QList<int>& rows) const;
 

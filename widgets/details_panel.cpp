@@ -35,6 +35,8 @@ Histogram histogramOf(const std::vector<double>& samples) {
 
 DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(parent), m_selection(selection) {
     setAccessibleName(tr("Details of the selection"));
+    setAutoFillBackground(true);
+    setBackgroundRole(QPalette::Base);
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
     auto* scroll = new QScrollArea;
@@ -43,6 +45,8 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
     outer->addWidget(scroll);
     auto* content = new QWidget;
     scroll->setWidget(content);
+    content->setAutoFillBackground(false);
+    scroll->viewport()->setAutoFillBackground(false);
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(10, 8, 10, 8);
     layout->setSpacing(4);

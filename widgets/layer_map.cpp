@@ -196,8 +196,11 @@ void LayerMap::paintCell(QPainter& painter, const QRectF& rect, double value, bo
     const QColor colour = Theme::magnitude((value - m_least) / (m_most - m_least));
     painter.fillRect(inner, colour);
     if (!with_text) return;
-    const QString text = textOf(value);
-    if (painter.fontMetrics().horizontalAdvance(text) > rect.width() - 3) return;
+    QString text = textOf(value);
+    const auto too_wide = [&] { return painter.fontMetrics().horizontalAdvance(text) > rect.width() - 3; };
+    if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 2);
+    if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 1);
+    if (too_wide()) return;
     painter.setPen(Theme::textOn(colour));
     painter.drawText(rect, Qt::AlignCenter, text);
 }
@@ -265,7 +268,9 @@ void LayerMap::paintOutside(QPainter& painter, QSize /*size*/) const {
 
 void LayerMap::paintLegend(QPainter& painter, QSize size) const {
     const Colours& c = theme().colours();
-    const double top = size.height() - kLegend + 6;
+    // Right below the cells where there are few layers, at the bottom where they fill the room.
+    const double below = kHeader + std::min<double>(layersRoom(), rowHeight() * m_layers) + kOutside;
+    const double top = std::min<double>(below, size.height() - kLegend) + 6;
     const QRectF bar(kLeft, top, size.width() - kLeft - kRight, 7);
     QLinearGradient gradient(bar.topLeft(), bar.topRight());
     constexpr int kStops = 8;

@@ -22,6 +22,8 @@
 namespace perfmamba::widgets {
 namespace {
 
+constexpr int kNamesRoom = 80;      // pixels right of the lines, for their names
+constexpr double kLabelGap = 13;
 constexpr std::size_t kColumns = 600;  // steps drawn at most: more cannot be told apart
 
 /// From the bottom: what stays longest lies lowest.
@@ -114,6 +116,9 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     table_heading->setText(tr("At the peak, by length"));
     left_layout->addWidget(table_heading);
     m_table = new QTableWidget;
+    m_table->setFont(Theme::smallFont());
+    m_table->horizontalHeader()->setFont(Theme::smallFont());
+    m_table->verticalHeader()->setFont(Theme::smallFont());
     m_table->setAccessibleName(tr("Memory by kind and length"));
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     m_table->setShowGrid(false);
@@ -146,7 +151,10 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     m_by_length->setFocusPolicy(Qt::StrongFocus);
     m_by_length->setAccessibleName(tr("Peak memory by length, on logarithmic axes"));
     m_by_length->setAccessibleDescription(tr("The table beside it holds the numbers"));
-    m_by_length->axisRect()->setMinimumMargins(QMargins(40, 8, 12, 18));
+    m_by_length->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom | QCP::msTop);
+    m_by_length->axisRect()->setMinimumMargins(QMargins(40, 8, 0, 18));
+    m_by_length->axisRect()->setMargins(QMargins(0, 0, kNamesRoom, 0));
+    connect(m_by_length, &QCustomPlot::afterLayout, this, [this] { labelByLength(); });
     m_by_length->xAxis->setScaleType(QCPAxis::stLogarithmic);
     m_by_length->yAxis->setScaleType(QCPAxis::stLogarithmic);
     makeNavigable(*m_by_length, [this] { fitByLength(); });
@@ -317,6 +325,7 @@ void MemoryPage::fitOverPass() {
 void MemoryPage::fillByLength() {
     QCustomPlot& plot = *m_by_length;
     plot.clearPlottables();
+    plot.clearItems();
     stylePlot(plot);
     if (!m_profile || m_profile->points.empty()) {
         plot.replot(QCustomPlot::rpQueuedReplot);
@@ -343,6 +352,8 @@ void MemoryPage::fillByLength() {
     plot.yAxis->setLabel(tr("at the peak, %1").arg(unit.name));
     static constexpr std::array kShapes = {QCPScatterStyle::ssSquare, QCPScatterStyle::ssTriangle, QCPScatterStyle::ssDisc,
                                            QCPScatterStyle::ssDiamond, QCPScatterStyle::ssPlus};
+    m_ends.clear();
+    auto& ends = m_ends;
     const auto add = [&](const QString& label, const QColor& colour, QCPScatterStyle::ScatterShape scatter, auto value) {
         QVector<double> values;
         bool any = false;
@@ -357,15 +368,46 @@ void MemoryPage::fillByLength() {
         graph->setPen(QPen(colour, 1));
         graph->setScatterStyle(QCPScatterStyle(scatter, QPen(colour, 1), QBrush(colour), 6));
         graph->setData(keys, values, true);
+        ends.push_back({label, colour, values.back()});
     };
     for (const MemoryKind kind : kMemoryKinds) {
         add(nameOf(kind), theme().of(kind), kShapes[static_cast<std::size_t>(kind)],
             [kind](const profile::Point& point) { return point.memory.peak[kind]; });
     }
     add(tr("total"), c.text, QCPScatterStyle::ssCircle, [](const profile::Point& point) { return point.memory.peak.total(); });
-    plot.legend->setVisible(true);
-    plot.axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignLeft);
     plot.replot(QCustomPlot::rpQueuedReplot);
+}
+
+void MemoryPage::labelByLength() {
+    // The lines' names at their ends, clear of each other, instead of a legend over the lines.
+    QCustomPlot& plot = *m_by_length;
+    plot.clearItems();
+    const QRect area = plot.axisRect()->rect();
+    std::vector<LineEnd> ends;
+    for (const LineEnd& end : m_ends) {
+        if (std::isfinite(end.value) && end.value > 0) ends.push_back(end);
+    }
+    std::sort(ends.begin(), ends.end(), [](const LineEnd& a, const LineEnd& b) { return a.value < b.value; });
+    std::vector<double> wanted;
+    for (const LineEnd& end : ends) wanted.push_back(area.bottom() - plot.yAxis->coordToPixel(end.value));
+    const std::vector<double> at = spreadLabels(wanted, kLabelGap, 4, area.height() - 4);
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        auto* label = new QCPItemText(&plot);
+        label->setClipToAxisRect(false);
+        label->setPositionAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+        label->position->setType(QCPItemPosition::ptAbsolute);
+        label->position->setCoords(area.right() + 6, area.bottom() - at[i]);
+        label->setText(ends[i].name);
+        label->setFont(Theme::smallFont());
+        label->setColor(theme().colours().text);
+        auto* chip = new QCPItemLine(&plot);
+        chip->setClipToAxisRect(false);
+        chip->start->setType(QCPItemPosition::ptAbsolute);
+        chip->end->setType(QCPItemPosition::ptAbsolute);
+        chip->start->setCoords(area.right() - 8, area.bottom() - wanted[i]);
+        chip->end->setCoords(area.right() + 4, area.bottom() - at[i]);
+        chip->setPen(QPen(ends[i].colour, 1));
+    }
 }
 
 void MemoryPage::fitByLength() {
@@ -421,6 +463,7 @@ void MemoryPage::fillTable() {
         }
     }
     m_table->setHorizontalHeaderLabels(column_names);
+    m_table->resizeColumnsToContents();
 }
 
 QString MemoryPage::explanation() const {

@@ -1,7 +1,9 @@
 // Where the memory goes: over the last pass by kind, by length, and as a table.
 #pragma once
 
+#include <QColor>
 #include <QWidget>
+#include <vector>
 
 #include "widgets/plot_menu.h"
 #include "widgets/selection.h"
@@ -29,6 +31,7 @@ private:
     void fillOverPass();
     void fillByLength();
     void fillTable();
+    void labelByLength();
     void fitOverPass();
     void fitByLength();
 
@@ -43,6 +46,12 @@ private:
     QTableWidget* m_table = nullptr;
     Picture m_over_pass_picture;
     Picture m_by_length_picture;
+    struct LineEnd {
+        QString name;
+        QColor colour;
+        double value = 0;
+    };
+    std::vector<LineEnd> m_ends;
     double m_most = 1;
 };
 

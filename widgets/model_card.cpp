@@ -12,6 +12,8 @@ namespace perfmamba::widgets {
 
 ModelCard::ModelCard(QWidget* parent) : QWidget(parent) {
     setAccessibleName(tr("Model"));
+    setAutoFillBackground(true);
+    setBackgroundRole(QPalette::Base);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(10, 8, 10, 8);
     layout->setSpacing(2);

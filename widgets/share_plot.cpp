@@ -3,13 +3,13 @@
 #include <QButtonGroup>
 #include <QHBoxLayout>
 #include <QKeyEvent>
-#include <QLabel>
 #include <QToolButton>
 #include <QToolTip>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/plot_style.h"
 #include "widgets/theme.h"
@@ -32,11 +32,10 @@ SharePlot::SharePlot(Selection& selection, QWidget* parent) : QWidget(parent), m
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 5, 8, 3);
     bar->setSpacing(0);
-    auto* heading = new QLabel(tr("Where the time goes, by length"));
+    auto* heading = new ElidedLabel;
+    heading->setText(tr("Time by length"));
     heading->setFont(Theme::headingFont());
     heading->setProperty("heading", true);
-    heading->setMinimumWidth(0);
-    heading->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     bar->addWidget(heading, 1);
     m_buttons = new QButtonGroup(this);
     const std::array<std::pair<QString, QString>, 3> texts = {{

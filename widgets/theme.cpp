@@ -93,8 +93,11 @@ QTabBar#pages::tab { background: transparent; color: %muted; padding: 6px 14px; 
 QTabBar#pages::tab:selected { color: %text; border-bottom-color: %accent; }
 QTabBar#pages::tab:hover { color: %text; }
 QTabBar#pages::tab:focus { color: %accent; }
-QHeaderView::section { background: %surface; color: %muted; border: 0; border-bottom: 1px solid %border;
-  padding: 3px 6px; }
+QHeaderView { background: %surface; border: 0; }
+QTableCornerButton::section { background: %surface; border: 0; border-bottom: 1px solid %border; }
+QHeaderView::section:vertical { border: 0; padding-left: 12px; }
+QHeaderView::section { background: %surface; color: %muted; border: 0; padding: 3px 6px; }
+QHeaderView::section:horizontal { border-bottom: 1px solid %border; }
 QTableView { border: 0; background: %surface; gridline-color: %grid; }
 QTableView::item { padding: 0 6px; border: 0; }
 QSplitter::handle { background: %border; }

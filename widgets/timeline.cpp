@@ -196,12 +196,12 @@ void Timeline::paint(QPainter& painter, QSize size, bool on_screen) {
     }
     m_view.left = kGutter;
     m_view.width = std::max(1, size.width() - kGutter - 8);
+    paintMap(painter, size);
+    paintAxis(painter, size);
     painter.save();
     painter.setClipRect(0, kTop, size.width(), size.height() - kTop);
     paintRows(painter, size);
     painter.restore();
-    paintMap(painter, size);
-    paintAxis(painter, size);
 
     const double lane = kMapHeight + 3 + kAxisHeight;
     painter.setPen(c.text);
