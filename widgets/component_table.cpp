@@ -145,9 +145,18 @@ void ComponentTable::setProfile(const ProfilePtr& profile) {
 }
 
 void ComponentTable::fitColumns() {
-    constexpr int kShareRoom = 74;  // room for the bar behind the number
-    m_view->resizeColumnsToContents();
-    m_view->setColumnWidth(ComponentModel::Share, std::max(kShareRoom, m_view->columnWidth(ComponentModel::Share)));
+    constexpr int kShareRoom = 70;  // room for the bar behind the number
+    constexpr int kPadding = 16;
+    const QFontMetrics metrics(m_view->font());
+    for (int column = 0; column < ComponentModel::kColumns; ++column) {
+        int width = column == ComponentModel::Share ? kShareRoom - kPadding : 0;
+        const QString header = m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+        for (const QString& line : header.split(QLatin1Char('\n'))) width = std::max(width, metrics.horizontalAdvance(line));
+        for (int row = 0; row < m_model->rowCount(); ++row) {
+            width = std::max(width, metrics.horizontalAdvance(m_model->index(row, column).data().toString()));
+        }
+        m_view->setColumnWidth(column, width + kPadding + (column == ComponentModel::Name ? 24 : 0));
+    }
 }
 
 void ComponentTable::focusFilter() {

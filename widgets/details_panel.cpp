@@ -353,7 +353,7 @@ void DetailsPanel::showStages(const profile::Point& point, bool wanted) {
                        .arg(theme().colours().muted.name(), tr("Stages"));
     for (const profile::StageCost& stage : point.stages) {
         html += QStringLiteral("<tr><td style='color:%1'>■</td><td>%2</td><td align='right'>%3</td><td align='right'>%4</td></tr>")
-                    .arg(theme().of(stage.stage).name(), nameOf(stage.stage), timeText(stage.time), percentText(stage.share));
+                    .arg(theme().of(stage.stage).name(), nameOf(stage.stage), timeText(stage.time.median), percentText(stage.share));
     }
     m_stages->setText(html + QStringLiteral("</table>"));
 }

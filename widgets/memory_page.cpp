@@ -22,6 +22,7 @@
 namespace perfmamba::widgets {
 namespace {
 
+constexpr double kBandShare = 0.045;  // of the plot's height, below zero: what was running
 constexpr int kNamesRoom = 80;      // pixels right of the lines, for their names
 constexpr double kLabelGap = 13;
 constexpr std::size_t kColumns = 600;  // steps drawn at most: more cannot be told apart
@@ -259,7 +260,7 @@ void MemoryPage::fillOverPass() {
     plot.xAxis->setLabel(tr("time in the pass, %1").arg(time.name));
     plot.yAxis->setLabel(with_weights ? tr("in use, %1").arg(unit.name) : tr("in use besides weights, %1").arg(unit.name));
 
-    // What was running: a band along the top of the time axis in the components' colours.
+    // What was running: a band along the time axis in the components' colours.
     if (!m_point->last_pass.empty()) {
         TimeView view{0, m_point->last_pass_us, 0, static_cast<double>(kColumns)};
         std::vector<Span> whole;
@@ -272,7 +273,7 @@ void MemoryPage::fillOverPass() {
             auto* rect = new QCPItemRect(&plot);
             rect->topLeft->setTypeY(QCPItemPosition::ptAxisRectRatio);
             rect->bottomRight->setTypeY(QCPItemPosition::ptAxisRectRatio);
-            rect->topLeft->setCoords(view.toTime(block.x0) * time.factor, 0.965);
+            rect->topLeft->setCoords(view.toTime(block.x0) * time.factor, 1 - kBandShare * 0.8);
             rect->bottomRight->setCoords(view.toTime(block.x1) * time.factor, 1);
             rect->setPen(Qt::NoPen);
             const bool lit = (!chosen.component || *chosen.component == span.component) && (!chosen.layer || *chosen.layer == span.layer);
@@ -290,7 +291,7 @@ void MemoryPage::fillOverPass() {
         line->setPen(QPen(c.text, 1, Qt::DashLine));
         auto* label = new QCPItemText(&plot);
         const profile::MemoryProfile& memory = m_point->memory;
-        label->setText(tr("peak %1 · %2%3")
+        label->setText((with_weights ? tr("peak %1 · %2%3") : tr("peak %1 without weights · %2%3"))
                            .arg(bytesText(*peak), nameOf(memory.peak_component),
                                 memory.peak_layer >= 0 ? tr(", layer %1").arg(memory.peak_layer) : QString()));
         label->setFont(Theme::smallFont());
@@ -318,7 +319,8 @@ void MemoryPage::fitOverPass() {
     if (m_point == nullptr) return;
     const Unit unit = bytesUnit(m_most);
     m_over_pass->xAxis->setRange(0, std::max(m_point->last_pass_us, 1e-3) * timeUnit(m_point->last_pass_us).factor);
-    m_over_pass->yAxis->setRange(0, m_most * unit.factor * 1.16);
+    const double top = m_most * unit.factor * 1.16;
+    m_over_pass->yAxis->setRange(-top * kBandShare / (1 - kBandShare), top);
     m_over_pass->replot(QCustomPlot::rpQueuedReplot);
 }
 

@@ -79,6 +79,11 @@ void ProfilePage::setProfile(const ProfilePtr& profile) {
     m_timeline->setProfile(profile);
 }
 
+void ProfilePage::resetLayout() {
+    m_rows->setSizes({6000, 5000});
+    m_columns->setSizes({5000, 6000});
+}
+
 QByteArray ProfilePage::saveLayout() const {
     QByteArray layout;
     QDataStream stream(&layout, QIODevice::WriteOnly);

@@ -26,6 +26,7 @@ public:
     /// For the settings: the splitters' positions.
     [[nodiscard]] QByteArray saveLayout() const;
     void restoreLayout(const QByteArray& layout);
+    void resetLayout();
 
 private:
     SharePlot* m_share = nullptr;
