@@ -1,0 +1,97 @@
+#include "core/profile/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+namespace perfmamba::profile {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+// Below this even the whole range covers the median with less than 95 %: 1 − 2·2⁻⁵ = 93.75 %.
+constexpr std::size_t kFewestForInterval = 6;
+constexpr double kTail = 0.025;
+
+std::vector<double> sorted(std::span<const double> values) {
+    std::vector<double> result(values.begin(), values.end());
+    std::ranges::sort(result);
+    return result;
+}
+
+double quantileOfSorted(std::span<const double> values, double q) {
+    if (values.empty()) return kNaN;
+    const double at = std::clamp(q, 0.0, 1.0) * static_cast<double>(values.size() - 1);
+    const auto below = static_cast<std::size_t>(at);
+    if (below + 1 >= values.size()) return values.back();
+    const double part = at - static_cast<double>(below);
+    // Without the branch an infinite neighbour would turn an exact hit into NaN.
+    return part == 0 ? values[below] : values[below] + part * (values[below + 1] - values[below]);
+}
+
+/// How many order statistics to leave out at each end, so that the rest covers the median with at least 95 %: the
+/// largest d with P(Bin(n, ½) < d) ≤ 2.5 %. In logarithms, for 2⁻ⁿ is 0 beyond n = 1074.
+std::size_t leftOut(std::size_t n) {
+    if (n < kFewestForInterval) return 0;
+    const auto count = static_cast<double>(n);
+    double log_mass = -count * std::log(2.0);  // of exactly d
+    double below = 0;
+    std::size_t d = 0;
+    while (d < n / 2) {
+        below += std::exp(log_mass);
+        if (below > kTail) break;
+        log_mass += std::log((count - static_cast<double>(d)) / (static_cast<double>(d) + 1));
+        ++d;
+    }
+    // P(Bin < d) ≤ 2.5 % holds for the interval from the d-th smallest to the d-th largest, counted from 1.
+    return d == 0 ? 0 : d - 1;
+}
+
+std::pair<double, double> medianInterval(std::span<const double> values) {
+    if (values.empty()) return {kNaN, kNaN};
+    const std::size_t skip = leftOut(values.size());
+    return {values[skip], values[values.size() - 1 - skip]};
+}
+
+}  // namespace
+
+double Summary::relativeError() const {
+    if (n() < kFewestForInterval) return std::numeric_limits<double>::infinity();
+    return (ci_high - ci_low) / 2 / median;
+}
+
+Summary summarise(std::vector<double> samples) {
+    const std::vector<double> values = sorted(samples);
+    Summary summary;
+    summary.median = quantileOfSorted(values, 0.5);
+    summary.p5 = quantileOfSorted(values, 0.05);
+    summary.p95 = quantileOfSorted(values, 0.95);
+    std::tie(summary.ci_low, summary.ci_high) = medianInterval(values);
+
+    std::vector<double> deviations(values.size());
+    std::ranges::transform(values, deviations.begin(),
+                           [&](double value) { return std::abs(value - summary.median); });
+    summary.mad = quantile(deviations, 0.5);
+    summary.samples = std::move(samples);
+    return summary;
+}
+
+double quantile(std::span<const double> samples, double q) { return quantileOfSorted(sorted(samples), q); }
+
+Ratio ratioOf(std::span<const double> a, std::span<const double> b) {
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        const double ratio = a[i] / b[i];
+        if (!std::isnan(ratio)) ratios.push_back(ratio);
+    }
+    std::ranges::sort(ratios);
+    Ratio result;
+    result.median = quantileOfSorted(ratios, 0.5);
+    std::tie(result.ci_low, result.ci_high) = medianInterval(ratios);
+    result.pairs = ratios.size();
+    return result;
+}
+
+}  // namespace perfmamba::profile
