@@ -85,12 +85,12 @@ struct PassRecord {
 };
 
 /// Causal depthwise convolution with SiLU:
-/// y_t[c] = silu(bias[c] + Σ_{j<K} weight[c, j] · x_{t−K+1+j}[c]); before the first token stand the state's inputs.
+/// y_t[c] = silu(bias[c] + Σ_{j<K} weight[j, c] · x_{t−K+1+j}[c]); before the first token stand the state's inputs.
 struct Conv1dArgs {
     std::int64_t batch = 0, length = 0, channels = 0, kernel = 0;
     const float* x = nullptr;  // (B, L, C), row stride x_stride
     std::int64_t x_stride = 0;
-    const float* weight = nullptr;  // (C, K)
+    const float* weight = nullptr;  // (K, C): transposed, so that neighbouring channels are contiguous
     const float* bias = nullptr;    // (C,) or null
     float* state = nullptr;         // (B, K − 1, C): the last inputs, oldest first; read, then replaced
     float* y = nullptr;             // (B, L, C), dense

@@ -3,9 +3,9 @@
 namespace perfmamba {
 namespace {
 
-constexpr std::array<std::string_view, kComponentCount> kNames = {
-    "embedding", "norm", "in_proj", "conv1d", "x_proj", "dt_proj", "ssm", "gate", "out_proj", "norm_f", "lm_head",
-    "other"};
+constexpr std::array<std::string_view, kComponentCount> kNames = {"embedding", "norm",    "in_proj", "conv1d",
+                                                                  "x_proj",    "dt_proj", "ssm",     "gate",
+                                                                  "out_proj",  "norm_f",  "lm_head", "other"};
 
 constexpr std::array<std::string_view, 5> kStageNames = {"whole", "cumsum", "chunk_state", "state_passing",
                                                          "chunk_scan"};
@@ -20,10 +20,18 @@ std::optional<Enum> find(const std::array<std::string_view, Count>& names, std::
 
 }  // namespace
 
-std::string_view name(Component component) { return kNames[static_cast<std::size_t>(component)]; }
-std::string_view name(Stage stage) { return kStageNames[static_cast<std::size_t>(stage)]; }
+std::string_view name(Component component) {
+    return kNames[static_cast<std::size_t>(component)];
+}
+std::string_view name(Stage stage) {
+    return kStageNames[static_cast<std::size_t>(stage)];
+}
 
-std::optional<Component> componentFromName(std::string_view name) { return find<Component>(kNames, name); }
-std::optional<Stage> stageFromName(std::string_view name) { return find<Stage>(kStageNames, name); }
+std::optional<Component> componentFromName(std::string_view name) {
+    return find<Component>(kNames, name);
+}
+std::optional<Stage> stageFromName(std::string_view name) {
+    return find<Stage>(kStageNames, name);
+}
 
 }  // namespace perfmamba

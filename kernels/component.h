@@ -18,7 +18,7 @@ enum class Component : std::uint8_t {
     XProj,   // Mamba-1 only
     DtProj,  // Mamba-1 only
     Ssm,
-    Gate,    // y·silu(z); in Mamba-2 with the gated norm
+    Gate,  // y·silu(z); in Mamba-2 with the gated norm
     OutProj,
     NormF,
     LmHead,

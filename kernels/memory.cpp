@@ -10,7 +10,9 @@ constexpr std::array<std::string_view, kMemoryKindCount> kNames = {"weights", "s
 
 }  // namespace
 
-std::string_view name(MemoryKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
+std::string_view name(MemoryKind kind) {
+    return kNames[static_cast<std::size_t>(kind)];
+}
 
 std::optional<MemoryKind> memoryKindFromName(std::string_view name) {
     for (std::size_t i = 0; i < kNames.size(); ++i) {
@@ -19,7 +21,9 @@ std::optional<MemoryKind> memoryKindFromName(std::string_view name) {
     return std::nullopt;
 }
 
-std::int64_t MemoryUse::total() const { return std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0}); }
+std::int64_t MemoryUse::total() const {
+    return std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0});
+}
 
 void MemoryLedger::add(MemoryKind kind, std::int64_t delta_bytes) {
     m_current[kind] += delta_bytes;

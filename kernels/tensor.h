@@ -14,7 +14,9 @@ namespace perfmamba {
 /// Element types of weights that this program computes with.
 enum class DType : std::uint8_t { F32, F16, BF16 };
 
-constexpr std::size_t sizeOf(DType dtype) { return dtype == DType::F32 ? 4 : 2; }
+constexpr std::size_t sizeOf(DType dtype) {
+    return dtype == DType::F32 ? 4 : 2;
+}
 
 /// "float32", "float16", "bfloat16".
 std::string_view name(DType dtype);

@@ -35,8 +35,8 @@ public:
 
     /// The tensor of that name; throws Error when it is missing.
     [[nodiscard]] const HostTensor& tensor(const std::string& name) const;
-    /// The tensor, checked to have that shape.
-    [[nodiscard]] const HostTensor& tensor(const std::string& name, const std::vector<std::int64_t>& shape) const;
+    /// The tensor of that name and shape; throws Error when it has another.
+    const HostTensor& require(const std::string& name, const std::vector<std::int64_t>& shape) const;
     [[nodiscard]] bool has(const std::string& name) const { return m_tensors.contains(name); }
 
 private:

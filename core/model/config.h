@@ -15,22 +15,23 @@ std::string_view name(Architecture architecture);
 /// Hyper-parameters of a Mamba-1 or Mamba-2 language model. Fields that an architecture lacks are 0.
 struct Config {
     Architecture architecture = Architecture::Mamba1;
-    std::int64_t vocab_size = 0;  // as config.json has it; token ids are below it
+    std::int64_t vocab_size = 0;    // as config.json has it; token ids are below it
     std::int64_t vocab_padded = 0;  // rows of the embedding; known once the weights are open
     std::int64_t d_model = 0;
     std::int64_t n_layer = 0;
     std::int64_t d_inner = 0;
     std::int64_t d_state = 0;
     std::int64_t d_conv = 0;
-    std::int64_t dt_rank = 0;   // Mamba-1
-    std::int64_t n_heads = 0;   // Mamba-2
-    std::int64_t head_dim = 0;  // Mamba-2
-    std::int64_t n_groups = 0;  // Mamba-2
+    std::int64_t dt_rank = 0;     // Mamba-1
+    std::int64_t n_heads = 0;     // Mamba-2
+    std::int64_t head_dim = 0;    // Mamba-2
+    std::int64_t n_groups = 0;    // Mamba-2
     std::int64_t chunk_size = 0;  // Mamba-2
-    double dt_min = 0;  // Mamba-2: time_step_limit
-    double dt_max = 0;  // may be infinite
+    double dt_min = 0;            // Mamba-2: time_step_limit
+    double dt_max = 0;            // may be infinite
     double norm_eps = 1e-5;
-    bool tie_embeddings = true;
+    bool tie_embeddings = true;  // where config.json is silent, true unless the weights hold lm_head
+    bool tie_stated = false;     // config.json has the key
     bool use_bias = false;       // in_proj and out_proj
     bool use_conv_bias = true;
 

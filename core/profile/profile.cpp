@@ -4,7 +4,9 @@
 
 namespace perfmamba::profile {
 
-std::string_view name(Mode mode) { return mode == Mode::Prefill ? "prefill" : "decode"; }
+std::string_view name(Mode mode) {
+    return mode == Mode::Prefill ? "prefill" : "decode";
+}
 
 std::optional<Mode> modeFromName(std::string_view text) {
     if (text == name(Mode::Prefill)) return Mode::Prefill;

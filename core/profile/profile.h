@@ -2,8 +2,8 @@
 #pragma once
 
 #include <array>
-#include <optional>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,27 +45,27 @@ struct StageCost {
 
 /// Memory at one length.
 struct MemoryProfile {
-    MemoryUse peak;                        // by kind, at the moment of the largest total
-    std::int64_t reserved_bytes = 0;       // what the backend held from the system at most
-    std::int64_t process_peak_bytes = 0;   // the process's own figure (resident set), 0 where not known
+    MemoryUse peak;                               // by kind, at the moment of the largest total
+    std::int64_t reserved_bytes = 0;              // what the backend held from the system at most
+    std::int64_t process_peak_bytes = 0;          // the process's own figure (resident set), 0 where not known
     Component peak_component = Component::Other;  // what was running at the peak
     std::int32_t peak_layer = kNoLayer;
-    MemoryUse at_start;                    // in use when the last pass began
-    std::vector<MemoryEvent> events;       // of the last pass
+    MemoryUse at_start;               // in use when the last pass began
+    std::vector<MemoryEvent> events;  // of the last pass
 };
 
 /// Everything measured at one length.
 struct Point {
-    std::int64_t length = 0;      // tokens of the prompt; for decode the context before the token that is timed
-    Summary total;                // µs a pass, recorded passes
-    Summary untraced;             // µs a pass with recording off, passes taken in turn with the recorded ones
-    Ratio overhead;               // recorded / not recorded
+    std::int64_t length = 0;  // tokens of the prompt; for decode the context before the token that is timed
+    Summary total;            // µs a pass, recorded passes
+    Summary untraced;         // µs a pass with recording off, passes taken in turn with the recorded ones
+    Ratio overhead;           // recorded / not recorded
     double tokens_per_second = 0;
-    bool converged = false;       // the stop rule's bound was reached before its budget
+    bool converged = false;                 // the stop rule's bound was reached before its budget
     std::vector<ComponentCost> components;  // summed over layers, in order of the pass; 'other' last
     std::vector<ComponentCost> layers;      // one for each (layer, component), in order of the pass
     std::vector<StageCost> stages;
-    std::vector<Span> last_pass;            // the timeline of the last recorded pass
+    std::vector<Span> last_pass;  // the timeline of the last recorded pass
     double last_pass_us = 0;
     MemoryProfile memory;
 
@@ -78,38 +78,38 @@ struct Options {
     Mode mode = Mode::Prefill;
     std::int64_t batch = 1;
     std::vector<std::int64_t> lengths = {64, 256, 1024};
-    int threads = 0;          // 0: as many as the machine has cores
-    int repeat = 0;           // recorded passes at each length; 0: until the bound or the budget
-    double bound = 0.01;      // half width of the median's 95 % interval, relative
-    double budget_s = 5;      // at each length, warm-up included; at least kMinimumPasses passes are taken
-    std::uint64_t seed = 1;   // of the token ids
+    int threads = 0;         // 0: as many as the machine has cores
+    int repeat = 0;          // recorded passes at each length; 0: until the bound or the budget
+    double bound = 0.01;     // half width of the median's 95 % interval, relative
+    double budget_s = 5;     // at each length, warm-up included; at least kMinimumPasses passes are taken
+    std::uint64_t seed = 1;  // of the token ids
 };
 
 /// How and on what it was taken.
 struct Provenance {
-    std::string creator;          // program and version
-    std::string created;          // ISO 8601, UTC
-    std::string command;          // as one would type it again
-    std::string device;           // "AMD EPYC 9654"
-    std::string device_id;        // "cpu"
-    std::string instructions;     // "AVX2"
+    std::string creator;       // program and version
+    std::string created;       // ISO 8601, UTC
+    std::string command;       // as one would type it again
+    std::string device;        // "AMD EPYC 9654"
+    std::string device_id;     // "cpu"
+    std::string instructions;  // "AVX2"
     std::string host;
     std::string operating_system;
     int threads = 0;
-    double clock_begin_mhz = 0;   // 0 where not known
+    double clock_begin_mhz = 0;  // 0 where not known
     double clock_end_mhz = 0;
 };
 
 /// Which model. `hash` identifies configuration and weights' headers, so that runs can be told apart.
 struct ModelSummary {
-    std::string name;   // the folder's name
+    std::string name;  // the folder's name
     std::string path;
-    std::string hash;   // 16 hex digits
+    std::string hash;  // 16 hex digits
     model::Config config;
     std::int64_t parameters = 0;
     std::int64_t file_bytes = 0;
-    std::string stored_type;  // "bfloat16"; "mixed" where the tensors differ
-    std::string compute_type; // "float32"
+    std::string stored_type;   // "bfloat16"; "mixed" where the tensors differ
+    std::string compute_type;  // "float32"
 };
 
 /// One run of the profiler. While it is under way `points` grows: each snapshot is a new value.

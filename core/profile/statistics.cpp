@@ -71,14 +71,15 @@ Summary summarise(std::vector<double> samples) {
     std::tie(summary.ci_low, summary.ci_high) = medianInterval(values);
 
     std::vector<double> deviations(values.size());
-    std::ranges::transform(values, deviations.begin(),
-                           [&](double value) { return std::abs(value - summary.median); });
+    std::ranges::transform(values, deviations.begin(), [&](double value) { return std::abs(value - summary.median); });
     summary.mad = quantile(deviations, 0.5);
     summary.samples = std::move(samples);
     return summary;
 }
 
-double quantile(std::span<const double> samples, double q) { return quantileOfSorted(sorted(samples), q); }
+double quantile(std::span<const double> samples, double q) {
+    return quantileOfSorted(sorted(samples), q);
+}
 
 Ratio ratioOf(std::span<const double> a, std::span<const double> b) {
     std::vector<double> ratios;

@@ -9,7 +9,7 @@ namespace perfmamba::profile {
 /// A sample's summary. All in the samples' own unit; for n = 0 all are NaN.
 struct Summary {
     double median = 0;
-    double mad = 0;      // median absolute deviation, not scaled
+    double mad = 0;  // median absolute deviation, not scaled
     double p5 = 0;
     double p95 = 0;
     double ci_low = 0;   // 95 % interval of the median by order statistics (David & Nagaraja, Order Statistics, 7.1);
@@ -29,8 +29,8 @@ double quantile(std::span<const double> samples, double q);
 
 /// A ratio of two quantities measured in turn (A B A B …).
 struct Ratio {
-    double median = 0;   // of the pairs' ratios; NaN without pairs
-    double ci_low = 0;   // 95 % interval
+    double median = 0;  // of the pairs' ratios; NaN without pairs
+    double ci_low = 0;  // 95 % interval
     double ci_high = 0;
     std::size_t pairs = 0;
 

@@ -1,4 +1,5 @@
-// Logits as an HDF5 file: dataset `logits` (batch, positions, vocabulary), float32, and `tokens` (batch, length), int32.
+// Logits as an HDF5 file: dataset `logits` (batch, positions, vocabulary), float32, and `tokens` (batch, length),
+// int32.
 #pragma once
 
 #include <cstdint>

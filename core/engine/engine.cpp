@@ -1,0 +1,354 @@
+#include "core/engine/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "kernels/error.h"
+
+namespace perfmamba::engine {
+
+using kernels::Backend;
+using kernels::Buffer;
+using kernels::SpanScope;
+using kernels::Weight;
+using model::Architecture;
+using model::Config;
+
+/// A block's parameters on the device. Names as in the checkpoint; A is −exp(A_log).
+struct Engine::Layer {
+    std::int32_t index = 0;
+    Weight norm;
+    Weight in_proj, in_proj_bias;
+    Weight conv_weight;  // (K, C)
+    Weight conv_bias;
+    Weight x_proj;   // Mamba-1
+    Weight dt_proj;  // Mamba-1
+    Weight dt_bias;
+    Weight A;           // (N, Di) in Mamba-1, (H,) in Mamba-2
+    Weight D;           // (Di,)
+    Weight gated_norm;  // Mamba-2
+    Weight out_proj, out_proj_bias;
+};
+
+/// What one forward() works on. The buffers live as long as somebody downstream needs them, so that the ledger shows
+/// what a pass really holds.
+struct Engine::Pass {
+    std::int64_t batch = 0;
+    std::int64_t length = 0;
+    std::int64_t rows = 0;
+    State& state;
+    const std::stop_token& stop;
+    Buffer normed;  // input of the mixer
+    Buffer delta;   // output of the mixer, not yet added to the residual
+
+    [[nodiscard]] Buffer activations(Backend& backend, std::int64_t width) const {
+        return backend.allocate(MemoryKind::Activations, static_cast<std::size_t>(rows * width));
+    }
+    void checkStop() const {
+        if (stop.stop_requested()) throw Cancelled();
+    }
+};
+
+namespace {
+
+Weight transposed(Backend& backend, const HostTensor& tensor, std::int64_t rows, std::int64_t cols,
+                  float (*map)(float)) {
+    const std::vector<float> source = tensor.toFloat();
+    std::vector<float> target(source.size());
+    for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t c = 0; c < cols; ++c) {
+            target[static_cast<std::size_t>(c * rows + r)] = map(source[static_cast<std::size_t>(r * cols + c)]);
+        }
+    }
+    return backend.load(HostTensor::fromFloat(tensor.name, {cols, rows}, std::move(target)));
+}
+
+/// D of Mamba-2 as one number a channel, from one a head or one a channel.
+Weight spreadOverHeads(Backend& backend, const HostTensor& tensor, const Config& config) {
+    std::vector<float> values = tensor.toFloat();
+    if (static_cast<std::int64_t>(values.size()) != config.d_inner) {
+        std::vector<float> spread;
+        for (const float value : values) spread.insert(spread.end(), static_cast<std::size_t>(config.head_dim), value);
+        values = std::move(spread);
+    }
+    return backend.load(HostTensor::fromFloat(tensor.name, {config.d_inner}, std::move(values)));
+}
+
+float negativeExp(float a_log) {
+    return -std::exp(a_log);
+}
+float same(float value) {
+    return value;
+}
+
+}  // namespace
+
+Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<Backend> backend)
+    : m_checkpoint(std::move(checkpoint)), m_backend(std::move(backend)) {
+    const Config& c = config();
+    const auto load = [this](const std::string& name) { return m_backend->load(m_checkpoint->tensor(name)); };
+    m_embedding = load("backbone.embeddings.weight");
+    m_norm_f = load("backbone.norm_f.weight");
+    m_lm_head = c.tie_embeddings ? m_embedding : load("lm_head.weight");
+    for (std::int64_t i = 0; i < c.n_layer; ++i) {
+        const std::string prefix = fmt::format("backbone.layers.{}.", i);
+        const std::string mixer = prefix + "mixer.";
+        Layer layer;
+        layer.index = static_cast<std::int32_t>(i);
+        layer.norm = load(prefix + "norm.weight");
+        layer.in_proj = load(mixer + "in_proj.weight");
+        layer.out_proj = load(mixer + "out_proj.weight");
+        if (c.use_bias) {
+            layer.in_proj_bias = load(mixer + "in_proj.bias");
+            layer.out_proj_bias = load(mixer + "out_proj.bias");
+        }
+        layer.conv_weight =
+            transposed(*m_backend, m_checkpoint->tensor(mixer + "conv1d.weight"), c.convWidth(), c.d_conv, same);
+        if (c.use_conv_bias) layer.conv_bias = load(mixer + "conv1d.bias");
+        const HostTensor& a_log = m_checkpoint->tensor(mixer + "A_log");
+        const HostTensor& d = m_checkpoint->tensor(mixer + "D");
+        if (c.architecture == Architecture::Mamba1) {
+            layer.x_proj = load(mixer + "x_proj.weight");
+            layer.dt_proj = load(mixer + "dt_proj.weight");
+            layer.dt_bias = load(mixer + "dt_proj.bias");
+            layer.A = transposed(*m_backend, a_log, c.d_inner, c.d_state, negativeExp);
+            layer.D = m_backend->load(d);
+        } else {
+            layer.dt_bias = load(mixer + "dt_bias");
+            layer.A = transposed(*m_backend, a_log, c.n_heads, 1, negativeExp);
+            layer.D = spreadOverHeads(*m_backend, d, c);
+            layer.gated_norm = load(mixer + "norm.weight");
+        }
+        m_layers.push_back(std::move(layer));
+    }
+}
+
+Engine::~Engine() = default;
+
+State Engine::newState(std::int64_t batch) {
+    if (batch < 1) throw Error("batch", fmt::format("{} is below 1", batch));
+    const Config& c = config();
+    State state;
+    state.batch = batch;
+    for (std::int64_t i = 0; i < c.n_layer; ++i) {
+        const auto zeros = [this](std::int64_t elements) {
+            Buffer buffer = m_backend->allocate(MemoryKind::State, static_cast<std::size_t>(elements));
+            m_backend->fillZero(buffer);
+            return buffer;
+        };
+        state.conv.push_back(zeros(batch * (c.d_conv - 1) * c.convWidth()));
+        state.ssm.push_back(zeros(batch * c.d_inner * c.d_state));
+    }
+    return state;
+}
+
+Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
+                       const std::stop_token& stop) {
+    const Config& c = config();
+    const auto rows = static_cast<std::int64_t>(tokens.size());
+    if (rows == 0) throw Error("tokens", "there are none", "a sequence has at least one");
+    if (rows % state.batch != 0) {
+        throw Error("tokens", fmt::format("{} ids do not make {} sequences of one length", rows, state.batch));
+    }
+    const std::int64_t length = rows / state.batch;
+    for (std::int64_t i = 0; i < rows; ++i) {
+        const std::int32_t id = tokens[static_cast<std::size_t>(i)];
+        if (id < 0 || id >= c.vocab_size) {
+            throw Error("tokens", fmt::format("id {} at position {} of sequence {} is outside the vocabulary of {}", id,
+                                              i % length, i / length, c.vocab_size));
+        }
+    }
+    const auto eps = static_cast<float>(c.norm_eps);
+    Pass pass{state.batch, length, rows, state, stop, {}, {}};
+    Buffer residual;
+    {
+        const SpanScope span(*m_backend, Component::Embedding, kNoLayer);
+        residual = pass.activations(*m_backend, c.d_model);
+        m_backend->embed(tokens, m_embedding, residual.data());
+    }
+    for (const Layer& layer : m_layers) {
+        {
+            pass.checkStop();
+            const SpanScope span(*m_backend, Component::Norm, layer.index);
+            pass.normed = pass.activations(*m_backend, c.d_model);
+            m_backend->addRmsNorm(residual.data(), pass.delta.data(), layer.norm, eps, pass.normed.data(), rows);
+            pass.delta = Buffer();
+        }
+        if (c.architecture == Architecture::Mamba1) {
+            mamba1(layer, pass);
+        } else {
+            mamba2(layer, pass);
+        }
+    }
+    state.position += length;
+    if (logits_for == LogitsFor::None) return {};
+
+    pass.checkStop();
+    // Only the positions asked for go through the last norm and the head.
+    const std::int64_t positions = logits_for == LogitsFor::LastToken ? 1 : length;
+    Logits logits{{}, state.batch, positions, c.vocab_padded};
+    {
+        const SpanScope span(*m_backend, Component::NormF, kNoLayer);
+        pass.normed =
+            m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(state.batch * positions * c.d_model));
+        for (std::int64_t b = 0; b < state.batch; ++b) {
+            const std::int64_t from = ((b + 1) * length - positions) * c.d_model;
+            m_backend->addRmsNorm(residual.data() + from, pass.delta.data() + from, m_norm_f, eps,
+                                  pass.normed.data() + b * positions * c.d_model, positions);
+        }
+    }
+    const SpanScope span(*m_backend, Component::LmHead, kNoLayer);
+    logits.values =
+        m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(state.batch * positions * c.vocab_padded));
+    m_backend->linear(pass.normed.data(), c.d_model, m_lm_head, {}, logits.values.data(), state.batch * positions);
+    return logits;
+}
+
+void Engine::mamba1(const Layer& layer, Pass& pass) {
+    const Config& c = config();
+    Backend& backend = *m_backend;
+    const auto state = static_cast<std::size_t>(layer.index);
+    Buffer xz;  // (rows, 2·Di): x, z
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::InProj, layer.index);
+        xz = pass.activations(backend, 2 * c.d_inner);
+        backend.linear(pass.normed.data(), c.d_model, layer.in_proj, layer.in_proj_bias, xz.data(), pass.rows);
+        pass.normed = Buffer();
+    }
+    Buffer x;
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::Conv1d, layer.index);
+        x = pass.activations(backend, c.d_inner);
+        backend.conv1d({pass.batch, pass.length, c.d_inner, c.d_conv, xz.data(), 2 * c.d_inner, layer.conv_weight.data,
+                        layer.conv_bias.data, pass.state.conv[state].data(), x.data()});
+    }
+    const std::int64_t dbc_width = c.dt_rank + 2 * c.d_state;
+    Buffer dbc;  // (rows, R + 2·N): δ, B, C
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::XProj, layer.index);
+        dbc = pass.activations(backend, dbc_width);
+        backend.linear(x.data(), c.d_inner, layer.x_proj, {}, dbc.data(), pass.rows);
+    }
+    Buffer dt;
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::DtProj, layer.index);
+        dt = pass.activations(backend, c.d_inner);
+        backend.linear(dbc.data(), dbc_width, layer.dt_proj, {}, dt.data(), pass.rows);
+    }
+    Buffer y;
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::Ssm, layer.index);
+        y = pass.activations(backend, c.d_inner);
+        kernels::SelectiveScanArgs args;
+        args.batch = pass.batch;
+        args.length = pass.length;
+        args.channels = c.d_inner;
+        args.states = c.d_state;
+        args.x = x.data();
+        args.dt = dt.data();
+        args.dt_bias = layer.dt_bias.data;
+        args.A = layer.A.data;
+        args.B = dbc.data() + c.dt_rank;
+        args.C = dbc.data() + c.dt_rank + c.d_state;
+        args.bc_stride = dbc_width;
+        args.D = layer.D.data;
+        args.h = pass.state.ssm[state].data();
+        args.y = y.data();
+        backend.selectiveScan(args);
+        x = Buffer();
+        dt = Buffer();
+        dbc = Buffer();
+    }
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::Gate, layer.index);
+        backend.gate(y.data(), xz.data() + c.d_inner, 2 * c.d_inner, pass.rows, c.d_inner);
+        xz = Buffer();
+    }
+    pass.checkStop();
+    const SpanScope span(backend, Component::OutProj, layer.index);
+    pass.delta = pass.activations(backend, c.d_model);
+    backend.linear(y.data(), c.d_inner, layer.out_proj, layer.out_proj_bias, pass.delta.data(), pass.rows);
+}
+
+void Engine::mamba2(const Layer& layer, Pass& pass) {
+    const Config& c = config();
+    Backend& backend = *m_backend;
+    const auto state = static_cast<std::size_t>(layer.index);
+    const std::int64_t width = c.inProjRows();
+    Buffer zxbcdt;  // (rows, 2·Di + 2·G·N + H): z, x, B, C, dt
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::InProj, layer.index);
+        zxbcdt = pass.activations(backend, width);
+        backend.linear(pass.normed.data(), c.d_model, layer.in_proj, layer.in_proj_bias, zxbcdt.data(), pass.rows);
+        pass.normed = Buffer();
+    }
+    Buffer xbc;
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::Conv1d, layer.index);
+        xbc = pass.activations(backend, c.convWidth());
+        backend.conv1d({pass.batch, pass.length, c.convWidth(), c.d_conv, zxbcdt.data() + c.d_inner, width,
+                        layer.conv_weight.data, layer.conv_bias.data, pass.state.conv[state].data(), xbc.data()});
+    }
+    Buffer y;
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::Ssm, layer.index);
+        y = pass.activations(backend, c.d_inner);
+        kernels::SsdArgs args;
+        args.batch = pass.batch;
+        args.length = pass.length;
+        args.heads = c.n_heads;
+        args.head_dim = c.head_dim;
+        args.groups = c.n_groups;
+        args.states = c.d_state;
+        args.chunk = c.chunk_size;
+        args.layer = layer.index;
+        args.x = xbc.data();
+        args.B = xbc.data() + c.d_inner;
+        args.C = xbc.data() + c.d_inner + c.n_groups * c.d_state;
+        args.xbc_stride = c.convWidth();
+        args.dt = zxbcdt.data() + c.d_inner + c.convWidth();
+        args.dt_stride = width;
+        args.dt_bias = layer.dt_bias.data;
+        args.A = layer.A.data;
+        args.D = layer.D.data;
+        args.dt_min = static_cast<float>(c.dt_min);
+        args.dt_max = static_cast<float>(c.dt_max);
+        args.h = pass.state.ssm[state].data();
+        args.y = y.data();
+        backend.ssd(args);
+        xbc = Buffer();
+    }
+    {
+        pass.checkStop();
+        const SpanScope span(backend, Component::Gate, layer.index);
+        backend.gatedRmsNorm(y.data(), zxbcdt.data(), width, layer.gated_norm, static_cast<float>(c.norm_eps),
+                             c.n_groups, pass.rows);
+        zxbcdt = Buffer();
+    }
+    pass.checkStop();
+    const SpanScope span(backend, Component::OutProj, layer.index);
+    pass.delta = pass.activations(backend, c.d_model);
+    backend.linear(y.data(), c.d_inner, layer.out_proj, layer.out_proj_bias, pass.delta.data(), pass.rows);
+}
+
+std::vector<float> Engine::logits(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for) {
+    const Logits result = forward(tokens, state, logits_for);
+    std::vector<float> values(result.values.elements());
+    m_backend->toHost(result.values.data(), values);
+    return values;
+}
+
+}  // namespace perfmamba::engine

@@ -1,0 +1,143 @@
+#include "core/profile/pass_statistics.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/profile/cost_model.h"
+
+namespace perfmamba::profile {
+namespace {
+
+constexpr std::array kStages = {Stage::Cumsum, Stage::ChunkState, Stage::StatePassing, Stage::ChunkScan};
+
+/// Bytes that come and go within a pass.
+std::int64_t transient(const MemoryUse& use) {
+    return use[MemoryKind::Activations] + use[MemoryKind::Workspace] + use[MemoryKind::Logits];
+}
+
+}  // namespace
+
+PassStatistics::PassStatistics(const model::Config& config, Mode mode, std::int64_t batch, std::int64_t length)
+    : m_config(config),
+      m_mode(mode),
+      m_batch(batch),
+      m_length(length),
+      m_rows(static_cast<std::size_t>(config.n_layer + 1) * kComponentCount) {}
+
+std::size_t PassStatistics::rowIndex(Component component, std::int32_t layer) const {
+    return static_cast<std::size_t>(layer - kNoLayer) * kComponentCount + static_cast<std::size_t>(component);
+}
+
+void PassStatistics::add(kernels::PassRecord&& record) {
+    const std::size_t pass = m_totals.size();
+    m_totals.push_back(record.total_us);
+    std::array<double, kStages.size() + 1> stages{};
+    std::array<bool, kStages.size() + 1> stage_seen{};
+    for (Row& row : m_rows) row.calls = 0;
+    double charged = 0;
+    for (const Span& span : record.spans) {
+        if (span.stage != Stage::Whole) {
+            stages[static_cast<std::size_t>(span.stage)] += span.duration_us();
+            stage_seen[static_cast<std::size_t>(span.stage)] = true;
+            continue;
+        }
+        Row& row = m_rows[rowIndex(span.component, span.layer)];
+        row.samples.resize(pass + 1, 0.0);
+        row.samples[pass] += span.duration_us();
+        ++row.calls;
+        charged += span.duration_us();
+    }
+    Row& other = m_rows[rowIndex(Component::Other, kNoLayer)];
+    other.samples.push_back(std::max(0.0, record.total_us - charged));
+    for (const Stage stage : kStages) {
+        const auto i = static_cast<std::size_t>(stage);
+        if (stage_seen[i]) m_stages[i].push_back(stages[i]);
+    }
+    addMemory(record);
+    m_last = std::move(record);
+}
+
+void PassStatistics::addMemory(const kernels::PassRecord& record) {
+    MemoryUse use = record.memory_at_start;
+    std::int64_t peak = use.total();
+    m_memory.peak_component = Component::Other;
+    m_memory.peak_layer = kNoLayer;
+    auto event = record.memory.begin();
+    const auto apply = [&](double until, Row* row) {
+        for (; event != record.memory.end() && event->time_us <= until; ++event) {
+            use[event->kind] += event->delta_bytes;
+            if (row) row->peak_bytes = std::max(row->peak_bytes, transient(use));
+            if (use.total() > peak) {
+                peak = use.total();
+                m_memory.peak_component = event->component;
+                m_memory.peak_layer = event->layer;
+            }
+        }
+    };
+    for (const Span& span : record.spans) {
+        if (span.stage != Stage::Whole) continue;
+        apply(span.begin_us, nullptr);
+        Row& row = m_rows[rowIndex(span.component, span.layer)];
+        row.peak_bytes = std::max(row.peak_bytes, transient(use));
+        apply(span.end_us, &row);
+    }
+    apply(record.total_us, nullptr);
+    m_memory.peak = record.memory_peak;
+    m_memory.at_start = record.memory_at_start;
+}
+
+ComponentCost PassStatistics::cost(Component component, std::int32_t layer, const Row& row, double total) const {
+    ComponentCost result;
+    result.component = component;
+    result.layer = layer;
+    result.time = summarise(row.samples);
+    result.share = total > 0 ? result.time.median / total : 0;
+    result.calls = row.calls;
+    result.peak_bytes = row.peak_bytes;
+    const Cost one = costOf(component, m_config, m_batch, m_mode == Mode::Decode ? 1 : m_length);
+    result.flops = one.flops * static_cast<double>(row.calls);
+    result.bytes = one.bytes * static_cast<double>(row.calls);
+    return result;
+}
+
+Point PassStatistics::point() const {
+    Point point;
+    point.length = m_length;
+    point.total = summarise(m_totals);
+    point.untraced = summarise(m_untraced);
+    point.overhead = ratioOf(m_totals, m_untraced);
+    const double tokens = static_cast<double>(m_batch * (m_mode == Mode::Decode ? 1 : m_length));
+    point.tokens_per_second = tokens / (point.total.median * 1e-6);
+    for (const Component component : kComponents) {
+        Row sum;
+        for (std::int32_t layer = kNoLayer; layer < m_config.n_layer; ++layer) {
+            const Row& row = m_rows[rowIndex(component, layer)];
+            if (row.samples.empty()) continue;
+            sum.samples.resize(row.samples.size(), 0.0);
+            for (std::size_t i = 0; i < row.samples.size(); ++i) sum.samples[i] += row.samples[i];
+            sum.calls += row.calls;
+            sum.peak_bytes = std::max(sum.peak_bytes, row.peak_bytes);
+        }
+        if (!sum.samples.empty()) point.components.push_back(cost(component, kNoLayer, sum, point.total.median));
+    }
+    for (std::int32_t layer = 0; layer < m_config.n_layer; ++layer) {
+        for (const Component component : kComponents) {
+            const Row& row = m_rows[rowIndex(component, layer)];
+            if (!row.samples.empty()) point.layers.push_back(cost(component, layer, row, point.total.median));
+        }
+    }
+    for (const Stage stage : kStages) {
+        const std::vector<double>& samples = m_stages[static_cast<std::size_t>(stage)];
+        if (samples.empty()) continue;
+        StageCost cost{Component::Ssm, stage, summarise(samples), 0};
+        cost.share = cost.time.median / point.total.median;
+        point.stages.push_back(std::move(cost));
+    }
+    point.last_pass = m_last.spans;
+    point.last_pass_us = m_last.total_us;
+    point.memory = m_memory;
+    point.memory.events = m_last.memory;
+    return point;
+}
+
+}  // namespace perfmamba::profile

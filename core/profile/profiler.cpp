@@ -1,0 +1,278 @@
+#include "core/profile/profiler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/profile/pass_statistics.h"
+#include "core/profile/system_info.h"
+#include "kernels/error.h"
+
+namespace perfmamba::profile {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using engine::Engine;
+using engine::LogitsFor;
+
+constexpr std::size_t kMinimumPasses = 3;
+constexpr std::size_t kMaximumPasses = 1000;
+// Pairs of recorded and unrecorded passes: enough for an interval of the overhead.
+constexpr std::size_t kOverheadPairs = 15;
+constexpr int kMinimumWarmUps = 2;
+constexpr int kMaximumWarmUps = 20;
+// Warm-up goes on, within this share of the budget, until a pass is no faster than the best before it.
+constexpr double kWarmUpShare = 0.2;
+constexpr double kSettled = 0.98;
+// Context before a decode pass is run in pieces, so that it needs little memory.
+constexpr std::int64_t kContextPiece = 512;
+constexpr double kObserverPeriod_s = 0.03;
+// A snapshot may cost this share of the time at most.
+constexpr double kObserverShare = 0.1;
+constexpr std::int64_t kMaximumRows = std::int64_t{1} << 30;
+
+double secondsSince(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<std::int32_t> randomTokens(std::uint64_t seed, std::int64_t count, std::int64_t vocab) {
+    std::mt19937_64 generator(seed);
+    std::vector<std::int32_t> tokens(static_cast<std::size_t>(count));
+    // Not a distribution of the standard library, which may differ from one to the next.
+    for (std::int32_t& token : tokens)
+        token = static_cast<std::int32_t>(generator() % static_cast<std::uint64_t>(vocab));
+    return tokens;
+}
+
+/// The passes at one length: what is run, and in which state.
+class Workload {
+public:
+    Workload(Engine& engine, const Options& options, std::int64_t length, const std::stop_token& stop)
+        : m_engine(engine),
+          m_stop(stop),
+          m_mode(options.mode),
+          m_tokens(randomTokens(options.seed, options.batch * length, engine.config().vocab_size)),
+          m_state(engine.newState(options.batch)) {
+        if (m_mode == Mode::Prefill) return;
+        for (std::int64_t begin = 0; begin < length; begin += kContextPiece) {
+            const std::int64_t count = std::min(kContextPiece, length - begin);
+            std::vector<std::int32_t> piece;
+            for (std::int64_t b = 0; b < options.batch; ++b) {
+                const auto from = m_tokens.begin() + b * length + begin;
+                piece.insert(piece.end(), from, from + count);
+            }
+            engine.forward(piece, m_state, LogitsFor::None, stop);
+        }
+        m_tokens.resize(static_cast<std::size_t>(options.batch));
+    }
+
+    kernels::PassRecord pass(bool record) {
+        kernels::Backend& backend = m_engine.backend();
+        if (m_mode == Mode::Prefill) {
+            for (kernels::Buffer& buffer : m_state.conv) backend.fillZero(buffer);
+            for (kernels::Buffer& buffer : m_state.ssm) backend.fillZero(buffer);
+        }
+        backend.beginPass(record);
+        const engine::Logits logits = m_engine.forward(m_tokens, m_state, LogitsFor::LastToken, m_stop);
+        return backend.endPass();
+    }
+
+private:
+    Engine& m_engine;
+    const std::stop_token& m_stop;
+    Mode m_mode;
+    std::vector<std::int32_t> m_tokens;
+    engine::State m_state;
+};
+
+/// The run over all lengths.
+class Run {
+public:
+    Run(Engine& engine, const Options& options, const Provenance& provenance, const Observer& observer,
+        const std::stop_token& stop)
+        : m_engine(engine), m_observer(observer), m_stop(stop) {
+        m_profile.model = summaryOf(engine.checkpoint());
+        m_profile.provenance = provenance;
+        m_profile.provenance.created = now();
+        m_profile.provenance.threads = engine.backend().device().threads;
+        m_profile.provenance.clock_begin_mhz = clockMhz();
+        m_profile.options = options;
+    }
+
+    std::shared_ptr<const Profile> measureAll() {
+        for (m_index = 0; m_index < options().lengths.size() && !m_stop.stop_requested(); ++m_index) measure();
+        m_profile.complete = !m_stop.stop_requested() && m_profile.points.size() == options().lengths.size();
+        m_profile.provenance.clock_end_mhz = clockMhz();
+        return std::make_shared<const Profile>(std::move(m_profile));
+    }
+
+private:
+    [[nodiscard]] const Options& options() const { return m_profile.options; }
+    [[nodiscard]] std::int64_t length() const { return options().lengths[m_index]; }
+
+    void measure() {
+        m_engine.backend().trim();
+        const bool own_peak = resetPeakResident();
+        m_point_start = Clock::now();
+        m_pass_s = 0;
+        PassStatistics statistics(m_engine.config(), options().mode, options().batch, length());
+        std::int64_t reserved = 0;
+        try {
+            report(statistics, "warming up");
+            Workload workload(m_engine, options(), length(), m_stop);
+            warmUp(workload);
+            while (!finished(statistics)) {
+                const Clock::time_point begin = Clock::now();
+                statistics.add(workload.pass(true));
+                m_pass_s = secondsSince(begin);
+                if (statistics.untracedPasses() < kOverheadPairs && !finished(statistics)) {
+                    statistics.addUntraced(workload.pass(false).total_us);
+                }
+                if (secondsSince(m_last_report) > std::max(kObserverPeriod_s, m_report_s / kObserverShare)) {
+                    report(statistics, passText(statistics));
+                }
+            }
+            reserved = m_engine.backend().reserved_bytes();
+        } catch (const Cancelled&) {
+            m_engine.backend().endPass();
+        } catch (const Error&) {
+            m_engine.backend().endPass();
+            m_engine.backend().trim();
+            throw;
+        }
+        if (statistics.passes() == 0) return;
+        Point point = statistics.point();
+        point.converged = point.total.relativeError() <= options().bound;
+        point.memory.reserved_bytes = reserved;
+        point.memory.process_peak_bytes = own_peak ? peakResidentBytes() : residentBytes();
+        m_profile.points.push_back(std::move(point));
+        if (m_observer) m_observer(std::make_shared<const Profile>(m_profile), progress(passText(statistics)));
+    }
+
+    void warmUp(Workload& workload) {
+        double best = std::numeric_limits<double>::infinity();
+        for (int i = 0; i < kMaximumWarmUps; ++i) {
+            const double time = workload.pass(i % 2 == 0).total_us;
+            m_pass_s = time * 1e-6;
+            const bool settled = time > kSettled * best;
+            best = std::min(best, time);
+            if (i + 1 >= kMinimumWarmUps && settled) return;
+            if (secondsSince(m_point_start) > kWarmUpShare * options().budget_s) return;
+        }
+    }
+
+    [[nodiscard]] bool finished(const PassStatistics& statistics) const {
+        if (m_stop.stop_requested()) throw Cancelled();
+        const std::size_t passes = statistics.passes();
+        if (options().repeat > 0) return passes >= static_cast<std::size_t>(options().repeat);
+        if (passes < kMinimumPasses) return false;
+        if (passes >= kMaximumPasses || secondsSince(m_point_start) > options().budget_s) return true;
+        return summarise(statistics.totals()).relativeError() <= options().bound;
+    }
+
+    void report(const PassStatistics& statistics, const std::string& what) {
+        if (!m_observer) return;
+        const Clock::time_point begin = Clock::now();
+        auto snapshot = std::make_shared<Profile>(m_profile);
+        if (statistics.passes() > 0) snapshot->points.push_back(statistics.point());
+        m_observer(std::shared_ptr<const Profile>(std::move(snapshot)), progress(what));
+        m_last_report = Clock::now();
+        m_report_s = secondsSince(begin);
+    }
+
+    [[nodiscard]] std::string passText(const PassStatistics& statistics) const {
+        const double error = summarise(statistics.totals()).relativeError();
+        return fmt::format("{} {}, batch {}: pass {}{}", name(options().mode), length(), options().batch,
+                           statistics.passes(), std::isfinite(error) ? fmt::format(", ±{:.1f} %", error * 100) : "");
+    }
+
+    /// Time that a length will take at most, from the last pass's time for each token.
+    [[nodiscard]] double expected_s(std::size_t index) const {
+        const double ratio = options().mode == Mode::Decode
+                                 ? 1
+                                 : static_cast<double>(options().lengths[index]) / static_cast<double>(length());
+        const double pass_s = m_pass_s * ratio;
+        const auto passes = static_cast<double>(options().repeat > 0 ? options().repeat : kMinimumPasses);
+        const double least = pass_s * (2 * passes + kMinimumWarmUps);
+        return options().repeat > 0 ? least : std::max(options().budget_s, least);
+    }
+
+    [[nodiscard]] Progress progress(const std::string& what) const {
+        const double spent = secondsSince(m_start);
+        double left = std::max(0.0, expected_s(m_index) - secondsSince(m_point_start));
+        for (std::size_t i = m_index + 1; i < options().lengths.size(); ++i) left += expected_s(i);
+        if (m_profile.points.size() > m_index) left -= std::max(0.0, expected_s(m_index) - secondsSince(m_point_start));
+        Progress progress;
+        progress.done = spent + left > 0 ? spent / (spent + left) : 0;
+        if (m_pass_s > 0) progress.seconds_left = left;
+        progress.what = what;
+        progress.point = m_index;
+        return progress;
+    }
+
+    static ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
+        ModelSummary summary;
+        summary.name = checkpoint.name();
+        summary.path = checkpoint.folder().string();
+        summary.hash = checkpoint.hash();
+        summary.config = checkpoint.config();
+        summary.parameters = checkpoint.parameters();
+        summary.file_bytes = checkpoint.fileBytes();
+        summary.stored_type = checkpoint.storedType();
+        summary.compute_type = perfmamba::name(DType::F32);
+        return summary;
+    }
+
+    Engine& m_engine;
+    const Observer& m_observer;
+    const std::stop_token& m_stop;
+    Profile m_profile;
+    std::size_t m_index = 0;
+    Clock::time_point m_start = Clock::now();
+    Clock::time_point m_point_start = m_start;
+    Clock::time_point m_last_report;
+    double m_pass_s = 0;    // the last pass
+    double m_report_s = 0;  // what the last snapshot cost
+};
+
+}  // namespace
+
+void check(const Options& options) {
+    if (options.lengths.empty()) throw Error("lengths", "there are none");
+    if (options.batch < 1) throw Error("batch", fmt::format("{} is below 1", options.batch));
+    for (const std::int64_t length : options.lengths) {
+        if (length < 1) throw Error("lengths", fmt::format("{} is below 1", length));
+        if (length > kMaximumRows / options.batch) {
+            throw Error("lengths",
+                        fmt::format("{} tokens × batch {} are too many for one pass", length, options.batch));
+        }
+    }
+    if (options.repeat < 0) throw Error("repeat", fmt::format("{} is below 0", options.repeat));
+    if (!(options.bound > 0)) throw Error("bound", fmt::format("{} is not positive", options.bound));
+    if (!(options.budget_s > 0)) throw Error("budget", fmt::format("{} s is not positive", options.budget_s));
+}
+
+std::shared_ptr<const Profile> run(Engine& engine, const Options& options, const Provenance& provenance,
+                                   const Observer& observer, std::stop_token stop) {
+    check(options);
+    return Run(engine, options, provenance, observer, stop).measureAll();
+}
+
+Provenance provenanceOf(const kernels::DeviceInfo& device) {
+    Provenance provenance;
+    provenance.creator = "PerfMamba Explorer " PERFMAMBA_VERSION;
+    provenance.created = now();
+    provenance.device = device.name;
+    provenance.device_id = device.id;
+    provenance.instructions = device.instructions;
+    provenance.host = hostName();
+    provenance.operating_system = operatingSystem();
+    provenance.threads = device.threads;
+    return provenance;
+}
+
+}  // namespace perfmamba::profile

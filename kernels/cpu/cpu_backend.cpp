@@ -1,0 +1,275 @@
+#include "kernels/cpu/cpu_backend.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "kernels/cpu/block_cache.h"
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/ssd.h"
+#include "kernels/cpu/thread_pool.h"
+#include "kernels/cpu/vector_ops.h"
+#include "kernels/error.h"
+
+namespace perfmamba::kernels::cpu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Rows or tokens that one task takes: enough to hide the cost of handing it out.
+constexpr std::int64_t kTaskRows = 16;
+
+int usableCores() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::string processorName() {
+    std::ifstream cpuinfo("/proc/cpuinfo");
+    for (std::string line; std::getline(cpuinfo, line);) {
+        const std::size_t colon = line.find(": ");
+        if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+    }
+    return "CPU";
+}
+
+/// Spans and allocations of the pass under way, by the steady clock.
+class Recorder {
+public:
+    void begin(bool record, const MemoryUse& now) {
+        m_record = record;
+        m_pass = {};
+        m_open.clear();
+        m_pass.memory_at_start = now;
+        m_start = Clock::now();
+    }
+    PassRecord end(const MemoryUse& peak) {
+        m_pass.total_us = microseconds();
+        m_pass.memory_peak = peak;
+        m_record = false;
+        return std::move(m_pass);
+    }
+    void beginSpan(Component component, Stage stage, std::int32_t layer) {
+        if (!m_record) return;
+        m_open.push_back(m_pass.spans.size());
+        m_pass.spans.push_back({component, stage, layer, microseconds(), 0});
+    }
+    void endSpan() {
+        if (!m_record || m_open.empty()) return;
+        m_pass.spans[m_open.back()].end_us = microseconds();
+        m_open.pop_back();
+    }
+    void memory(MemoryKind kind, std::int64_t delta_bytes) {
+        if (!m_record) return;
+        const Span* span = m_open.empty() ? nullptr : &m_pass.spans[m_open.back()];
+        m_pass.memory.push_back({microseconds(), kind, span ? span->component : Component::Other,
+                                 span ? span->layer : kNoLayer, delta_bytes});
+    }
+
+private:
+    [[nodiscard]] double microseconds() const {
+        return std::chrono::duration<double, std::micro>(Clock::now() - m_start).count();
+    }
+
+    bool m_record = false;
+    Clock::time_point m_start;
+    PassRecord m_pass;
+    std::vector<std::size_t> m_open;  // indices of the spans that have not ended
+};
+
+class CpuBackend final : public Backend {
+public:
+    explicit CpuBackend(int threads) : m_device(describe(threads)), m_pool(m_device.threads) {}
+
+    [[nodiscard]] const DeviceInfo& device() const override { return m_device; }
+
+    [[nodiscard]] Buffer allocate(MemoryKind kind, std::size_t elements) override {
+        const std::size_t bytes = elements * sizeof(float);
+        void* data = m_blocks.take(bytes);
+        if (!data) {
+            throw Error(
+                "memory",
+                fmt::format("{:.1f} MB for {} are more than the {:.1f} MB that are left",
+                            static_cast<double>(bytes) / 1e6, name(kind), static_cast<double>(availableMemory()) / 1e6),
+                "choose a shorter length or a smaller batch");
+        }
+        charge(kind, static_cast<std::int64_t>(bytes));
+        return {this, data, bytes, kind};
+    }
+
+    [[nodiscard]] Weight load(const HostTensor& tensor) override {
+        Weight weight;
+        weight.rows = tensor.shape.size() > 1 ? tensor.shape[0] : 1;
+        weight.cols = weight.rows > 0 ? tensor.elements() / weight.rows : 0;
+        const bool in_place =
+            tensor.dtype == DType::F32 && reinterpret_cast<std::uintptr_t>(tensor.data) % alignof(float) == 0;
+        if (in_place) {
+            weight.data = reinterpret_cast<const float*>(tensor.data);
+            const auto bytes = static_cast<std::int64_t>(tensor.bytes());
+            charge(MemoryKind::Weights, bytes);
+            weight.owner = std::shared_ptr<const void>(
+                tensor.data, [this, bytes, owner = tensor.owner](const void*) { charge(MemoryKind::Weights, -bytes); });
+        } else {
+            auto copy =
+                std::make_shared<Buffer>(allocate(MemoryKind::Weights, static_cast<std::size_t>(tensor.elements())));
+            convertToFloat(tensor.dtype, tensor.data, copy->elements(), copy->data());
+            weight.data = copy->data();
+            weight.owner = std::move(copy);
+        }
+        return weight;
+    }
+
+    void fillZero(Buffer& buffer) override { std::memset(buffer.data(), 0, buffer.bytes()); }
+    void copy(const Buffer& source, Buffer& target) override {
+        std::memcpy(target.data(), source.data(), std::min(source.bytes(), target.bytes()));
+    }
+    void toHost(const float* source, std::span<float> target) override {
+        std::memcpy(target.data(), source, target.size_bytes());
+    }
+    void trim() override { m_blocks.trim(); }
+    [[nodiscard]] const MemoryLedger& ledger() const override { return m_ledger; }
+    [[nodiscard]] std::int64_t reserved_bytes() const override { return m_blocks.reserved(); }
+
+    void beginPass(bool record) override {
+        m_ledger.resetPeak();
+        m_recorder.begin(record, m_ledger.current());
+    }
+    PassRecord endPass() override { return m_recorder.end(m_ledger.peak()); }
+    void beginSpan(Component component, Stage stage, std::int32_t layer) override {
+        m_recorder.beginSpan(component, stage, layer);
+    }
+    void endSpan() override { m_recorder.endSpan(); }
+
+    void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) override {
+        const std::int64_t width = table.cols;
+        eachRow(static_cast<std::int64_t>(tokens.size()), [&](std::int64_t row) {
+            std::memcpy(out + row * width, table.data + tokens[static_cast<std::size_t>(row)] * width,
+                        static_cast<std::size_t>(width) * sizeof(float));
+        });
+    }
+
+    void addRmsNorm(float* residual, const float* delta, const Weight& weight, float eps, float* out,
+                    std::int64_t rows) override {
+        const std::int64_t width = weight.cols;
+        eachRow(rows, [&](std::int64_t row) {
+            addRmsNormRow(residual + row * width, delta ? delta + row * width : nullptr, weight.data, eps,
+                          out + row * width, width);
+        });
+    }
+
+    void linear(const float* x, std::int64_t x_stride, const Weight& weight, const Weight& bias, float* y,
+                std::int64_t rows) override {
+        cpu::linear(m_pool, x, x_stride, weight.data, bias.data, y, rows, weight.cols, weight.rows);
+    }
+
+    void conv1d(const Conv1dArgs& args) override {
+        const std::int64_t before = args.kernel - 1;
+        eachRow(args.batch * args.length, [&](std::int64_t row) {
+            const std::int64_t b = row / args.length;
+            const std::int64_t t = row % args.length;
+            constexpr std::int64_t kFewInputs = 16;
+            const float* few[kFewInputs];
+            std::vector<const float*> many;
+            const float** inputs = few;
+            if (args.kernel > kFewInputs) {
+                many.resize(static_cast<std::size_t>(args.kernel));
+                inputs = many.data();
+            }
+            for (std::int64_t j = 0; j < args.kernel; ++j) {
+                const std::int64_t source = t - before + j;
+                inputs[j] = source >= 0 ? args.x + (b * args.length + source) * args.x_stride
+                                        : args.state + (b * before + before + source) * args.channels;
+            }
+            conv1dRow(inputs, args.weight, args.bias, args.y + row * args.channels, args.kernel, args.channels);
+        });
+        for (std::int64_t b = 0; b < args.batch; ++b) keepLastInputs(args, b);
+    }
+
+    void selectiveScan(const SelectiveScanArgs& args) override {
+        const std::int64_t blocks = (args.channels + kScanBlock - 1) / kScanBlock;
+        m_pool.run(args.batch * blocks, [&](std::int64_t i) {
+            const std::int64_t first = i % blocks * kScanBlock;
+            selectiveScanBlock(args, i / blocks, first, std::min(kScanBlock, args.channels - first));
+        });
+    }
+
+    void ssd(const SsdArgs& args) override { cpu::ssd(*this, m_pool, args); }
+
+    void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) override {
+        eachRow(rows, [&](std::int64_t row) { gateRow(y + row * width, z + row * z_stride, width); });
+    }
+
+    void gatedRmsNorm(float* y, const float* z, std::int64_t z_stride, const Weight& weight, float eps,
+                      std::int64_t groups, std::int64_t rows) override {
+        const std::int64_t width = weight.cols;
+        eachRow(rows, [&](std::int64_t row) {
+            gatedRmsNormRow(y + row * width, z + row * z_stride, weight.data, eps, groups, width);
+        });
+    }
+
+private:
+    template <class Task>
+    void eachRow(std::int64_t rows, const Task& task) {
+        m_pool.run((rows + kTaskRows - 1) / kTaskRows, [&](std::int64_t i) {
+            const std::int64_t end = std::min(rows, (i + 1) * kTaskRows);
+            for (std::int64_t row = i * kTaskRows; row < end; ++row) task(row);
+        });
+    }
+
+    /// The state after the call: the last K − 1 inputs, some of them still from before when L < K − 1.
+    static void keepLastInputs(const Conv1dArgs& args, std::int64_t b) {
+        const std::int64_t before = args.kernel - 1;
+        const std::size_t row_bytes = static_cast<std::size_t>(args.channels) * sizeof(float);
+        float* state = args.state + b * before * args.channels;
+        for (std::int64_t j = 0; j < before; ++j) {
+            const std::int64_t source = args.length - before + j;
+            const float* input = source >= 0 ? args.x + (b * args.length + source) * args.x_stride
+                                             : state + (before + source) * args.channels;
+            std::memcpy(state + j * args.channels, input, row_bytes);
+        }
+    }
+
+    void charge(MemoryKind kind, std::int64_t delta_bytes) {
+        m_ledger.add(kind, delta_bytes);
+        m_recorder.memory(kind, delta_bytes);
+    }
+
+    void release(void* data, std::size_t bytes, MemoryKind kind) noexcept override {
+        m_blocks.give(data);
+        charge(kind, -static_cast<std::int64_t>(bytes));
+    }
+
+    DeviceInfo m_device;
+    ThreadPool m_pool;
+    BlockCache m_blocks;
+    MemoryLedger m_ledger;
+    Recorder m_recorder;
+};
+
+}  // namespace
+
+DeviceInfo describe(int threads) {
+    DeviceInfo info;
+    info.id = "cpu";
+    info.name = processorName();
+    info.instructions = instructionSet();
+    info.threads = threads > 0 ? threads : usableCores();
+    info.memory_bytes = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+    return info;
+}
+
+std::unique_ptr<Backend> makeBackend(int threads) {
+    return std::make_unique<CpuBackend>(threads);
+}
+
+}  // namespace perfmamba::kernels::cpu

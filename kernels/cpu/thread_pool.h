@@ -1,0 +1,46 @@
+// Threads that share the loops of one backend.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace perfmamba::kernels::cpu {
+
+/// Runs loops on `threads` threads, the caller's among them. Waiting threads sleep after a short spin, so that a
+/// neighbour on the machine gets the core. What a task computes may not depend on which thread runs it: then results
+/// do not depend on the number of threads.
+class ThreadPool {
+public:
+    explicit ThreadPool(int threads);
+    ~ThreadPool();
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+
+    [[nodiscard]] int threads() const { return static_cast<int>(m_workers.size()) + 1; }
+
+    /// Calls task(i) for every i in [0, count), each once, in any order; returns when all are done. Tasks must not
+    /// throw, nor call run().
+    void run(std::int64_t count, const std::function<void(std::int64_t)>& task);
+
+private:
+    void work();
+    void takeTasks();
+
+    std::mutex m_mutex;
+    std::condition_variable m_wake;
+    std::condition_variable m_done;
+    const std::function<void(std::int64_t)>* m_task = nullptr;
+    std::int64_t m_count = 0;
+    std::atomic<std::int64_t> m_next{0};
+    std::atomic<std::uint64_t> m_generation{0};  // a loop each
+    std::atomic<int> m_busy{0};                  // workers that have not finished the present loop
+    bool m_stopping = false;
+    std::vector<std::thread> m_workers;
+};
+
+}  // namespace perfmamba::kernels::cpu
