@@ -65,7 +65,8 @@ struct FileFacts {
     std::uint64_t bytes = 0;  // when read: no dataset may claim much more than this can hold
 };
 
-/// An open group. Numbers are double, std::int64_t or std::uint64_t (attributes), double or std::int64_t (datasets).
+/// An open group. Numbers are double, std::int64_t or std::uint64_t in attributes, double, std::int64_t or, written
+/// only, std::int32_t in datasets.
 class Group {
 public:
     Group(Handle id, std::string path, std::shared_ptr<const FileFacts> file);
@@ -77,7 +78,7 @@ public:
     void setText(const std::string& name, const std::string& value) const;
     template <class T>
     void setNumber(const std::string& name, T value) const;
-    /// Compressed, with checksums.
+    /// Compressed.
     template <class T>
     void write(const std::string& name, const About& about, const Shape& shape, std::span<const T> values) const;
     /// Text of equal size, that of the longest.
@@ -85,8 +86,10 @@ public:
     /// A contiguous float32 dataset that is allocated but not written. Its place is the result, in bytes from the
     /// file's begin.
     [[nodiscard]] std::uint64_t reserveFloats(const std::string& name, const About& about, const Shape& shape) const;
-    /// The dataset 0 … count − 1 of that name, to label an axis with.
+    /// The dataset 0 … count − 1 of that name, as a scale.
     void writeScale(const std::string& name, const About& about, std::size_t count) const;
+    /// Makes a dataset a scale, to label an axis with.
+    void makeScale(const std::string& name) const;
     void attachScale(const std::string& dataset, unsigned axis, const std::string& scale) const;
 
     // Reading ----------------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ public:
     [[noreturn]] void fail(const std::string& member, const std::string& reason) const;
 
 private:
-    [[nodiscard]] hid_t check(hid_t id, const std::string& member, const char* doing) const;
+    hid_t check(hid_t id, const std::string& member, const char* doing) const;
     [[nodiscard]] Handle createDataset(const std::string& name, const About& about, hid_t type, hid_t space,
                                        hid_t properties) const;
     [[nodiscard]] Handle openDataset(const std::string& name, std::size_t rank, H5T_class_t kind, Shape& shape) const;
@@ -119,6 +122,9 @@ private:
     std::shared_ptr<const FileFacts> m_file;
 };
 
+/// Whether these bytes begin as an HDF5 file does.
+bool isHdf5(std::span<const std::byte> image);
+
 /// An open file.
 class File {
 public:
@@ -126,7 +132,8 @@ public:
     static File createInMemory(const std::string& shown_name);
     /// A new file on the disk.
     static File create(const std::filesystem::path& path, const std::string& shown_name);
-    /// A file that was read into memory. Throws Error when it is no HDF5 file, or damaged.
+    /// A file that was read into memory. Throws Error when the library cannot open it. It believes much of what a file
+    /// says, so give it only what has passed a checksum.
     static File openImage(std::vector<std::byte> image, const std::string& shown_name);
 
     [[nodiscard]] Group root() const;

@@ -1,0 +1,148 @@
+// Text for programs: CSV and JSON.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "core/report/layout.h"
+#include "core/report/report.h"
+#include "core/report/text.h"
+#include "core/report/utf8.h"
+
+namespace perfmamba::report {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kCsvHead =
+    "mode,batch,length,layer,component,median_us,mad_us,p5_us,p95_us,ci_low_us,ci_high_us,n,share,calls,flops,"
+    "gflop_per_s,bytes,gb_per_s,peak_bytes\r\n";
+
+/// Shortest text that reads back as the same number; empty where there is none.
+std::string cell(double value) { return std::isfinite(value) ? fmt::format("{}", value) : std::string(); }
+
+double perSecond(double amount, double time_us) { return amount / time_us * 1e-3; }
+
+void appendCsv(std::string& text, const std::string& workload, const profile::ComponentCost& cost) {
+    const profile::Summary& time = cost.time;
+    const bool counted = cost.component != Component::Other;
+    const double flops = counted ? cost.flops : std::nan("");
+    const double bytes = counted ? cost.bytes : std::nan("");
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},", workload, name(cost.component), cell(time.median),
+                        cell(time.mad), cell(time.p5), cell(time.p95), cell(time.ci_low), cell(time.ci_high),
+                        time.n(), cell(cost.share));
+    text += fmt::format("{},{},{},{},{},{}\r\n", cost.calls, cell(flops), cell(perSecond(flops, time.median)),
+                        cell(bytes), cell(perSecond(bytes, time.median)), cost.peak_bytes);
+}
+
+/// Takes what a visit… function names as members of an object.
+struct MemberWriter {
+    Json& object;
+
+    template <class T>
+    void operator()(const char* member, const T& value) const {
+        if constexpr (std::is_enum_v<T>) {
+            object[member] = name(value);
+        } else if constexpr (std::is_same_v<T, std::string>) {
+            object[member] = toPlainUtf8(value);
+        } else {
+            object[member] = value;  // what is not finite is printed as null
+        }
+    }
+};
+
+Json jsonOf(const profile::Summary& time) {
+    return {{"median_us", time.median}, {"mad_us", time.mad},       {"p5_us", time.p5},         {"p95_us", time.p95},
+            {"ci_low_us", time.ci_low}, {"ci_high_us", time.ci_high}, {"n", time.n()}};
+}
+
+Json jsonOf(const profile::ComponentCost& cost) {
+    Json object = jsonOf(cost.time);
+    object["component"] = name(cost.component);
+    if (cost.layer != kNoLayer) object["layer"] = cost.layer;
+    object["share"] = cost.share;
+    object["calls"] = cost.calls;
+    const bool counted = cost.component != Component::Other;
+    object["flops"] = counted ? Json(cost.flops) : Json();
+    object["bytes"] = counted ? Json(cost.bytes) : Json();
+    object["peak_bytes"] = cost.peak_bytes;
+    return object;
+}
+
+Json jsonOf(const profile::StageCost& stage) {
+    Json object = jsonOf(stage.time);
+    object["component"] = name(stage.component);
+    object["stage"] = name(stage.stage);
+    object["share"] = stage.share;
+    return object;
+}
+
+template <class Row>
+Json listOf(const std::vector<Row>& rows) {
+    Json list = Json::array();
+    for (const Row& row : rows) list.push_back(jsonOf(row));
+    return list;
+}
+
+Json jsonOf(const MemoryUse& use) {
+    Json object;
+    for (const MemoryKind kind : kMemoryKinds) object[std::string(name(kind))] = use[kind];
+    object["total"] = use.total();
+    return object;
+}
+
+Json jsonOf(const profile::Point& point) {
+    Json object;
+    layout::visitPoint(point, MemberWriter{object});
+    object["overhead_differs"] = point.overhead.differs();
+    object["total"] = jsonOf(point.total);
+    object["total"]["samples_us"] = point.total.samples;
+    object["untraced"] = jsonOf(point.untraced);
+    object["untraced"]["samples_us"] = point.untraced.samples;
+    object["components"] = listOf(point.components);
+    object["layers"] = listOf(point.layers);
+    object["stages"] = listOf(point.stages);
+
+    Json memory;
+    layout::visitMemory(point.memory, MemberWriter{memory});
+    memory["peak"] = jsonOf(point.memory.peak);
+    memory["at_start"] = jsonOf(point.memory.at_start);
+    object["memory"] = std::move(memory);
+    return object;
+}
+
+}  // namespace
+
+std::string csv(const profile::Profile& profile) {
+    std::string text = kCsvHead;
+    for (const profile::Point& point : profile.points) {
+        const std::string workload =
+            fmt::format("{},{},{}", name(profile.options.mode), profile.options.batch, point.length);
+        for (const profile::ComponentCost& cost : point.components) appendCsv(text, workload + ",all", cost);
+        for (const profile::ComponentCost& cost : point.layers) {
+            // What lies outside the layers is in the rows above already.
+            if (cost.layer != kNoLayer) appendCsv(text, fmt::format("{},{}", workload, cost.layer), cost);
+        }
+    }
+    return text;
+}
+
+nlohmann::json json(const profile::Profile& profile) {
+    Json object;
+    object["format_name"] = kFormatName;
+    object["format_version"] = kFormatVersion;
+    object["complete"] = profile.complete;
+    layout::visitRoot(profile, MemberWriter{object});
+    layout::visitModel(profile.model, MemberWriter{object["model"]});
+    object["model"]["name"] = toPlainUtf8(profile.model.name);
+    object["model"]["hash"] = toPlainUtf8(profile.model.hash);
+    layout::visitOptions(profile.options, MemberWriter{object["options"]});
+    object["options"]["lengths"] = profile.options.lengths;
+    object["points"] = Json::array();
+    for (const profile::Point& point : profile.points) object["points"].push_back(jsonOf(point));
+    return object;
+}
+
+}  // namespace perfmamba::report

@@ -1,0 +1,218 @@
+// What stands where in a report, once for the writer and the reader. Each visit… function names the attributes or
+// columns of one kind of value; a visitor writes them or reads them.
+#pragma once
+
+#include "core/profile/profile.h"
+#include "core/report/hdf5.h"
+
+namespace perfmamba::report::layout {
+
+using hdf5::About;
+
+
+/// Attributes of the file's root that are no part of what was asked for. `complete` and the format stand beside them.
+template <class Profile, class Visit>
+void visitRoot(Profile& profile, Visit&& visit) {
+    auto& provenance = profile.provenance;
+    visit("creator", provenance.creator);
+    visit("created", provenance.created);
+    visit("command", provenance.command);
+    visit("model_name", profile.model.name);
+    visit("model_hash", profile.model.hash);
+    visit("device", provenance.device);
+    visit("device_id", provenance.device_id);
+    visit("instructions", provenance.instructions);
+    visit("threads", provenance.threads);
+    visit("clock_begin_mhz", provenance.clock_begin_mhz);
+    visit("clock_end_mhz", provenance.clock_end_mhz);
+    visit("host", provenance.host);
+    visit("operating_system", provenance.operating_system);
+    visit("seed", profile.options.seed);
+}
+
+template <class Model, class Visit>
+void visitModel(Model& model, Visit&& visit) {
+    visit("path", model.path);
+    visit("parameters", model.parameters);
+    visit("file_bytes", model.file_bytes);
+    visit("stored_type", model.stored_type);
+    visit("compute_type", model.compute_type);
+    auto& config = model.config;
+    visit("architecture", config.architecture);
+    visit("vocab_size", config.vocab_size);
+    visit("vocab_padded", config.vocab_padded);
+    visit("d_model", config.d_model);
+    visit("n_layer", config.n_layer);
+    visit("d_inner", config.d_inner);
+    visit("d_state", config.d_state);
+    visit("d_conv", config.d_conv);
+    visit("dt_rank", config.dt_rank);
+    visit("n_heads", config.n_heads);
+    visit("head_dim", config.head_dim);
+    visit("n_groups", config.n_groups);
+    visit("chunk_size", config.chunk_size);
+    visit("dt_min", config.dt_min);
+    visit("dt_max", config.dt_max);
+    visit("norm_eps", config.norm_eps);
+    visit("tie_embeddings", config.tie_embeddings);
+    visit("use_bias", config.use_bias);
+    visit("use_conv_bias", config.use_conv_bias);
+}
+
+/// `lengths` is a dataset beside them.
+template <class Options, class Visit>
+void visitOptions(Options& options, Visit&& visit) {
+    visit("mode", options.mode);
+    visit("batch", options.batch);
+    visit("threads", options.threads);
+    visit("repeat", options.repeat);
+    visit("bound", options.bound);
+    visit("budget_s", options.budget_s);
+}
+
+template <class Point, class Visit>
+void visitPoint(Point& point, Visit&& visit) {
+    visit("length", point.length);
+    visit("tokens_per_second", point.tokens_per_second);
+    visit("converged", point.converged);
+    visit("overhead_median", point.overhead.median);
+    visit("overhead_ci_low", point.overhead.ci_low);
+    visit("overhead_ci_high", point.overhead.ci_high);
+    visit("overhead_pairs", point.overhead.pairs);
+    visit("last_pass_us", point.last_pass_us);
+}
+
+template <class Memory, class Visit>
+void visitMemory(Memory& memory, Visit&& visit) {
+    visit("reserved_bytes", memory.reserved_bytes);
+    visit("process_peak_bytes", memory.process_peak_bytes);
+    visit("peak_component", memory.peak_component);
+    visit("peak_layer", memory.peak_layer);
+}
+
+// Tables ---------------------------------------------------------------------------------------------------------
+
+/// A row of the table of whole passes: "recorded" or "unrecorded".
+struct PassRow {
+    std::string recording;
+    profile::Summary time;
+};
+
+struct MemoryRow {
+    MemoryKind kind = MemoryKind::Weights;
+    std::int64_t peak_bytes = 0;
+    std::int64_t at_start_bytes = 0;
+};
+
+/// A row type's columns: visit(name, about, projection to the field). `samples_us` and `n` of the rows that have a
+/// `time` are written beside these.
+template <class Row>
+struct Columns;
+
+template <class Row>
+concept HasTime = requires(Row row) { row.time.samples; };
+
+template <class Visit>
+void visitTime(Visit&& visit) {
+    visit("median_us", About{"us", "median time of a pass"}, [](auto& row) -> auto& { return row.time.median; });
+    visit("mad_us", About{"us", "median absolute deviation of the time"},
+          [](auto& row) -> auto& { return row.time.mad; });
+    visit("p5_us", About{"us", "5th percentile of the time"}, [](auto& row) -> auto& { return row.time.p5; });
+    visit("p95_us", About{"us", "95th percentile of the time"}, [](auto& row) -> auto& { return row.time.p95; });
+    visit("ci_low_us", About{"us", "lower end of the 95 % interval of the median"},
+          [](auto& row) -> auto& { return row.time.ci_low; });
+    visit("ci_high_us", About{"us", "upper end of the 95 % interval of the median"},
+          [](auto& row) -> auto& { return row.time.ci_high; });
+}
+
+template <>
+struct Columns<PassRow> {
+    template <class Visit>
+    static void visit(Visit&& visit) {
+        visit("recording", About{"", "whether the passes' components were recorded"},
+              [](auto& row) -> auto& { return row.recording; });
+        visitTime(visit);
+    }
+};
+
+template <>
+struct Columns<profile::ComponentCost> {
+    template <class Visit>
+    static void visit(Visit&& visit) {
+        visit("component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
+        visit("layer", About{"1", "layer from 0; -1: no layer, or the sum over the layers"},
+              [](auto& row) -> auto& { return row.layer; });
+        visitTime(visit);
+        visit("share", About{"1", "share of the pass, ratio of the medians"},
+              [](auto& row) -> auto& { return row.share; });
+        visit("calls", About{"1", "runs in one pass"}, [](auto& row) -> auto& { return row.calls; });
+        visit("flops", About{"1", "floating point operations of a pass, from the cost model"},
+              [](auto& row) -> auto& { return row.flops; });
+        visit("bytes", About{"byte", "least bytes moved in a pass, from the cost model"},
+              [](auto& row) -> auto& { return row.bytes; });
+        visit("peak_bytes", About{"byte", "most activations, workspace and logits in use while it ran"},
+              [](auto& row) -> auto& { return row.peak_bytes; });
+    }
+};
+
+template <>
+struct Columns<profile::StageCost> {
+    template <class Visit>
+    static void visit(Visit&& visit) {
+        visit("component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
+        visit("stage", About{"", "stage inside the component"}, [](auto& row) -> auto& { return row.stage; });
+        visitTime(visit);
+        visit("share", About{"1", "share of the pass, ratio of the medians"},
+              [](auto& row) -> auto& { return row.share; });
+    }
+};
+
+template <>
+struct Columns<Span> {
+    template <class Visit>
+    static void visit(Visit&& visit) {
+        visit("component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
+        visit("stage", About{"", "stage inside the component, or whole"},
+              [](auto& row) -> auto& { return row.stage; });
+        visit("layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
+        visit("begin_us", About{"us", "begin, from the start of the pass"},
+              [](auto& row) -> auto& { return row.begin_us; });
+        visit("end_us", About{"us", "end, from the start of the pass"}, [](auto& row) -> auto& { return row.end_us; });
+    }
+};
+
+template <>
+struct Columns<MemoryEvent> {
+    template <class Visit>
+    static void visit(Visit&& visit) {
+        visit("time_us", About{"us", "time from the start of the pass"},
+              [](auto& row) -> auto& { return row.time_us; });
+        visit("kind", About{"", "what the memory is for"}, [](auto& row) -> auto& { return row.kind; });
+        visit("component", About{"", "component that was running"}, [](auto& row) -> auto& { return row.component; });
+        visit("layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
+        visit("delta_bytes", About{"byte", "bytes allocated, or released where negative"},
+              [](auto& row) -> auto& { return row.delta_bytes; });
+    }
+};
+
+template <>
+struct Columns<MemoryRow> {
+    template <class Visit>
+    static void visit(Visit&& visit) {
+        visit("kind", About{"", "what the memory is for"}, [](auto& row) -> auto& { return row.kind; });
+        visit("peak_bytes", About{"byte", "in use when the total was largest"},
+              [](auto& row) -> auto& { return row.peak_bytes; });
+        visit("at_start_bytes", About{"byte", "in use when the last pass began"},
+              [](auto& row) -> auto& { return row.at_start_bytes; });
+    }
+};
+
+inline constexpr const char* kRecorded = "recorded";
+inline constexpr const char* kUnrecorded = "unrecorded";
+inline constexpr About kRowAbout{"1", "row of the table"};
+inline constexpr About kPassAbout{"1", "pass, in the order they were taken"};
+inline constexpr About kSamplesAbout{"us", "time of each pass; NaN beyond the row's n"};
+inline constexpr About kCountAbout{"1", "number of passes"};
+inline constexpr About kLengthsAbout{"token", "lengths asked for"};
+
+}  // namespace perfmamba::report::layout

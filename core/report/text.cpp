@@ -1,0 +1,291 @@
+// Text for people. Text for programs (CSV, JSON) is in export.cpp.
+#include "core/report/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <string_view>
+
+#include "core/report/utf8.h"
+
+namespace perfmamba::report {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr std::string_view kNotKnown = "n/a";
+
+/// The value with three significant digits, as a number: 999.6 becomes 1000, and so finds its unit.
+double rounded(double value) {
+    if (value == 0) return 0;
+    const double scale = std::pow(10.0, 2 - std::floor(std::log10(std::abs(value))));
+    return std::isfinite(scale) && scale > 0 ? std::round(value * scale) / scale : value;
+}
+
+/// Three significant digits without an exponent, for values from 0.001 to 10⁶.
+std::string threeDigits(double value) {
+    if (value == 0) return "0";
+    const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-12));
+    return fmt::format("{:.{}f}", value, std::max(0, 2 - magnitude));
+}
+
+struct Unit {
+    double size;
+    std::string_view name;
+};
+
+/// `units` from small to large; the smallest takes what is smaller still.
+std::string inUnits(double value, std::span<const Unit> units) {
+    const double shown = rounded(value);
+    std::size_t i = units.size() - 1;
+    while (i > 0 && std::abs(shown) < units[i].size * (1 - 1e-9)) --i;
+    const std::string number = threeDigits(shown / units[i].size);
+    return units[i].name.empty() ? number : number + " " + std::string(units[i].name);
+}
+
+std::string notFinite(double value) {
+    if (std::isnan(value)) return std::string(kNotKnown);
+    return value > 0 ? "∞" : "−∞";
+}
+
+bool isWhole(double value) { return std::abs(value) < 1000 && value == std::floor(value); }
+
+std::string formatPercent(double share) {
+    return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : notFinite(share);
+}
+
+// The table ------------------------------------------------------------------------------------------------------
+
+using Row = std::vector<std::string>;
+
+const Row kHead = {"component", "time",  "± MAD", "share", "calls",
+                   "FLOPs",     "GFLOP/s", "bytes", "GB/s",  "peak memory"};
+
+/// Columns as wide as their widest cell; the first to the left, numbers to the right.
+std::string aligned(const std::vector<Row>& rows, const std::vector<std::size_t>& ruled_before) {
+    std::vector<std::size_t> width(kHead.size(), 0);
+    for (const Row& row : rows) {
+        for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], columns(row[i]));
+    }
+    std::size_t line = 2 * (width.size() - 1);
+    for (const std::size_t w : width) line += w;
+
+    std::string text;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+        if (std::ranges::find(ruled_before, r) != ruled_before.end()) {
+            for (std::size_t i = 0; i < line; ++i) text += "─";
+            text += '\n';
+        }
+        std::string out;
+        for (std::size_t i = 0; i < rows[r].size(); ++i) {
+            const std::string padding(width[i] - columns(rows[r][i]), ' ');
+            out += (i == 0 ? "" : "  ") + (i == 0 ? rows[r][i] + padding : padding + rows[r][i]);
+        }
+        text += out.substr(0, out.find_last_not_of(' ') + 1) + '\n';
+    }
+    return text;
+}
+
+/// a / time in units of 10⁹ a second.
+double giga(double amount, double time_us) { return time_us > 0 ? amount / time_us * 1e-3 : kNaN; }
+
+Row rowOf(const profile::ComponentCost& cost) {
+    // The cost model does not count what lies between the components: not known is not zero.
+    const bool counted = cost.component != Component::Other;
+    const double flops = counted ? cost.flops : kNaN;
+    const double bytes = counted ? cost.bytes : kNaN;
+    return {std::string(name(cost.component)),
+            formatTime(cost.time.median),
+            formatTime(cost.time.mad),
+            formatPercent(cost.share),
+            counted ? fmt::format("{}", cost.calls) : std::string(kNotKnown),
+            formatCount(flops),
+            formatNumber(giga(flops, cost.time.median)),
+            formatBytes(bytes),
+            formatNumber(giga(bytes, cost.time.median)),
+            formatBytes(static_cast<double>(cost.peak_bytes))};
+}
+
+Row rowOf(const profile::StageCost& stage) {
+    return {"  " + std::string(name(stage.stage)), formatTime(stage.time.median), formatTime(stage.time.mad),
+            formatPercent(stage.share)};
+}
+
+Row totalRow(const profile::Point& point) {
+    double flops = 0;
+    double bytes = 0;
+    std::int64_t calls = 0;
+    std::int64_t peak = 0;
+    for (const profile::ComponentCost& cost : point.components) {
+        peak = std::max(peak, cost.peak_bytes);
+        if (cost.component == Component::Other) continue;
+        flops += cost.flops;
+        bytes += cost.bytes;
+        calls += cost.calls;
+    }
+    const double time = point.total.median;
+    return {"total",
+            formatTime(time),
+            formatTime(point.total.mad),
+            formatPercent(1),
+            fmt::format("{}", calls),
+            formatCount(flops),
+            formatNumber(giga(flops, time)),
+            formatBytes(bytes),
+            formatNumber(giga(bytes, time)),
+            formatBytes(static_cast<double>(peak))};
+}
+
+// The header -----------------------------------------------------------------------------------------------------
+
+std::string modelText(const profile::ModelSummary& model) {
+    const model::Config& config = model.config;
+    std::string text = fmt::format("{} ({}), {} parameters, {} as {}, computed in {}\n", model.name,
+                                   name(config.architecture), formatCount(static_cast<double>(model.parameters)),
+                                   formatBytes(static_cast<double>(model.file_bytes)), model.stored_type,
+                                   model.compute_type);
+    text += fmt::format("           {} layers, d_model {}, d_inner {}, d_state {}, d_conv {}, ", config.n_layer,
+                        config.d_model, config.d_inner, config.d_state, config.d_conv);
+    if (config.architecture == model::Architecture::Mamba1) {
+        text += fmt::format("dt_rank {}, ", config.dt_rank);
+    } else {
+        text += fmt::format("{} heads of {}, {} group{}, chunk {}, ", config.n_heads, config.head_dim, config.n_groups,
+                            config.n_groups == 1 ? "" : "s", config.chunk_size);
+    }
+    return text + fmt::format("vocabulary {}", config.vocab_size);
+}
+
+std::string deviceText(const profile::Provenance& provenance) {
+    std::string text = provenance.device;
+    if (!provenance.instructions.empty()) text += ", " + provenance.instructions;
+    text += fmt::format(", {} thread{}", provenance.threads, provenance.threads == 1 ? "" : "s");
+    if (provenance.clock_begin_mhz > 0 && provenance.clock_end_mhz > 0) {
+        text += fmt::format(", clock {:.0f} MHz at the begin, {:.0f} MHz at the end", provenance.clock_begin_mhz,
+                            provenance.clock_end_mhz);
+    }
+    return text;
+}
+
+std::string workloadText(const profile::Options& options) {
+    return fmt::format("{}, batch {}, length{} {}, token ids from seed {}", name(options.mode), options.batch,
+                       options.lengths.size() == 1 ? "" : "s", fmt::join(options.lengths, ", "), options.seed);
+}
+
+std::string measuredText(const profile::Options& options) {
+    if (options.repeat > 0) return fmt::format("{} recorded passes at each length", options.repeat);
+    return fmt::format("until the median's 95 % interval is within ±{} %, for at most {} s at each length",
+                       fmt::format("{:g}", options.bound * 100), fmt::format("{:g}", options.budget_s));
+}
+
+std::string totalText(const profile::Profile& profile, const profile::Point& point) {
+    const profile::Summary& total = point.total;
+    std::string text = fmt::format("{} of {} token{}, batch {}: {} a pass", name(profile.options.mode), point.length,
+                                   point.length == 1 ? "" : "s", profile.options.batch, formatTime(total.median));
+    if (profile.options.mode == profile::Mode::Decode) {
+        text = fmt::format("decode after {} token{}, batch {}: {} a token", point.length,
+                           point.length == 1 ? "" : "s", profile.options.batch, formatTime(total.median));
+    }
+    text += fmt::format(" ({} {} … {}, n = {}), {} tokens/s\n", total.n() < 6 ? "range" : "95 % interval",
+                        formatTime(total.ci_low), formatTime(total.ci_high), total.n(),
+                        formatCount(point.tokens_per_second));
+    if (profile.options.repeat == 0 && !point.converged) {
+        text += fmt::format("not within ±{:g} % when the time for it was spent: ±{:.1f} %\n",
+                            profile.options.bound * 100, total.relativeError() * 100);
+    }
+    return text;
+}
+
+std::string overheadText(const profile::Ratio& overhead) {
+    if (overhead.pairs == 0 || std::isnan(overhead.median)) return "what recording costs is not known\n";
+    const auto change = [](double ratio) { return fmt::format("{:+.1f}", (ratio - 1) * 100); };
+    if (!overhead.differs()) {
+        return fmt::format("recording: no difference measured ({} … {} %)\n", change(overhead.ci_low),
+                           change(overhead.ci_high));
+    }
+    return fmt::format("recording changes the time by {} % ({} … {} %)\n", change(overhead.median),
+                       change(overhead.ci_low), change(overhead.ci_high));
+}
+
+std::string memoryText(const profile::MemoryProfile& memory) {
+    std::string text = "memory at its peak, during " + std::string(name(memory.peak_component));
+    if (memory.peak_layer != kNoLayer) text += fmt::format(" of layer {}", memory.peak_layer);
+    text += ": ";
+    for (const MemoryKind kind : kMemoryKinds) {
+        text += fmt::format("{} {}, ", name(kind), formatBytes(static_cast<double>(memory.peak[kind])));
+    }
+    text += fmt::format("in all {}; held from the system {}", formatBytes(static_cast<double>(memory.peak.total())),
+                        formatBytes(static_cast<double>(memory.reserved_bytes)));
+    if (memory.process_peak_bytes > 0) {
+        text += fmt::format("; the process at most {}", formatBytes(static_cast<double>(memory.process_peak_bytes)));
+    }
+    return text + "\n";
+}
+
+}  // namespace
+
+std::string formatTime(double microseconds) {
+    if (!std::isfinite(microseconds)) return notFinite(microseconds);
+    static constexpr std::array<Unit, 4> kUnits = {{{1e-3, "ns"}, {1, "µs"}, {1e3, "ms"}, {1e6, "s"}}};
+    return microseconds == 0 ? "0 µs" : inUnits(microseconds, kUnits);
+}
+
+std::string formatBytes(double bytes) {
+    if (!std::isfinite(bytes)) return notFinite(bytes);
+    if (isWhole(bytes)) return fmt::format("{:.0f} B", bytes);
+    static constexpr std::array<Unit, 6> kUnits = {
+        {{1, "B"}, {1e3, "kB"}, {1e6, "MB"}, {1e9, "GB"}, {1e12, "TB"}, {1e15, "PB"}}};
+    return inUnits(bytes, kUnits);
+}
+
+std::string formatCount(double count) {
+    if (!std::isfinite(count)) return notFinite(count);
+    if (isWhole(count)) return fmt::format("{:.0f}", count);
+    static constexpr std::array<Unit, 7> kUnits = {
+        {{1, ""}, {1e3, "k"}, {1e6, "M"}, {1e9, "G"}, {1e12, "T"}, {1e15, "P"}, {1e18, "E"}}};
+    return inUnits(count, kUnits);
+}
+
+std::string formatNumber(double value) {
+    if (!std::isfinite(value)) return notFinite(value);
+    const double shown = rounded(value);
+    if (shown != 0 && (std::abs(shown) < 1e-4 || std::abs(shown) >= 1e9)) return fmt::format("{:.2e}", shown);
+    return threeDigits(shown);
+}
+
+std::string componentTable(const profile::Profile& /*profile*/, const profile::Point& point) {
+    std::vector<Row> rows = {kHead};
+    for (const profile::ComponentCost& cost : point.components) {
+        rows.push_back(rowOf(cost));
+        for (const profile::StageCost& stage : point.stages) {
+            if (stage.component == cost.component) rows.push_back(rowOf(stage));
+        }
+    }
+    rows.push_back(totalRow(point));
+    return aligned(rows, {1, rows.size() - 1});
+}
+
+std::string summary(const profile::Profile& profile) {
+    const profile::Provenance& provenance = profile.provenance;
+    std::string text;
+    text += "model      " + modelText(profile.model) + "\n";
+    text += "device     " + deviceText(provenance) + "\n";
+    text += "workload   " + workloadText(profile.options) + "\n";
+    text += "measured   " + measuredText(profile.options) + "\n";
+    text += fmt::format("taken      {} on {} ({}) by {}\n", provenance.created, provenance.host,
+                        provenance.operating_system, provenance.creator);
+    if (!provenance.command.empty()) text += "command    " + provenance.command + "\n";
+    if (!profile.complete) {
+        text += fmt::format("incomplete: {} of {} lengths were measured\n", profile.points.size(),
+                            profile.options.lengths.size());
+    }
+    for (const profile::Point& point : profile.points) {
+        text += "\n" + totalText(profile, point) + overheadText(point.overhead) + "\n";
+        text += componentTable(profile, point) + "\n" + memoryText(point.memory);
+    }
+    return text;
+}
+
+}  // namespace perfmamba::report

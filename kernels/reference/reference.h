@@ -1,0 +1,56 @@
+// Every kernel as plain loops in double: the oracle that tests hold the backends to. Arguments have the names, layouts
+// and meanings of kernels/backend.h, where the recurrences stand; nothing here is fast.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace perfmamba::kernels::reference {
+
+using Values = std::vector<double>;
+
+/// residual += delta (may be empty); returns residual / sqrt(mean(residual²) + eps) · weight. (M, D).
+Values addRmsNorm(Values& residual, const Values& delta, const Values& weight, double eps);
+
+/// x (M, inputs) · weightᵀ + bias (may be empty), weight (outputs, inputs).
+Values linear(const Values& x, const Values& weight, const Values& bias, std::int64_t inputs, std::int64_t outputs);
+
+struct Conv1d {
+    std::int64_t batch = 0, length = 0, channels = 0, kernel = 0;
+    Values x;       // (B, L, C)
+    Values weight;  // (K, C)
+    Values bias;    // (C,) or empty
+};
+/// Reads and replaces `state` (B, K − 1, C).
+Values conv1d(const Conv1d& args, Values& state);
+
+struct SelectiveScan {
+    std::int64_t batch = 0, length = 0, channels = 0, states = 0;
+    Values x, dt;    // (B, L, Di)
+    Values dt_bias;  // (Di,)
+    Values A;        // (N, Di)
+    Values B, C;     // (B, L, N)
+    Values D;        // (Di,)
+};
+/// Reads and replaces `h` (B, N, Di).
+Values selectiveScan(const SelectiveScan& args, Values& h);
+
+struct Ssd {
+    std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 0, states = 0;
+    Values x;           // (B, L, H, P)
+    Values dt;          // (B, L, H)
+    Values dt_bias, A;  // (H,)
+    Values B, C;        // (B, L, G, N)
+    Values D;           // (Di,)
+    double dt_min = 0, dt_max = 0;
+};
+/// The plain recurrence, no chunks. Reads and replaces `h` (B, H, P, N).
+Values ssd(const Ssd& args, Values& h);
+
+/// y · silu(z).
+Values gate(const Values& y, const Values& z);
+
+/// RMSNorm(y · silu(z)) · weight over each of `groups` parts of a row.
+Values gatedRmsNorm(const Values& y, const Values& z, const Values& weight, double eps, std::int64_t groups);
+
+}  // namespace perfmamba::kernels::reference

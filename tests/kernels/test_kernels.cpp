@@ -1,0 +1,290 @@
+// The CPU backend's kernels against the reference in double, with every instruction set that this processor has.
+#include <hwy/highway.h>
+
+#include <QtTest>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/reference/reference.h"
+
+using namespace perfmamba;
+using namespace perfmamba::kernels;
+using reference::Values;
+
+namespace {
+
+// Float32 sums of some hundred products: ‖Δ‖/‖reference‖.
+constexpr double kTolerance = 2e-6;
+
+class Random {
+public:
+    explicit Random(unsigned seed) : m_generator(seed) {}
+    /// Floats, so that both sides start from the same numbers.
+    Values values(std::int64_t count, double low = -1, double high = 1) {
+        std::uniform_real_distribution<float> uniform(static_cast<float>(low), static_cast<float>(high));
+        Values result(static_cast<std::size_t>(count));
+        for (double& value : result) value = static_cast<double>(uniform(m_generator));
+        return result;
+    }
+
+private:
+    std::mt19937 m_generator;
+};
+
+std::vector<float> toFloat(const Values& values) {
+    return {values.begin(), values.end()};
+}
+
+Weight weightOf(const std::vector<float>& values, std::int64_t rows) {
+    return {values.data(), rows, static_cast<std::int64_t>(values.size()) / rows, nullptr};
+}
+
+void compare(const std::vector<float>& got, const Values& expected, const char* what) {
+    QCOMPARE(got.size(), expected.size());
+    double difference = 0;
+    double norm = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        difference += std::pow(static_cast<double>(got[i]) - expected[i], 2);
+        norm += expected[i] * expected[i];
+    }
+    const double error = std::sqrt(difference / std::max(norm, 1e-300));
+    QVERIFY2(error < kTolerance, qPrintable(QStringLiteral("%1: %2").arg(QLatin1String(what)).arg(error)));
+}
+
+}  // namespace
+
+class TestKernels : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void init() {
+        QFETCH(qint64, target);
+        hwy::SetSupportedTargetsForTest(target);
+        m_backend = cpu::makeBackend(2);
+    }
+    void cleanup() {
+        m_backend.reset();
+        hwy::SetSupportedTargetsForTest(0);
+    }
+
+    void norm_data() { addTargets(); }
+    void norm() {
+        for (const std::int64_t width : {1, 7, 16, 33, 768}) {
+            Random random(1);
+            Values residual = random.values(5 * width);
+            const Values delta = random.values(5 * width);
+            const Values weight = random.values(width);
+            std::vector<float> r = toFloat(residual);
+            const std::vector<float> d = toFloat(delta);
+            const std::vector<float> w = toFloat(weight);
+            std::vector<float> out(r.size());
+            for (const bool with_delta : {true, false}) {
+                m_backend->addRmsNorm(r.data(), with_delta ? d.data() : nullptr, weightOf(w, 1), 1e-5F, out.data(), 5);
+                const Values expected = reference::addRmsNorm(residual, with_delta ? delta : Values{}, weight, 1e-5);
+                compare(out, expected, "norm");
+                compare(r, residual, "residual");
+            }
+        }
+    }
+
+    void linear_data() { addTargets(); }
+    void linear() {
+        struct Shape {
+            std::int64_t rows, inputs, outputs;
+        };
+        for (const Shape s : {Shape{1, 1, 1}, {3, 5, 7}, {1, 64, 400}, {130, 33, 390}, {257, 96, 768}}) {
+            Random random(2);
+            const Values x = random.values(s.rows * s.inputs);
+            const Values weight = random.values(s.outputs * s.inputs);
+            const Values bias = random.values(s.outputs);
+            const std::vector<float> w = toFloat(weight);
+            const std::vector<float> b = toFloat(bias);
+            // x lies in rows that are wider than it.
+            std::vector<float> wide(static_cast<std::size_t>(s.rows * (s.inputs + 3)), 1e9F);
+            for (std::int64_t m = 0; m < s.rows; ++m) {
+                for (std::int64_t i = 0; i < s.inputs; ++i) {
+                    wide[static_cast<std::size_t>(m * (s.inputs + 3) + i)] =
+                        static_cast<float>(x[static_cast<std::size_t>(m * s.inputs + i)]);
+                }
+            }
+            std::vector<float> y(static_cast<std::size_t>(s.rows * s.outputs));
+            m_backend->linear(wide.data(), s.inputs + 3, weightOf(w, s.outputs), weightOf(b, 1), y.data(), s.rows);
+            compare(y, reference::linear(x, weight, bias, s.inputs, s.outputs), "with bias");
+            m_backend->linear(wide.data(), s.inputs + 3, weightOf(w, s.outputs), {}, y.data(), s.rows);
+            compare(y, reference::linear(x, weight, {}, s.inputs, s.outputs), "without");
+        }
+    }
+
+    /// Two calls in a row, so that the second starts from the state that the first left.
+    void conv1d_data() { addTargets(); }
+    void conv1d() {
+        for (const std::int64_t kernel : {1, 2, 3, 4, 20}) {
+            for (const std::int64_t length : {1, 2, 5, 40}) {
+                Random random(3);
+                reference::Conv1d args{2, length, 37, kernel, {}, random.values(kernel * 37), random.values(37)};
+                Values state = random.values(2 * (kernel - 1) * 37);
+                std::vector<float> s = toFloat(state);
+                const std::vector<float> w = toFloat(args.weight);
+                const std::vector<float> b = toFloat(args.bias);
+                for (int call = 0; call < 2; ++call) {
+                    args.x = random.values(2 * length * 37);
+                    const std::vector<float> x = toFloat(args.x);
+                    std::vector<float> y(x.size());
+                    m_backend->conv1d({2, length, 37, kernel, x.data(), 37, w.data(), b.data(), s.data(), y.data()});
+                    compare(y, reference::conv1d(args, state), "y");
+                    if (kernel > 1) compare(s, state, "state");
+                }
+            }
+        }
+    }
+
+    void selectiveScan_data() { addTargets(); }
+    void selectiveScan() {
+        for (const std::int64_t states : {1, 5, 16, 96, 256}) {
+            for (const std::int64_t channels : {1, 16, 37}) {
+                const std::int64_t length = 19;
+                Random random(4);
+                reference::SelectiveScan a;
+                a.batch = 2;
+                a.length = length;
+                a.channels = channels;
+                a.states = states;
+                a.dt_bias = random.values(channels, -3, 0);
+                a.A = random.values(states * channels, -16, -0.5);
+                a.D = random.values(channels);
+                Values state = random.values(2 * states * channels);
+                std::vector<float> h = toFloat(state);
+                const std::vector<float> bias = toFloat(a.dt_bias);
+                const std::vector<float> A = toFloat(a.A);
+                const std::vector<float> D = toFloat(a.D);
+                for (int call = 0; call < 2; ++call) {
+                    a.x = random.values(2 * length * channels);
+                    // From steps that vanish to steps beyond softplus' threshold.
+                    a.dt = random.values(2 * length * channels, -30, 30);
+                    a.B = random.values(2 * length * states);
+                    a.C = random.values(2 * length * states);
+                    const std::vector<float> x = toFloat(a.x);
+                    const std::vector<float> dt = toFloat(a.dt);
+                    const std::vector<float> B = toFloat(a.B);
+                    const std::vector<float> C = toFloat(a.C);
+                    std::vector<float> y(x.size());
+                    m_backend->selectiveScan({2, length, channels, states, x.data(), dt.data(), bias.data(), A.data(),
+                                              B.data(), C.data(), states, D.data(), h.data(), y.data()});
+                    compare(y, reference::selectiveScan(a, state), "y");
+                    compare(h, state, "h");
+                }
+            }
+        }
+    }
+
+    void ssd_data() { addTargets(); }
+    void ssd() {
+        struct Shape {
+            std::int64_t heads, head_dim, groups, states, chunk;
+        };
+        for (const Shape s : {Shape{4, 16, 1, 16, 16}, {4, 8, 2, 5, 8}, {2, 64, 1, 128, 256}, {8, 4, 8, 1, 64}}) {
+            for (const std::int64_t length : {1, 3, 8, 15, 16, 17, 130}) {
+                Random random(5);
+                const std::int64_t width = s.heads * s.head_dim;
+                const std::int64_t bc = s.groups * s.states;
+                reference::Ssd a;
+                a.batch = 2;
+                a.length = length;
+                a.heads = s.heads;
+                a.head_dim = s.head_dim;
+                a.groups = s.groups;
+                a.states = s.states;
+                a.dt_bias = random.values(s.heads, -4, 0);
+                a.A = random.values(s.heads, -16, -1);
+                a.D = random.values(width);
+                a.dt_min = 0.01;
+                a.dt_max = std::numeric_limits<double>::infinity();
+                Values state = random.values(2 * width * s.states);
+                std::vector<float> h = toFloat(state);
+                const std::vector<float> bias = toFloat(a.dt_bias);
+                const std::vector<float> A = toFloat(a.A);
+                const std::vector<float> D = toFloat(a.D);
+                for (int call = 0; call < 2; ++call) {
+                    a.x = random.values(2 * length * width);
+                    a.dt = random.values(2 * length * s.heads, -3, 3);
+                    a.B = random.values(2 * length * bc);
+                    a.C = random.values(2 * length * bc);
+                    // x, B and C side by side, as the convolution leaves them.
+                    std::vector<float> xbc;
+                    for (std::int64_t row = 0; row < 2 * length; ++row) {
+                        const auto append = [&](const Values& from, std::int64_t count) {
+                            xbc.insert(xbc.end(), from.begin() + row * count, from.begin() + (row + 1) * count);
+                        };
+                        append(a.x, width);
+                        append(a.B, bc);
+                        append(a.C, bc);
+                    }
+                    const std::vector<float> dt = toFloat(a.dt);
+                    std::vector<float> y(static_cast<std::size_t>(2 * length * width));
+                    SsdArgs args;
+                    args.batch = 2;
+                    args.length = length;
+                    args.heads = s.heads;
+                    args.head_dim = s.head_dim;
+                    args.groups = s.groups;
+                    args.states = s.states;
+                    args.chunk = s.chunk;
+                    args.x = xbc.data();
+                    args.B = xbc.data() + width;
+                    args.C = xbc.data() + width + bc;
+                    args.xbc_stride = width + 2 * bc;
+                    args.dt = dt.data();
+                    args.dt_stride = s.heads;
+                    args.dt_bias = bias.data();
+                    args.A = A.data();
+                    args.D = D.data();
+                    args.dt_min = 0.01F;
+                    args.dt_max = std::numeric_limits<float>::infinity();
+                    args.h = h.data();
+                    args.y = y.data();
+                    m_backend->ssd(args);
+                    compare(y, reference::ssd(a, state), "y");
+                    compare(h, state, "h");
+                }
+            }
+        }
+    }
+
+    void gates_data() { addTargets(); }
+    void gates() {
+        for (const std::int64_t width : {4, 24, 132}) {
+            Random random(6);
+            const Values y0 = random.values(3 * width);
+            Values z = random.values(3 * width, -100, 100);
+            z[0] = -1000;  // far beyond what exp() can hold
+            z[1] = 1000;
+            const Values weight = random.values(width);
+            std::vector<float> y = toFloat(y0);
+            const std::vector<float> zf = toFloat(z);
+            const std::vector<float> w = toFloat(weight);
+            m_backend->gate(y.data(), zf.data(), width, 3, width);
+            compare(y, reference::gate(y0, z), "gate");
+            for (const std::int64_t groups : {1, 2, 4}) {
+                y = toFloat(y0);
+                m_backend->gatedRmsNorm(y.data(), zf.data(), width, weightOf(w, 1), 1e-5F, groups, 3);
+                compare(y, reference::gatedRmsNorm(y0, z, weight, 1e-5, groups), "gated norm");
+            }
+        }
+    }
+
+private:
+    static void addTargets() {
+        QTest::addColumn<qint64>("target");
+        hwy::SetSupportedTargetsForTest(0);
+        for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+            QTest::newRow(hwy::TargetName(target)) << qint64{target};
+        }
+    }
+
+    std::unique_ptr<Backend> m_backend;
+};
+
+QTEST_GUILESS_MAIN(TestKernels)
+#include "test_kernels.moc"

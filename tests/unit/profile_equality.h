@@ -1,0 +1,156 @@
+// The first field in which two profiles differ, by name. NaN equals NaN.
+#pragma once
+
+#include <QString>
+
+#include <cmath>
+#include <type_traits>
+
+#include "core/profile/profile.h"
+
+namespace perfmamba::test {
+
+class Comparison {
+public:
+    [[nodiscard]] const QString& difference() const { return m_difference; }
+
+    template <class T>
+    void field(const QString& name, const T& a, const T& b) {
+        if (!m_difference.isEmpty()) return;
+        bool equal = a == b;
+        if constexpr (std::is_floating_point_v<T>) equal = equal || (std::isnan(a) && std::isnan(b));
+        if (!equal) m_difference = name;
+    }
+    void field(const QString& name, const std::vector<double>& a, const std::vector<double>& b) { rows(name, a, b); }
+    void field(const QString& name, const profile::Summary& a, const profile::Summary& b) {
+        field(name + ".median", a.median, b.median);
+        field(name + ".mad", a.mad, b.mad);
+        field(name + ".p5", a.p5, b.p5);
+        field(name + ".p95", a.p95, b.p95);
+        field(name + ".ci_low", a.ci_low, b.ci_low);
+        field(name + ".ci_high", a.ci_high, b.ci_high);
+        field(name + ".samples", a.samples, b.samples);
+    }
+    void field(const QString& name, const MemoryUse& a, const MemoryUse& b) { field(name, a.bytes, b.bytes); }
+    void field(const QString& name, const profile::ComponentCost& a, const profile::ComponentCost& b) {
+        field(name + ".component", a.component, b.component);
+        field(name + ".layer", a.layer, b.layer);
+        field(name + ".time", a.time, b.time);
+        field(name + ".share", a.share, b.share);
+        field(name + ".calls", a.calls, b.calls);
+        field(name + ".flops", a.flops, b.flops);
+        field(name + ".bytes", a.bytes, b.bytes);
+        field(name + ".peak_bytes", a.peak_bytes, b.peak_bytes);
+    }
+    void field(const QString& name, const profile::StageCost& a, const profile::StageCost& b) {
+        field(name + ".component", a.component, b.component);
+        field(name + ".stage", a.stage, b.stage);
+        field(name + ".time", a.time, b.time);
+        field(name + ".share", a.share, b.share);
+    }
+    void field(const QString& name, const Span& a, const Span& b) {
+        field(name + ".component", a.component, b.component);
+        field(name + ".stage", a.stage, b.stage);
+        field(name + ".layer", a.layer, b.layer);
+        field(name + ".begin_us", a.begin_us, b.begin_us);
+        field(name + ".end_us", a.end_us, b.end_us);
+    }
+    void field(const QString& name, const MemoryEvent& a, const MemoryEvent& b) {
+        field(name + ".time_us", a.time_us, b.time_us);
+        field(name + ".kind", a.kind, b.kind);
+        field(name + ".component", a.component, b.component);
+        field(name + ".layer", a.layer, b.layer);
+        field(name + ".delta_bytes", a.delta_bytes, b.delta_bytes);
+    }
+    void field(const QString& name, const profile::Point& a, const profile::Point& b) {
+        field(name + ".length", a.length, b.length);
+        field(name + ".total", a.total, b.total);
+        field(name + ".untraced", a.untraced, b.untraced);
+        field(name + ".overhead.median", a.overhead.median, b.overhead.median);
+        field(name + ".overhead.ci_low", a.overhead.ci_low, b.overhead.ci_low);
+        field(name + ".overhead.ci_high", a.overhead.ci_high, b.overhead.ci_high);
+        field(name + ".overhead.pairs", a.overhead.pairs, b.overhead.pairs);
+        field(name + ".tokens_per_second", a.tokens_per_second, b.tokens_per_second);
+        field(name + ".converged", a.converged, b.converged);
+        rows(name + ".components", a.components, b.components);
+        rows(name + ".layers", a.layers, b.layers);
+        rows(name + ".stages", a.stages, b.stages);
+        rows(name + ".last_pass", a.last_pass, b.last_pass);
+        field(name + ".last_pass_us", a.last_pass_us, b.last_pass_us);
+        field(name + ".memory.peak", a.memory.peak, b.memory.peak);
+        field(name + ".memory.reserved_bytes", a.memory.reserved_bytes, b.memory.reserved_bytes);
+        field(name + ".memory.process_peak_bytes", a.memory.process_peak_bytes, b.memory.process_peak_bytes);
+        field(name + ".memory.peak_component", a.memory.peak_component, b.memory.peak_component);
+        field(name + ".memory.peak_layer", a.memory.peak_layer, b.memory.peak_layer);
+        field(name + ".memory.at_start", a.memory.at_start, b.memory.at_start);
+        rows(name + ".memory.events", a.memory.events, b.memory.events);
+    }
+    template <class T>
+    void rows(const QString& name, const std::vector<T>& a, const std::vector<T>& b) {
+        field(name + ".size()", a.size(), b.size());
+        if (a.size() != b.size()) return;
+        for (std::size_t i = 0; i < a.size(); ++i) field(name + QString("[%1]").arg(i), a[i], b[i]);
+    }
+
+private:
+    QString m_difference;
+};
+
+/// Empty when all fields are equal.
+inline QString difference(const profile::Profile& a, const profile::Profile& b) {
+    Comparison compare;
+    compare.field("model.name", a.model.name, b.model.name);
+    compare.field("model.path", a.model.path, b.model.path);
+    compare.field("model.hash", a.model.hash, b.model.hash);
+    compare.field("model.parameters", a.model.parameters, b.model.parameters);
+    compare.field("model.file_bytes", a.model.file_bytes, b.model.file_bytes);
+    compare.field("model.stored_type", a.model.stored_type, b.model.stored_type);
+    compare.field("model.compute_type", a.model.compute_type, b.model.compute_type);
+    const model::Config& c = a.model.config;
+    const model::Config& d = b.model.config;
+    compare.field("architecture", c.architecture, d.architecture);
+    compare.field("vocab_size", c.vocab_size, d.vocab_size);
+    compare.field("vocab_padded", c.vocab_padded, d.vocab_padded);
+    compare.field("d_model", c.d_model, d.d_model);
+    compare.field("n_layer", c.n_layer, d.n_layer);
+    compare.field("d_inner", c.d_inner, d.d_inner);
+    compare.field("d_state", c.d_state, d.d_state);
+    compare.field("d_conv", c.d_conv, d.d_conv);
+    compare.field("dt_rank", c.dt_rank, d.dt_rank);
+    compare.field("n_heads", c.n_heads, d.n_heads);
+    compare.field("head_dim", c.head_dim, d.head_dim);
+    compare.field("n_groups", c.n_groups, d.n_groups);
+    compare.field("chunk_size", c.chunk_size, d.chunk_size);
+    compare.field("dt_min", c.dt_min, d.dt_min);
+    compare.field("dt_max", c.dt_max, d.dt_max);
+    compare.field("norm_eps", c.norm_eps, d.norm_eps);
+    compare.field("tie_embeddings", c.tie_embeddings, d.tie_embeddings);
+    compare.field("use_bias", c.use_bias, d.use_bias);
+    compare.field("use_conv_bias", c.use_conv_bias, d.use_conv_bias);
+    const profile::Provenance& p = a.provenance;
+    const profile::Provenance& q = b.provenance;
+    compare.field("creator", p.creator, q.creator);
+    compare.field("created", p.created, q.created);
+    compare.field("command", p.command, q.command);
+    compare.field("device", p.device, q.device);
+    compare.field("device_id", p.device_id, q.device_id);
+    compare.field("instructions", p.instructions, q.instructions);
+    compare.field("host", p.host, q.host);
+    compare.field("operating_system", p.operating_system, q.operating_system);
+    compare.field("threads", p.threads, q.threads);
+    compare.field("clock_begin_mhz", p.clock_begin_mhz, q.clock_begin_mhz);
+    compare.field("clock_end_mhz", p.clock_end_mhz, q.clock_end_mhz);
+    compare.field("options.mode", a.options.mode, b.options.mode);
+    compare.field("options.batch", a.options.batch, b.options.batch);
+    compare.field("options.lengths", a.options.lengths, b.options.lengths);
+    compare.field("options.threads", a.options.threads, b.options.threads);
+    compare.field("options.repeat", a.options.repeat, b.options.repeat);
+    compare.field("options.bound", a.options.bound, b.options.bound);
+    compare.field("options.budget_s", a.options.budget_s, b.options.budget_s);
+    compare.field("options.seed", a.options.seed, b.options.seed);
+    compare.rows("points", a.points, b.points);
+    compare.field("complete", a.complete, b.complete);
+    return compare.difference();
+}
+
+}  // namespace perfmamba::test

@@ -1,0 +1,379 @@
+// The HDF5 report: what is written is read back, by us and by h5py, and what is no report is refused in one sentence.
+#include <QtTest>
+
+#include <hdf5.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <random>
+
+#include "core/report/report.h"
+#include "core/report/seal.h"
+#include "core/report/text.h"
+#include "kernels/error.h"
+#include "tests/unit/fabricated_profile.h"
+#include "tests/unit/profile_equality.h"
+
+using namespace perfmamba;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string bytesOf(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void putBytes(const fs::path& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+}
+
+/// The message of the Error that reading gives; empty when it gives none.
+QString refusalOf(const fs::path& path) {
+    try {
+        (void)report::read(path);
+    } catch (const Error& error) {
+        return QString::fromUtf8(error.what());
+    }
+    return {};
+}
+
+QStringList namesIn(const fs::path& folder) {
+    QStringList names;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        names << QString::fromStdString(entry.path().filename().string());
+    }
+    names.sort();
+    return names;
+}
+
+/// Changes one thing in a report through the HDF5 library, and seals it again.
+void edit(const fs::path& path, const std::function<void(hid_t)>& change) {
+    const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    change(file);
+    H5Fclose(file);
+    const std::string text = bytesOf(path);
+    const auto* begin = reinterpret_cast<const std::byte*>(text.data());
+    const std::vector<std::byte> bytes = report::sealed({begin, begin + text.size()});
+    putBytes(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+void replaceNumberAttribute(hid_t object, const char* name, std::int64_t value) {
+    H5Adelete(object, name);
+    const hid_t space = H5Screate(H5S_SCALAR);
+    const hid_t attribute = H5Acreate2(object, name, H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(attribute, H5T_NATIVE_INT64, &value);
+    H5Aclose(attribute);
+    H5Sclose(space);
+}
+
+void replaceDataset(hid_t file, const char* name, hid_t type, const std::vector<hsize_t>& shape) {
+    H5Ldelete(file, name, H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
+    H5Dclose(H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(space);
+}
+
+constexpr const char* kMedians = "/points/0001/components/median_us";
+
+}  // namespace
+
+class TestReport : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void init() {
+        m_folder = std::make_unique<QTemporaryDir>();
+        QVERIFY(m_folder->isValid());
+        m_path = fs::path(m_folder->path().toStdString()) / "report.h5";
+    }
+
+    void roundTrip() {
+        const auto profile = test::fabricatedProfile();
+        report::write(m_path, *profile);
+        const auto back = report::read(m_path);
+        QCOMPARE(test::difference(*profile, *back), QString());
+        QCOMPARE(namesIn(m_path.parent_path()), QStringList{"report.h5"});
+    }
+
+    void roundTripOfExtremes() {
+        profile::Profile profile;  // all empty
+        report::write(m_path, profile);
+        QCOMPARE(test::difference(profile, *report::read(m_path)), QString());
+
+        profile = *test::fabricatedProfile();
+        profile.complete = false;
+        profile.model.name = "模型 – ü";
+        profile.provenance.clock_begin_mhz = 0;  // not known
+        profile.options.mode = profile::Mode::Decode;
+        profile.points.resize(1);
+        profile::Point& point = profile.points[0];
+        point.components[0].time = profile::summarise({});            // NaN everywhere, no samples
+        point.components[1].time = profile::summarise({1.5, 2, 1});   // fewer than the others
+        point.components[2].flops = std::numeric_limits<double>::infinity();
+        point.stages.clear();
+        point.last_pass.clear();
+        point.memory.events.clear();
+        report::write(m_path, profile);
+        QCOMPARE(test::difference(profile, *report::read(m_path)), QString());
+    }
+
+    void replacesOnlyWhenFinished() {
+        const auto profile = test::fabricatedProfile();
+        putBytes(m_path, "an older report");
+        {
+            report::Writer writer(m_path, *profile);
+            writer.add(profile->points[0]);
+        }
+        QCOMPARE(bytesOf(m_path), std::string("an older report"));
+        const auto part = report::read(m_path.string() + ".part");  // stays, and is readable
+        QCOMPARE(part->points.size(), std::size_t{1});
+        QVERIFY(!part->complete);
+        report::write(m_path, *profile);
+        QCOMPARE(report::read(m_path)->points.size(), std::size_t{3});
+        QCOMPARE(namesIn(m_path.parent_path()), QStringList{"report.h5"});
+    }
+
+    // Killed at many moments: from the first point on there is always a .part that opens.
+    void killed() {
+        const auto profile = test::fabricatedProfile();
+        const fs::path part = m_path.string() + ".part";
+        for (int round = 0; round < 12; ++round) {
+            fs::remove(part);
+            const pid_t child = fork();
+            if (child == 0) {
+                report::Writer writer(m_path, *profile);
+                for (;;) writer.add(profile->points[0]);
+            }
+            while (!fs::exists(part)) QTest::qSleep(1);
+            QTest::qSleep(3 + 7 * round);
+            kill(child, SIGKILL);
+            waitpid(child, nullptr, 0);
+            QCOMPARE(refusalOf(part), QString());
+            QVERIFY(!fs::exists(m_path));
+        }
+    }
+
+    // A limit on the size of files is met as a full disk is.
+    void fullDisk_data() {
+        QTest::addColumn<int>("limit");
+        QTest::newRow("nothing fits") << 1000;
+        QTest::newRow("the header fits") << 60'000;
+        QTest::newRow("a point fits") << 180'000;
+    }
+    void fullDisk() {
+        QFETCH(int, limit);
+        const auto profile = test::fabricatedProfile();
+        putBytes(m_path, "an older report");
+        const fs::path said = m_path.string() + ".said";
+        putBytes(said, "");
+        const pid_t child = fork();
+        if (child == 0) {
+            std::signal(SIGXFSZ, SIG_IGN);
+            const rlimit limits{static_cast<rlim_t>(limit), static_cast<rlim_t>(limit)};
+            setrlimit(RLIMIT_FSIZE, &limits);
+            try {
+                report::write(m_path, *profile);
+                _exit(0);
+            } catch (const Error& error) {
+                putBytes(said, error.what());
+                std::exit(7);  // with the library's own clearing up, as a program ends
+            }
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        QVERIFY(WIFEXITED(status));
+        QCOMPARE(WEXITSTATUS(status), 7);
+        QCOMPARE(QString::fromStdString(bytesOf(said)),
+                 QString::fromStdString(m_path.string() + ".part: cannot be written: File too large"));
+        QCOMPARE(bytesOf(m_path), std::string("an older report"));
+        fs::remove(said);
+        for (const QString& name : namesIn(m_path.parent_path())) {
+            if (name == "report.h5") continue;
+            QCOMPARE(name, QString("report.h5.part"));
+            QCOMPARE(refusalOf(m_path.parent_path() / name.toStdString()), QString());
+        }
+    }
+
+    void unwritable() {
+        const auto profile = test::fabricatedProfile();
+        const auto refusal = [&](const fs::path& path) {
+            try {
+                report::Writer writer(path, *profile);
+            } catch (const Error& error) {
+                return QString::fromUtf8(error.what());
+            }
+            return QString();
+        };
+        QVERIFY(refusal(m_path.parent_path() / "none" / "report.h5").contains("there is no folder"));
+        QVERIFY(refusal(m_path.parent_path()).contains("it is a folder"));
+        putBytes(m_path, "a file");
+        QVERIFY(refusal(m_path / "report.h5").contains("is not a folder"));
+    }
+
+    void notReports() {
+        QVERIFY(refusalOf(m_path).contains("No such file"));
+        QVERIFY(refusalOf(m_path.parent_path()).contains("is not a file"));
+        putBytes(m_path, "");
+        QVERIFY(refusalOf(m_path).contains("is empty"));
+        putBytes(m_path, "{\"json\": true}");
+        QVERIFY(refusalOf(m_path).contains("is not an HDF5 file"));
+        putBytes(m_path, std::string("\x89HDF\r\n\x1a\n", 8));
+        QVERIFY(refusalOf(m_path).contains("is not a report"));
+        H5Fclose(H5Fcreate(m_path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+        QVERIFY(refusalOf(m_path).contains("is not a report of PerfMamba Explorer"));
+        edit(m_path, [](hid_t) {});
+        QVERIFY(refusalOf(m_path).contains("is an HDF5 file, but not a report of PerfMamba Explorer"));
+        QVERIFY(refusalOf(m_path).startsWith(QString::fromStdString(m_path.string())));
+    }
+
+    void edited_data() {
+        using Change = std::function<void(hid_t)>;
+        QTest::addColumn<Change>("change");
+        QTest::addColumn<QString>("reason");
+        const auto row = [](const char* name, const char* reason, Change change) {
+            QTest::newRow(name) << change << QString(reason);
+        };
+        row("later version", "is of format version 7, and this program reads versions up to 1",
+            [](hid_t file) { replaceNumberAttribute(file, "format_version", 7); });
+        row("version 0", "format_version is out of range",
+            [](hid_t file) { replaceNumberAttribute(file, "format_version", 0); });
+        row("missing dataset", "components/median_us is missing",
+            [](hid_t file) { H5Ldelete(file, kMedians, H5P_DEFAULT); });
+        row("missing attribute", "/creator is missing", [](hid_t file) { H5Adelete(file, "creator"); });
+        row("missing group", "/model is missing", [](hid_t file) { H5Ldelete(file, "/model", H5P_DEFAULT); });
+        row("missing point", "/points/0001 is missing",
+            [](hid_t file) { H5Lmove(file, "/points/0001", file, "/points/0009", H5P_DEFAULT, H5P_DEFAULT); });
+        row("attribute of another type", "creator is of the wrong type",
+            [](hid_t file) { replaceNumberAttribute(file, "creator", 7); });
+        row("dataset of another type", "median_us is of the wrong type",
+            [](hid_t file) { replaceDataset(file, kMedians, H5T_STD_I64LE, {10}); });
+        row("dataset of another rank", "median_us does not have 1 axis",
+            [](hid_t file) { replaceDataset(file, kMedians, H5T_IEEE_F64LE, {10, 2}); });
+        row("dataset of another length", "is not as long as the table's other columns",
+            [](hid_t file) { replaceDataset(file, kMedians, H5T_IEEE_F64LE, {3}); });
+        row("huge claim", "claims more values than the file can hold",
+            [](hid_t file) { replaceDataset(file, kMedians, H5T_IEEE_F64LE, {hsize_t{1} << 40}); });
+        row("huge claim of text", "claims more values than the file can hold", [](hid_t file) {
+            const hid_t type = H5Tcopy(H5T_C_S1);
+            H5Tset_size(type, 200);
+            replaceDataset(file, "/points/0001/components/component", type, {hsize_t{1} << 40});
+            H5Tclose(type);
+        });
+        row("group for a dataset", "is not a dataset", [](hid_t file) {
+            H5Ldelete(file, kMedians, H5P_DEFAULT);
+            H5Gclose(H5Gcreate2(file, kMedians, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+        });
+        row("link elsewhere", "is a link", [](hid_t file) {
+            H5Ldelete(file, kMedians, H5P_DEFAULT);
+            H5Lcreate_external("/etc/hostname", "/", file, kMedians, H5P_DEFAULT, H5P_DEFAULT);
+        });
+        row("data elsewhere", "lies in another file", [](hid_t file) {
+            H5Ldelete(file, kMedians, H5P_DEFAULT);
+            const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+            H5Pset_external(properties, "/etc/hostname", 0, 80);
+            const hsize_t ten = 10;
+            const hid_t space = H5Screate_simple(1, &ten, nullptr);
+            H5Dclose(H5Dcreate2(file, kMedians, H5T_IEEE_F64LE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+            H5Sclose(space);
+            H5Pclose(properties);
+        });
+        row("missing table", "components is missing",
+            [](hid_t file) { H5Ldelete(file, "/points/0001/components", H5P_DEFAULT); });
+        row("layers without number", "n_layer is out of range", [](hid_t file) {
+            const hid_t model = H5Gopen2(file, "/model", H5P_DEFAULT);
+            replaceNumberAttribute(model, "n_layer", std::int64_t{1} << 50);
+            H5Gclose(model);
+        });
+        row("more passes than samples", "n contradicts samples_us", [](hid_t file) {
+            const hid_t counts = H5Dopen2(file, "/points/0001/components/n", H5P_DEFAULT);
+            const std::vector<std::int64_t> values(10, 1'000'000);
+            H5Dwrite(counts, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+            H5Dclose(counts);
+        });
+        row("unknown component", "has an unknown value, 'conv1x'", [](hid_t file) {
+            const hid_t names = H5Dopen2(file, "/points/0001/components/component", H5P_DEFAULT);
+            const hid_t type = H5Dget_type(names);
+            const std::size_t size = H5Tget_size(type);
+            std::vector<char> bytes(10 * size, '\0');
+            for (std::size_t i = 0; i < 10; ++i) std::ranges::copy(std::string_view("conv1x"), &bytes[i * size]);
+            H5Dwrite(names, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data());
+            H5Tclose(type);
+            H5Dclose(names);
+        });
+    }
+    void edited() {
+        using Change = std::function<void(hid_t)>;
+        QFETCH(Change, change);
+        QFETCH(QString, reason);
+        const auto profile = test::fabricatedProfile();
+        QCOMPARE(profile->points[1].components.size(), std::size_t{10});
+        report::write(m_path, *profile);
+        edit(m_path, change);
+        const QString refusal = refusalOf(m_path);
+        QVERIFY2(refusal.contains(reason), qPrintable(refusal));
+        QVERIFY(refusal.startsWith(QString::fromStdString(m_path.string()) + ": "));
+        QVERIFY(!refusal.contains('\n'));
+    }
+
+    void truncated() {
+        report::write(m_path, *test::fabricatedProfile());
+        const std::string whole = bytesOf(m_path);
+        for (std::size_t part = 0; part < 40; ++part) {
+            putBytes(m_path, whole.substr(0, whole.size() * part / 40));
+            QVERIFY(!refusalOf(m_path).isEmpty());
+        }
+        putBytes(m_path, whole.substr(0, whole.size() - 1));
+        QVERIFY(!refusalOf(m_path).isEmpty());
+    }
+
+    // Damaged by chance: always noticed, by the checksum.
+    void randomBytes() {
+        profile::Profile profile = *test::fabricatedProfile();
+        profile.points.resize(1);
+        report::write(m_path, profile);
+        const std::string whole = bytesOf(m_path);
+        for (unsigned seed = 0; seed < 200; ++seed) {
+            std::mt19937 random(seed);
+            std::string bytes = whole;
+            const unsigned flips = 1 + random() % 8;
+            for (unsigned i = 0; i < flips; ++i) {
+                // Half of them where the structure begins.
+                const std::size_t extent = random() % 2 == 0 ? std::min<std::size_t>(4096, bytes.size()) : bytes.size();
+                bytes[random() % extent] = static_cast<char>(random() % 256);
+            }
+            putBytes(m_path, bytes);
+            QVERIFY(bytes == whole || !refusalOf(m_path).isEmpty());
+        }
+    }
+
+    void readByH5py() {
+        QProcess probe;
+        probe.start("/usr/bin/python3", {"-c", "import h5py"});
+        if (!probe.waitForFinished() || probe.exitCode() != 0) QSKIP("h5py is not installed (python3-h5py)");
+        const auto profile = test::fabricatedProfile();
+        report::write(m_path, *profile);
+        QProcess python;
+        python.start("/usr/bin/python3", {PERFMAMBA_SOURCE_DIR "/tests/unit/check_report.py",
+                                          QString::fromStdString(m_path.string())});
+        QVERIFY(python.waitForFinished());
+        const QByteArray errors = python.readAllStandardError();
+        QVERIFY2(python.exitCode() == 0, errors.constData());
+        const profile::ComponentCost* ssm = profile->points[2].find(Component::Ssm);
+        const QString expected = QString("3 points, ssm %1 us, n %2\n").arg(ssm->time.median, 0, 'f', 6).arg(ssm->time.n());
+        QCOMPARE(QString::fromUtf8(python.readAllStandardOutput()), expected);
+    }
+
+private:
+    std::unique_ptr<QTemporaryDir> m_folder;
+    fs::path m_path;
+};
+
+QTEST_GUILESS_MAIN(TestReport)
+#include "test_report.moc"

@@ -1,0 +1,152 @@
+// Numbers and tables as text.
+#include <QtTest>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "core/report/text.h"
+#include "core/report/utf8.h"
+#include "tests/unit/fabricated_profile.h"
+
+using namespace perfmamba;
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+QStringList linesOf(const std::string& text, const char* separator = "\n") {
+    return QString::fromStdString(text).split(QString::fromLatin1(separator), Qt::SkipEmptyParts);
+}
+
+}  // namespace
+
+#define COMPARE_TEXT(actual, expected) QCOMPARE(QString::fromStdString(actual), QString::fromUtf8(expected))
+
+class TestText : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void times() {
+        COMPARE_TEXT(report::formatTime(0), "0 µs");
+        COMPARE_TEXT(report::formatTime(0.0123), "12.3 ns");
+        COMPARE_TEXT(report::formatTime(1.234), "1.23 µs");
+        COMPARE_TEXT(report::formatTime(45.64), "45.6 µs");
+        COMPARE_TEXT(report::formatTime(999.4), "999 µs");
+        COMPARE_TEXT(report::formatTime(999.6), "1.00 ms");
+        COMPARE_TEXT(report::formatTime(1234), "1.23 ms");
+        COMPARE_TEXT(report::formatTime(7.89e6), "7.89 s");
+        COMPARE_TEXT(report::formatTime(1.234e9), "1230 s");
+        COMPARE_TEXT(report::formatTime(-12), "-12.0 µs");
+        COMPARE_TEXT(report::formatTime(kNaN), "n/a");
+        COMPARE_TEXT(report::formatTime(kInf), "∞");
+    }
+
+    void bytes() {
+        COMPARE_TEXT(report::formatBytes(0), "0 B");
+        COMPARE_TEXT(report::formatBytes(512), "512 B");
+        COMPARE_TEXT(report::formatBytes(1000), "1.00 kB");
+        COMPARE_TEXT(report::formatBytes(1'234'567), "1.23 MB");
+        COMPARE_TEXT(report::formatBytes(99.95e9), "100 GB");
+        COMPARE_TEXT(report::formatBytes(kNaN), "n/a");
+    }
+
+    void countsAndNumbers() {
+        COMPARE_TEXT(report::formatCount(7), "7");
+        COMPARE_TEXT(report::formatCount(123.4), "123");
+        COMPARE_TEXT(report::formatCount(12.34e9), "12.3 G");
+        COMPARE_TEXT(report::formatCount(0.999e6), "999 k");
+        COMPARE_TEXT(report::formatCount(kNaN), "n/a");
+        COMPARE_TEXT(report::formatNumber(0), "0");
+        COMPARE_TEXT(report::formatNumber(0.01234), "0.0123");
+        COMPARE_TEXT(report::formatNumber(1.234), "1.23");
+        COMPARE_TEXT(report::formatNumber(9.999), "10.0");
+        COMPARE_TEXT(report::formatNumber(1234.5), "1230");
+        COMPARE_TEXT(report::formatNumber(kNaN), "n/a");
+        for (const double value : {1e-300, 5e-324, 1e300, -1e300}) QVERIFY(!report::formatNumber(value).empty());
+    }
+
+    void tableIsAligned() {
+        const auto profile = test::fabricatedProfile();
+        const std::string table = report::componentTable(*profile, profile->points[1]);
+        const QStringList lines = linesOf(table);
+        QVERIFY(lines.first().startsWith("component"));
+        QVERIFY(lines.last().startsWith("total"));
+        QVERIFY(lines.at(lines.size() - 3).startsWith("other"));
+        for (const char* part : {"embedding", "in_proj", "  chunk_scan", "lm_head"}) {
+            const bool found = std::ranges::any_of(
+                lines, [&](const QString& line) { return line.startsWith(QString::fromLatin1(part)); });
+            QVERIFY2(found, part);
+        }
+        // Every full row ends in the same column; stages have nothing under the later heads.
+        for (const QString& line : lines) {
+            if (!line.startsWith("  ")) QCOMPARE(line.size(), lines.first().size());
+        }
+    }
+
+    void summaryNamesWhatItIs() {
+        const auto profile = test::fabricatedProfile();
+        const QString text = QString::fromStdString(report::summary(*profile));
+        for (const char* part : {"mamba2-fabricated", "Mamba-2", "Example CPU 1000 – 8 cores", "AVX2", "4 threads",
+                                 "batch 2", "64, 256, 1024", "2026-01-02T03:04:05Z", "24 recorded passes",
+                                 "during ssm of layer 3"}) {
+            QVERIFY2(text.contains(QString::fromUtf8(part)), part);
+        }
+        QVERIFY(!text.contains("nan"));
+        QVERIFY(!text.contains("incomplete"));
+    }
+
+    void summaryOfNothing() {
+        const QString text = QString::fromStdString(report::summary(profile::Profile{}));
+        QVERIFY(text.contains("incomplete: 0 of 3 lengths"));
+        profile::Profile one;
+        one.points.emplace_back().total = profile::summarise({});
+        QVERIFY(QString::fromStdString(report::summary(one)).contains("n/a"));
+    }
+
+    void csvHasARowForEach() {
+        const auto profile = test::fabricatedProfile();
+        const QStringList lines = linesOf(report::csv(*profile), "\r\n");
+        qsizetype rows = 0;
+        for (const auto& point : profile->points) {
+            rows += static_cast<qsizetype>(point.components.size());
+            rows += static_cast<qsizetype>(
+                std::ranges::count_if(point.layers, [](const auto& cost) { return cost.layer != kNoLayer; }));
+        }
+        QCOMPARE(lines.size(), rows + 1);
+        for (const QString& line : lines) QCOMPARE(line.count(','), lines.first().count(','));
+        QVERIFY(lines.at(1).startsWith("prefill,2,64,all,embedding,"));
+        QVERIFY(!lines.join("").contains("nan"));
+    }
+
+    void jsonHasTheNumbers() {
+        const auto profile = test::fabricatedProfile();
+        const auto text = nlohmann::json::parse(report::json(*profile).dump());
+        QCOMPARE(text["model"]["architecture"].get<std::string>(), std::string("Mamba-2"));
+        QVERIFY(text["model"]["dt_max"].is_null());  // infinite
+        QCOMPARE(text["seed"].get<std::uint64_t>(), profile->options.seed);
+        QCOMPARE(text["points"].size(), std::size_t{3});
+        const auto& point = profile->points[2];
+        const auto& object = text["points"][2];
+        QCOMPARE(object["length"].get<std::int64_t>(), point.length);
+        QCOMPARE(object["total"]["median_us"].get<double>(), point.total.median);
+        QCOMPARE(object["total"]["samples_us"].size(), point.total.n());
+        QCOMPARE(object["components"].size(), point.components.size());
+        QCOMPARE(object["memory"]["peak"]["total"].get<std::int64_t>(), point.memory.peak.total());
+        QVERIFY(object["components"].back()["flops"].is_null());
+    }
+
+    void utf8() {
+        QVERIFY(report::isPlainUtf8("grün ± µ – 中 😀"));
+        for (const char* bad : {"\xFF", "\xC3", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x1B[2J", "\xC2\x9B"}) {
+            QVERIFY2(!report::isPlainUtf8(bad), bad);
+            QVERIFY(report::isPlainUtf8(report::toPlainUtf8(bad)));
+        }
+        COMPARE_TEXT(report::toPlainUtf8("a\xFF" "b"), "a\uFFFDb");
+        QCOMPARE(report::columns("± µs"), std::size_t{4});
+    }
+};
+
+QTEST_GUILESS_MAIN(TestText)
+#include "test_text.moc"
