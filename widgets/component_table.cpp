@@ -115,10 +115,12 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     auto* copy_all = new QAction(tr("Copy all as CSV"), m_view);
     connect(copy_all, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(csv()); });
     auto* fit = new QAction(tr("Fit columns"), m_view);
-    connect(fit, &QAction::triggered, this, [this] { fitColumns(); });
-    // As wide as their numbers, and again when the numbers' units change; between those the user's widths stay.
-    connect(m_model, &QAbstractItemModel::modelReset, this, [this] { fitColumns(); });
-    connect(m_model, &QAbstractItemModel::headerDataChanged, this, [this] { fitColumns(); });
+    connect(fit, &QAction::triggered, this, [this] { fitColumns(false); });
+    // As wide as their numbers, and again when the units change; between those they only grow, so that a live table
+    // stands still.
+    connect(m_model, &QAbstractItemModel::modelReset, this, [this] { fitColumns(false); });
+    connect(m_model, &QAbstractItemModel::headerDataChanged, this, [this] { fitColumns(false); });
+    connect(m_model, &QAbstractItemModel::dataChanged, this, [this] { fitColumns(true); });
     m_view->addActions({copy, copy_all, fit});
     m_view->setContextMenuPolicy(Qt::ActionsContextMenu);
 
@@ -144,7 +146,7 @@ void ComponentTable::setProfile(const ProfilePtr& profile) {
     refresh();
 }
 
-void ComponentTable::fitColumns() {
+void ComponentTable::fitColumns(bool only_wider) {
     constexpr int kShareRoom = 70;  // room for the bar behind the number
     constexpr int kPadding = 16;
     const QFontMetrics metrics(m_view->font());
@@ -155,7 +157,8 @@ void ComponentTable::fitColumns() {
         for (int row = 0; row < m_model->rowCount(); ++row) {
             width = std::max(width, metrics.horizontalAdvance(m_model->index(row, column).data().toString()));
         }
-        m_view->setColumnWidth(column, width + kPadding + (column == ComponentModel::Name ? 24 : 0));
+        width += kPadding + (column == ComponentModel::Name ? 24 : 0);
+        if (!only_wider || width > m_view->columnWidth(column)) m_view->setColumnWidth(column, width);
     }
 }
 

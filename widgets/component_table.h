@@ -31,7 +31,7 @@ public:
 
 private:
     void refresh();
-    void fitColumns();
+    void fitColumns(bool only_wider);
     void markSelection();
     [[nodiscard]] QString text(QChar separator, const QList<int>& rows) const;
 

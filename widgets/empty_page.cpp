@@ -27,8 +27,7 @@ EmptyPage::EmptyPage(QWidget* parent) : QWidget(parent) {
     m_body->setWordWrap(true);
     m_body->setAlignment(Qt::AlignHCenter | Qt::AlignTop);
     m_body->setProperty("muted", true);
-    m_body->setMinimumWidth(300);
-    m_body->setMaximumWidth(520);
+    m_body->setFixedWidth(480);
     layout->addWidget(m_body, 0, Qt::AlignHCenter);
     layout->addSpacing(6);
     m_buttons = new QWidget;

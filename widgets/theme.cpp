@@ -80,6 +80,11 @@ QToolButton[segment="true"]:checked { background: %checked; color: %text; border
 QToolButton[primary="true"]:enabled { background: %accent; color: %onaccent; border-color: %accent; font-weight: 600; }
 QToolButton[primary="true"]:hover:enabled { background: %accenthover; }
 QToolButton[primary="true"]:focus { border-color: %text; }
+QPushButton { background: %surface; border: 1px solid %border; border-radius: 4px; padding: 6px 14px; }
+QPushButton:hover { background: %raised; }
+QPushButton:focus { border-color: %accent; }
+QLineEdit { background: %surface; border: 1px solid %border; border-radius: 4px; padding: 2px 5px; }
+QLineEdit:focus { border-color: %accent; }
 QPushButton[primary="true"] { background: %accent; color: %onaccent; border: 1px solid %accent; border-radius: 4px;
   padding: 6px 16px; font-weight: 600; }
 QPushButton[primary="true"]:hover { background: %accenthover; }
@@ -90,7 +95,7 @@ QDockWidget::title { background: %window; padding: 5px 8px; border-bottom: 1px s
 QTabBar#pages { background: %window; }
 QTabBar#pages::tab { background: transparent; color: %muted; padding: 6px 14px; border: 0;
   border-bottom: 2px solid transparent; }
-QTabBar#pages::tab:selected { color: %text; border-bottom-color: %accent; }
+QTabBar#pages::tab:selected { color: %text; border-bottom: 2px solid %accent; }
 QTabBar#pages::tab:hover { color: %text; }
 QTabBar#pages::tab:focus { color: %accent; }
 QHeaderView { background: %surface; border: 0; }

@@ -65,8 +65,6 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_stack = new QStackedWidget;
     layout->addWidget(m_stack, 1);
     setCentralWidget(centre);
-    connect(m_tabs, &QTabBar::currentChanged, this, &MainWindow::showPage);
-
     buildActions();
     buildDocks();
 
@@ -92,7 +90,6 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     if (m_settings.map_metric >= 0 && m_settings.map_metric < m_metric->count()) {
         m_metric->setCurrentIndex(m_settings.map_metric);
     }
-    m_tabs->setCurrentIndex(std::clamp(m_settings.page, 0, m_tabs->count() - 1));
 
     connect(&widgets::theme(), &widgets::Theme::changed, this, &MainWindow::retheme);
     connect(m_workload, &widgets::WorkloadBar::changed, this, &MainWindow::updateTexts);
@@ -126,8 +123,9 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
         report(static_cast<int>(MessagesPanel::Kind::Error), text);
         updateTexts();
     });
+    connect(m_tabs, &QTabBar::currentChanged, this, &MainWindow::showPage);
     retheme();
-    updateTexts();
+    showPage(std::clamp(m_settings.page, 0, m_tabs->count() - 1));
     m_session->findDevices();
 }
 
