@@ -335,6 +335,8 @@ void LayerMap::mousePressEvent(QMouseEvent* event) {
     if (event->button() == Qt::LeftButton) choose(cellAt(event->pos()), true);
 }
 
+void LayerMap::mouseReleaseEvent(QMouseEvent* event) { event->accept(); }
+
 void LayerMap::mouseMoveEvent(QMouseEvent* event) {
     const Cell cell = cellAt(event->pos());
     if (cell != m_hover) {

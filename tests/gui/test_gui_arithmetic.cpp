@@ -119,7 +119,7 @@ private Q_SLOTS:
         QCOMPARE(near.front().index, std::size_t{100});
         QCOMPARE(spanAt(spans, 105.5, 0), 105);
         QCOMPARE(spanAt(spans, 105.95, 0.01), -1);
-        QCOMPARE(spanAt(spans, 105.95, 0.2), 105);
+        QCOMPARE(spanAt(spans, 105.93, 0.2), 105);
     }
 
     void rowsOfTheTimeline() {

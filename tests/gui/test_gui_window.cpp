@@ -23,7 +23,7 @@ using app::ProfilePtr;
 
 namespace {
 
-constexpr int kPatience = 120'000;  // ms; sanitizers and busy machines
+constexpr int kPatience = 60'000;  // ms; sanitizers and busy machines
 
 QString demo(const char* name) { return QStringLiteral(PERFMAMBA_SOURCE_DIR "/resources/demo/") + QString::fromLatin1(name); }
 
@@ -157,6 +157,9 @@ private Q_SLOTS:
         window.show();
         QMimeData data;
         data.setUrls({QUrl::fromLocalFile(demo("mamba1-recall") + QStringLiteral("/config.json"))});
+        QDragEnterEvent enter(QPoint(100, 100), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QCoreApplication::sendEvent(&window, &enter);
+        QVERIFY(enter.isAccepted());
         QDropEvent drop(QPointF(100, 100), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
         QCoreApplication::sendEvent(&window, &drop);
         QTRY_VERIFY_WITH_TIMEOUT(isOpen(window, "mamba1-recall"), kPatience);
