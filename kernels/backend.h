@@ -158,6 +158,8 @@ public:
     [[nodiscard]] virtual const MemoryLedger& ledger() const = 0;
     /// Bytes held from the system: in use by the ledger, and cached for the next allocation.
     [[nodiscard]] virtual std::int64_t reserved_bytes() const = 0;
+    /// Bytes that could still be allocated, about.
+    [[nodiscard]] virtual std::int64_t available_bytes() const = 0;
 
     // The clock --------------------------------------------------------------------------------------------------
 

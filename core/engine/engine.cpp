@@ -129,6 +129,20 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
 
 Engine::~Engine() = default;
 
+void Engine::checkFits(std::int64_t batch, std::int64_t length) const {
+    const Config& c = config();
+    const double state = static_cast<double>(c.n_layer) * static_cast<double>(c.d_inner * c.d_state);
+    // What is alive in every layer's ssm: residual, the projections, the convolution's output, y.
+    const auto row = static_cast<double>(c.d_model + c.inProjRows() + c.convWidth() + c.d_inner);
+    const double needed = static_cast<double>(batch) * (state + static_cast<double>(length) * row) * sizeof(float);
+    const auto left = static_cast<double>(m_backend->available_bytes());
+    if (needed <= left) return;
+    throw Error("memory",
+                fmt::format("batch {} of {} tokens needs at least {:.1f} GB, and {:.1f} GB are left", batch, length,
+                            needed / 1e9, left / 1e9),
+                "choose a shorter length or a smaller batch");
+}
+
 State Engine::newState(std::int64_t batch) {
     if (batch < 1) throw Error("batch", fmt::format("{} is below 1", batch));
     const Config& c = config();

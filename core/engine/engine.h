@@ -42,6 +42,9 @@ public:
     [[nodiscard]] const model::Config& config() const { return m_checkpoint->config(); }
     [[nodiscard]] kernels::Backend& backend() { return *m_backend; }
 
+    /// Throws Error when a pass of that size cannot fit into what memory is left, before anything is allocated.
+    void checkFits(std::int64_t batch, std::int64_t length) const;
+
     /// The state before the first token: zeros.
     [[nodiscard]] State newState(std::int64_t batch);
 

@@ -1,6 +1,8 @@
 #include "core/profile/pass_statistics.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "core/profile/cost_model.h"
@@ -86,12 +88,34 @@ void PassStatistics::addMemory(const kernels::PassRecord& record) {
     m_memory.at_start = record.memory_at_start;
 }
 
-ComponentCost PassStatistics::cost(Component component, std::int32_t layer, const Row& row, double total) const {
+/// The half of the passes whose totals lie nearest the median. Medians of the components need not add up to the median
+/// of the whole; sums over the same passes do, and a pass that something disturbed is not among them.
+std::vector<std::size_t> PassStatistics::calmPasses() const {
+    const double median = quantile(m_totals, 0.5);
+    std::vector<std::size_t> passes(m_totals.size());
+    std::iota(passes.begin(), passes.end(), std::size_t{0});
+    std::ranges::sort(passes, {}, [&](std::size_t pass) { return std::abs(m_totals[pass] - median); });
+    passes.resize((passes.size() + 1) / 2);
+    return passes;
+}
+
+double PassStatistics::share(const std::vector<double>& samples, const std::vector<std::size_t>& passes) const {
+    double part = 0;
+    double whole = 0;
+    for (const std::size_t pass : passes) {
+        part += samples[pass];
+        whole += m_totals[pass];
+    }
+    return whole > 0 ? part / whole : 0;
+}
+
+ComponentCost PassStatistics::cost(Component component, std::int32_t layer, const Row& row,
+                                   const std::vector<std::size_t>& passes) const {
     ComponentCost result;
     result.component = component;
     result.layer = layer;
     result.time = summarise(row.samples);
-    result.share = total > 0 ? result.time.median / total : 0;
+    result.share = share(row.samples, passes);
     result.calls = row.calls;
     result.peak_bytes = row.peak_bytes;
     const Cost one = costOf(component, m_config, m_batch, m_mode == Mode::Decode ? 1 : m_length);
@@ -102,6 +126,7 @@ ComponentCost PassStatistics::cost(Component component, std::int32_t layer, cons
 
 Point PassStatistics::point() const {
     Point point;
+    const std::vector<std::size_t> calm = calmPasses();
     point.length = m_length;
     point.total = summarise(m_totals);
     point.untraced = summarise(m_untraced);
@@ -118,20 +143,18 @@ Point PassStatistics::point() const {
             sum.calls += row.calls;
             sum.peak_bytes = std::max(sum.peak_bytes, row.peak_bytes);
         }
-        if (!sum.samples.empty()) point.components.push_back(cost(component, kNoLayer, sum, point.total.median));
+        if (!sum.samples.empty()) point.components.push_back(cost(component, kNoLayer, sum, calm));
     }
     for (std::int32_t layer = 0; layer < m_config.n_layer; ++layer) {
         for (const Component component : kComponents) {
             const Row& row = m_rows[rowIndex(component, layer)];
-            if (!row.samples.empty()) point.layers.push_back(cost(component, layer, row, point.total.median));
+            if (!row.samples.empty()) point.layers.push_back(cost(component, layer, row, calm));
         }
     }
     for (const Stage stage : kStages) {
         const std::vector<double>& samples = m_stages[static_cast<std::size_t>(stage)];
         if (samples.empty()) continue;
-        StageCost cost{Component::Ssm, stage, summarise(samples), 0};
-        cost.share = cost.time.median / point.total.median;
-        point.stages.push_back(std::move(cost));
+        point.stages.push_back({Component::Ssm, stage, summarise(samples), share(samples, calm)});
     }
     point.last_pass = m_last.spans;
     point.last_pass_us = m_last.total_us;

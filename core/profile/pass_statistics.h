@@ -34,7 +34,10 @@ private:
 
     [[nodiscard]] std::size_t rowIndex(Component component, std::int32_t layer) const;
     void addMemory(const kernels::PassRecord& record);
-    [[nodiscard]] ComponentCost cost(Component component, std::int32_t layer, const Row& row, double total) const;
+    [[nodiscard]] std::vector<std::size_t> calmPasses() const;
+    [[nodiscard]] double share(const std::vector<double>& samples, const std::vector<std::size_t>& passes) const;
+    [[nodiscard]] ComponentCost cost(Component component, std::int32_t layer, const Row& row,
+                                     const std::vector<std::size_t>& passes) const;
 
     model::Config m_config;
     Mode m_mode;

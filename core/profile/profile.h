@@ -28,7 +28,7 @@ struct ComponentCost {
     Component component = Component::Other;
     std::int32_t layer = kNoLayer;
     Summary time;                 // µs
-    double share = 0;             // of the pass, 0 … 1: ratio of the medians
+    double share = 0;             // of the pass, 0 … 1, over the calmer half of the passes: shares add up to 1
     std::int64_t calls = 0;       // runs in one pass
     double flops = 0;             // from the cost model
     double bytes = 0;             // least bytes moved, from the cost model
@@ -39,8 +39,8 @@ struct ComponentCost {
 struct StageCost {
     Component component = Component::Ssm;
     Stage stage = Stage::Whole;
-    Summary time;  // µs
-    double share = 0;
+    Summary time;      // µs
+    double share = 0;  // as ComponentCost's
 };
 
 /// Memory at one length.

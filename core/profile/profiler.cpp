@@ -122,6 +122,7 @@ private:
         PassStatistics statistics(m_engine.config(), options().mode, options().batch, length());
         std::int64_t reserved = 0;
         try {
+            m_engine.checkFits(options().batch, length());
             report(statistics, "warming up");
             Workload workload(m_engine, options(), length(), m_stop);
             warmUp(workload);

@@ -139,6 +139,7 @@ public:
     void trim() override { m_blocks.trim(); }
     [[nodiscard]] const MemoryLedger& ledger() const override { return m_ledger; }
     [[nodiscard]] std::int64_t reserved_bytes() const override { return m_blocks.reserved(); }
+    [[nodiscard]] std::int64_t available_bytes() const override { return availableMemory(); }
 
     void beginPass(bool record) override {
         m_ledger.resetPeak();
