@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "core/report/about.h"
+
 namespace perfmamba::report::hdf5 {
 
 /// An identifier of the library, closed with the function that belongs to its kind.
@@ -42,12 +44,6 @@ private:
     }
     hid_t m_id = -1;
     Close m_close = nullptr;
-};
-
-/// What every dataset says of itself.
-struct About {
-    const char* units;  // "us", "byte"; "1" for a plain number, "" for text
-    const char* long_name;
 };
 
 using Shape = std::vector<hsize_t>;

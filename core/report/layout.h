@@ -2,12 +2,12 @@
 // columns of one kind of value; a visitor writes them or reads them.
 #pragma once
 
+#include <string>
+
 #include "core/profile/profile.h"
-#include "core/report/hdf5.h"
+#include "core/report/about.h"
 
 namespace perfmamba::report::layout {
-
-using hdf5::About;
 
 
 /// Attributes of the file's root that are no part of what was asked for. `complete` and the format stand beside them.

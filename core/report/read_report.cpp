@@ -89,7 +89,7 @@ struct ColumnReader {
     bool& sized;
 
     template <class Field>
-    void operator()(const char* column, const hdf5::About& /*about*/, Field field) const {
+    void operator()(const char* column, const About& /*about*/, Field field) const {
         using T = std::remove_cvref_t<decltype(field(std::declval<Row&>()))>;
         if constexpr (std::is_same_v<T, double>) {
             fill(column, field, group.read<double>(column, 1).values, [](double value) { return value; });

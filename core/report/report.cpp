@@ -44,7 +44,7 @@ struct ColumnWriter {
     const std::vector<Row>& rows;
 
     template <class Field>
-    void operator()(const char* column, const hdf5::About& about, Field field) const {
+    void operator()(const char* column, const About& about, Field field) const {
         using T = std::remove_cvref_t<decltype(field(rows.front()))>;
         if constexpr (std::is_same_v<T, double>) {
             group.write<double>(column, about, {rows.size()}, gather<double>(field));

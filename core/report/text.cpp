@@ -9,6 +9,7 @@
 #include <limits>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "core/report/utf8.h"
 
@@ -82,7 +83,7 @@ std::string aligned(const std::vector<Row>& rows, const std::vector<std::size_t>
         std::string out;
         for (std::size_t i = 0; i < rows[r].size(); ++i) {
             const std::string padding(width[i] - columns(rows[r][i]), ' ');
-            out += (i == 0 ? "" : "  ") + (i == 0 ? rows[r][i] + padding : padding + rows[r][i]);
+            out += i == 0 ? rows[r][i] + padding : fmt::format("  {}{}", padding, rows[r][i]);
         }
         text += out.substr(0, out.find_last_not_of(' ') + 1) + '\n';
     }
@@ -110,7 +111,7 @@ Row rowOf(const profile::ComponentCost& cost) {
 }
 
 Row rowOf(const profile::StageCost& stage) {
-    return {"  " + std::string(name(stage.stage)), formatTime(stage.time.median), formatTime(stage.time.mad),
+    return {fmt::format("  {}", name(stage.stage)), formatTime(stage.time.median), formatTime(stage.time.mad),
             formatPercent(stage.share)};
 }
 
@@ -160,7 +161,7 @@ std::string modelText(const profile::ModelSummary& model) {
 
 std::string deviceText(const profile::Provenance& provenance) {
     std::string text = provenance.device;
-    if (!provenance.instructions.empty()) text += ", " + provenance.instructions;
+    if (!provenance.instructions.empty()) text += fmt::format(", {}", provenance.instructions);
     text += fmt::format(", {} thread{}", provenance.threads, provenance.threads == 1 ? "" : "s");
     if (provenance.clock_begin_mhz > 0 && provenance.clock_end_mhz > 0) {
         text += fmt::format(", clock {:.0f} MHz at the begin, {:.0f} MHz at the end", provenance.clock_begin_mhz,
@@ -267,6 +268,19 @@ std::string componentTable(const profile::Profile& /*profile*/, const profile::P
     return aligned(rows, {1, rows.size() - 1});
 }
 
+std::string layerTable(const profile::Point& point) {
+    std::vector<Row> rows = {kHead};
+    std::vector<std::size_t> ruled_before = {1};
+    std::int32_t layer = kNoLayer;
+    for (const profile::ComponentCost& cost : point.layers) {
+        if (cost.layer == kNoLayer) continue;  // in the other table
+        if (std::exchange(layer, cost.layer) != cost.layer && rows.size() > 1) ruled_before.push_back(rows.size());
+        rows.push_back(rowOf(cost));
+        rows.back()[0] = fmt::format("{} {}", cost.layer, name(cost.component));
+    }
+    return aligned(rows, ruled_before);
+}
+
 std::string summary(const profile::Profile& profile) {
     const profile::Provenance& provenance = profile.provenance;
     std::string text;
@@ -282,8 +296,8 @@ std::string summary(const profile::Profile& profile) {
                             profile.options.lengths.size());
     }
     for (const profile::Point& point : profile.points) {
-        text += "\n" + totalText(profile, point) + overheadText(point.overhead) + "\n";
-        text += componentTable(profile, point) + "\n" + memoryText(point.memory);
+        text += fmt::format("\n{}{}\n{}\n{}", totalText(profile, point), overheadText(point.overhead),
+                            componentTable(profile, point), memoryText(point.memory));
     }
     return text;
 }

@@ -21,6 +21,9 @@ std::string formatNumber(double value);
 /// The component table of one point, aligned columns, as the command line prints it.
 std::string componentTable(const profile::Profile& profile, const profile::Point& point);
 
+/// The same for each layer's components, a layer after the other.
+std::string layerTable(const profile::Point& point);
+
 /// The header (model, device, workload, how it was taken) and the tables of all points.
 std::string summary(const profile::Profile& profile);
 

@@ -1,0 +1,82 @@
+#include "app/cli/common.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+
+#include "core/report/files.h"
+#include "core/report/text.h"
+#include "kernels/error.h"
+
+namespace perfmamba::cli {
+namespace {
+
+std::string quoted(std::string_view argument) {
+    constexpr std::string_view kPlain =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
+    if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string_view::npos) return std::string(argument);
+    std::string result = "'";
+    for (const char c : argument) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return result + "'";
+}
+
+}  // namespace
+
+void addOutputs(CLI::App& app, Outputs& outputs) {
+    app.add_option("--json", outputs.json, "Write everything as JSON to FILE, or to standard output for '-'")
+        ->type_name("FILE|-");
+    app.add_option("--csv", outputs.csv, "Write the components as CSV to FILE, or to standard output for '-'")
+        ->type_name("FILE|-");
+    app.add_flag("--layers", outputs.layers, "Show each layer's components, too");
+}
+
+void check(const Outputs& outputs) {
+    if (outputs.json == "-" && outputs.csv == "-") {
+        throw UsageError("--json and --csv cannot both go to standard output");
+    }
+    for (const std::string& target : {outputs.json, outputs.csv}) {
+        if (!target.empty() && target != "-") report::checkWritable(target);
+    }
+}
+
+void print(const profile::Profile& profile, const Outputs& outputs) {
+    if (!outputs.json.empty()) writeText(outputs.json, toText(report::json(profile)));
+    if (!outputs.csv.empty()) writeText(outputs.csv, report::csv(profile));
+    if (outputs.quiet()) return;
+    std::string text = report::summary(profile);
+    if (outputs.layers) {
+        for (const profile::Point& point : profile.points) {
+            text += fmt::format("\nlayers, length {}\n\n{}", point.length, report::layerTable(point));
+        }
+    }
+    writeText("-", text);
+}
+
+void writeText(const std::string& target, const std::string& text) {
+    if (target != "-") {
+        report::replaceFile(target, std::as_bytes(std::span(text)));
+        return;
+    }
+    const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    if (!written) throw Error("standard output", std::string("cannot be written: ") + std::strerror(errno));
+}
+
+std::string toText(const nlohmann::json& json) {
+    return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string commandLine(int argc, char** argv) {
+    std::string line = "perfmamba-cli";
+    for (const char* argument : std::span(argv, static_cast<std::size_t>(argc)).subspan(1)) {
+        line += " " + quoted(argument);
+    }
+    return line;
+}
+
+}  // namespace perfmamba::cli

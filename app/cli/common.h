@@ -1,0 +1,58 @@
+// What the commands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <stdexcept>
+#include <string>
+
+#include "core/profile/profile.h"
+
+namespace perfmamba::cli {
+
+/// The command line asks for what cannot be: exit code 2. Anything else that fails is an Error: exit code 1.
+class UsageError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Ended with Ctrl-C; the text says what was kept. Exit code 1.
+class Interrupted : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// A command adds itself to `app` and returns its function, which is called when it was chosen.
+struct Command {
+    CLI::App* app = nullptr;
+    std::function<void()> run;
+};
+Command profileCommand(CLI::App& app, const std::string& command_line);
+Command showCommand(CLI::App& app);
+Command infoCommand(CLI::App& app);
+Command logitsCommand(CLI::App& app);
+Command devicesCommand(CLI::App& app);
+
+/// Where a profile goes besides the screen. "-" is standard output, and then nothing else goes there.
+struct Outputs {
+    std::string json;
+    std::string csv;
+    bool layers = false;  // the table of each layer, too
+
+    [[nodiscard]] bool quiet() const { return json == "-" || csv == "-"; }
+};
+void addOutputs(CLI::App& app, Outputs& outputs);
+/// Before anything is measured: throws UsageError or Error for outputs that cannot be.
+void check(const Outputs& outputs);
+/// Writes the files, and standard output.
+void print(const profile::Profile& profile, const Outputs& outputs);
+
+/// To a file that is there whole or not at all, or for "-" to standard output. Throws Error.
+void writeText(const std::string& target, const std::string& text);
+std::string toText(const nlohmann::json& json);
+
+/// The command line as one would type it again.
+std::string commandLine(int argc, char** argv);
+
+}  // namespace perfmamba::cli

@@ -1,0 +1,42 @@
+#include "app/cli/interruption.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace perfmamba::cli {
+namespace {
+
+sigset_t watched() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+    return signals;
+}
+
+/// SIGUSR1 is how the destructor ends the wait.
+void waitForSignals(std::stop_source source) {
+    const sigset_t signals = watched();
+    int signal = 0;
+    while (sigwait(&signals, &signal) == 0 && signal != SIGUSR1) {
+        constexpr int kEndedBySignal = 128;
+        if (source.stop_requested()) ::_exit(kEndedBySignal + signal);
+        source.request_stop();
+    }
+}
+
+}  // namespace
+
+Interruption::Interruption() {
+    const sigset_t signals = watched();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    m_waiter = std::thread(waitForSignals, m_source);
+}
+
+Interruption::~Interruption() {
+    pthread_kill(m_waiter.native_handle(), SIGUSR1);
+    m_waiter.join();
+}
+
+}  // namespace perfmamba::cli

@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "app/cli/common.h"
+#include "app/cli/interruption.h"
+#include "app/cli/progress_line.h"
+#include "core/engine/engine.h"
+#include "core/report/files.h"
+#include "core/report/logits_file.h"
+#include "kernels/devices.h"
+#include "kernels/error.h"
+
+namespace perfmamba::cli {
+namespace {
+
+// Positions that are computed at once: enough for fast products, and the logits of a piece fit in memory.
+constexpr std::int64_t kPiece = 512;
+constexpr std::uint64_t kLargestTokenFile = std::uint64_t{1} << 30;
+
+struct LogitsOptions {
+    std::string model;
+    std::string device = "cpu";
+    std::string tokens;
+    std::string out;
+    int threads = 0;
+    bool all = false;
+};
+
+/// Sequences of equal length, row-major.
+struct TokenBatch {
+    std::int64_t batch = 0;
+    std::int64_t length = 0;
+    std::vector<std::int32_t> ids;
+};
+
+/// Ids between commas and white space; ';' or the end of a line ends a sequence.
+TokenBatch parseTokens(std::string_view text, const std::string& source) {
+    TokenBatch tokens;
+    std::int64_t in_row = 0;
+    const auto endRow = [&] {
+        if (in_row == 0) return;
+        if (tokens.batch > 0 && in_row != tokens.length) {
+            throw Error(source, fmt::format("sequence {} has {} ids and the first one {}", tokens.batch, in_row,
+                                            tokens.length),
+                        "sequences of a batch are equally long");
+        }
+        tokens.length = in_row;
+        ++tokens.batch;
+        in_row = 0;
+    };
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const std::size_t separator = text.find_first_of(";\n", at);
+        const std::size_t end = std::min(text.find_first_of(", \t\r;\n", at), text.size());
+        const std::string_view word = text.substr(at, end - at);
+        if (!word.empty()) {
+            std::int32_t id = 0;
+            const auto parsed = std::from_chars(word.data(), word.data() + word.size(), id);
+            if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size()) {
+                throw Error(source, fmt::format("'{}' is not a token id", word.substr(0, 40)));
+            }
+            tokens.ids.push_back(id);
+            ++in_row;
+        }
+        if (end == separator) endRow();
+        at = end + 1;
+    }
+    endRow();
+    if (tokens.ids.empty()) throw Error(source, "there are no token ids");
+    return tokens;
+}
+
+TokenBatch readTokens(const std::string& argument) {
+    if (!argument.starts_with('@')) {
+        try {
+            return parseTokens(argument, "--tokens");
+        } catch (const Error& error) {
+            throw UsageError(error.what());
+        }
+    }
+    const std::string file = argument.substr(1);
+    const std::vector<std::byte> bytes = report::readWholeFile(file, kLargestTokenFile);
+    return parseTokens({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
+}
+
+/// Before anything is written or computed, with positions counted in the whole input.
+void checkVocabulary(const TokenBatch& tokens, std::int64_t vocab) {
+    for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
+        if (tokens.ids[i] >= 0 && tokens.ids[i] < vocab) continue;
+        const auto at = static_cast<std::int64_t>(i);
+        throw Error("tokens", fmt::format("id {} at position {} of sequence {} is outside the vocabulary of {}",
+                                          tokens.ids[i], at % tokens.length, at / tokens.length, vocab));
+    }
+}
+
+std::vector<std::int32_t> slice(const TokenBatch& tokens, std::int64_t first, std::int64_t count) {
+    std::vector<std::int32_t> piece;
+    piece.reserve(static_cast<std::size_t>(tokens.batch * count));
+    for (std::int64_t b = 0; b < tokens.batch; ++b) {
+        const auto begin = tokens.ids.begin() + b * tokens.length + first;
+        piece.insert(piece.end(), begin, begin + count);
+    }
+    return piece;
+}
+
+void logits(const LogitsOptions& options) {
+    report::checkWritable(options.out);
+    const TokenBatch tokens = readTokens(options.tokens);
+    const Interruption interruption;
+    const auto checkpoint = model::Checkpoint::open(options.model);
+    checkVocabulary(tokens, checkpoint->config().vocab_size);
+
+    engine::Engine engine(checkpoint, kernels::makeBackend(options.device, options.threads));
+    engine::State state = engine.newState(tokens.batch);
+    report::LogitsFile file(options.out, tokens.batch, options.all ? tokens.length : 1, engine.config().vocab_padded,
+                            tokens.ids, checkpoint->name(), checkpoint->hash());
+    ProgressLine line;
+    try {
+        for (std::int64_t first = 0; first < tokens.length; first += kPiece) {
+            const std::int64_t count = std::min(kPiece, tokens.length - first);
+            const bool last = first + count == tokens.length;
+            const auto wanted = options.all ? engine::LogitsFor::EveryToken
+                                : last      ? engine::LogitsFor::LastToken
+                                            : engine::LogitsFor::None;
+            const engine::Logits values =
+                engine.forward(slice(tokens, first, count), state, wanted, interruption.token());
+            line.show(static_cast<double>(first + count) / static_cast<double>(tokens.length),
+                      fmt::format("{} of {} tokens", first + count, tokens.length));
+            if (wanted == engine::LogitsFor::None) continue;
+            std::vector<float> host(static_cast<std::size_t>(values.batch * values.positions * values.vocab));
+            engine.backend().toHost(values.values.data(), host);
+            file.write(options.all ? first : 0, values.positions, host);
+        }
+    } catch (const Cancelled&) {
+        throw Interrupted("interrupted: no logits were written");
+    }
+    file.finish();
+    line.say(fmt::format("{}: logits of {} sequence{}, {} position{}, {} tokens of vocabulary", options.out,
+                         tokens.batch, tokens.batch == 1 ? "" : "s", options.all ? tokens.length : 1,
+                         options.all && tokens.length != 1 ? "s" : "", engine.config().vocab_padded));
+}
+
+}  // namespace
+
+Command logitsCommand(CLI::App& app) {
+    auto options = std::make_shared<LogitsOptions>();
+    CLI::App* command = app.add_subcommand("logits", "Write a model's logits for given tokens as HDF5");
+    command->add_option("MODEL", options->model, "A Hugging Face folder of a Mamba-1 or Mamba-2 model")->required();
+    command
+        ->add_option("--tokens", options->tokens,
+                     "Token ids, separated by commas or spaces, sequences by ';'; or a file of them, a sequence a line")
+        ->type_name("IDS|@FILE")
+        ->required();
+    command->add_flag("--all", options->all, "Logits at every position, not only the last");
+    command->add_option("--device", options->device, "Where it runs; see 'perfmamba-cli devices'")
+        ->capture_default_str();
+    command->add_option("--threads", options->threads, "Threads; 0: as many as there are cores")
+        ->capture_default_str();
+    command->add_option("--out", options->out, "Where to: dataset 'logits' (batch, positions, vocabulary), float32")
+        ->type_name("FILE.h5")
+        ->required();
+    command->footer(
+        "Examples:\n"
+        "  perfmamba-cli logits ~/models/mamba2-130m --tokens 12,7,99 --out logits.h5\n"
+        "  perfmamba-cli logits ~/models/mamba2-130m --tokens '1 2 3; 4 5 6' --all --out logits.h5\n"
+        "  perfmamba-cli logits ~/models/mamba2-130m --tokens @ids.txt --out logits.h5");
+    return {command, [options] { logits(*options); }};
+}
+
+}  // namespace perfmamba::cli

@@ -1,0 +1,78 @@
+// perfmamba-cli: the profiler without a window.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "app/cli/common.h"
+#include "kernels/error.h"
+
+namespace {
+
+using perfmamba::cli::Command;
+
+constexpr int kFailed = 1;
+constexpr int kWrongUse = 2;
+
+/// One line, whatever was in it.
+int fail(std::string message, int code) {
+    while (!message.empty() && message.back() == '\n') message.pop_back();
+    for (char& c : message) c = c == '\n' ? ' ' : c;
+    fmt::print(stderr, "perfmamba-cli: {}\n", message);
+    return code;
+}
+
+int run(int argc, char** argv) {
+    CLI::App app("PerfMamba Explorer: where a Mamba-1 or Mamba-2 model spends time and memory.", "perfmamba-cli");
+    app.set_version_flag("--version", "perfmamba-cli " PERFMAMBA_VERSION);
+    app.require_subcommand(1);
+    app.footer(
+        "Examples:\n"
+        "  perfmamba-cli profile ~/models/mamba2-130m --report run.h5\n"
+        "  perfmamba-cli show run.h5\n"
+        "  perfmamba-cli COMMAND --help\n"
+        "\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong use.");
+    const std::vector<Command> commands = {
+        perfmamba::cli::profileCommand(app, perfmamba::cli::commandLine(argc, argv)),
+        perfmamba::cli::showCommand(app),
+        perfmamba::cli::infoCommand(app),
+        perfmamba::cli::logitsCommand(app),
+        perfmamba::cli::devicesCommand(app),
+    };
+    const auto chosen = [&]() -> const Command* {
+        for (const Command& command : commands) {
+            if (command.app->parsed()) return &command;
+        }
+        return nullptr;
+    };
+    const auto helpOf = [&] {
+        const Command* command = chosen();
+        return "see 'perfmamba-cli " + (command ? command->app->get_name() + " " : std::string()) + "--help'";
+    };
+    try {
+        app.parse(argc, argv);
+        chosen()->run();
+        return 0;
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);  // --help
+        return fail(fmt::format("{} ({})", error.what(), helpOf()), kWrongUse);
+    } catch (const perfmamba::cli::UsageError& error) {
+        return fail(fmt::format("{} ({})", error.what(), helpOf()), kWrongUse);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::bad_alloc&) {
+        return fail("there is not enough memory", kFailed);
+    } catch (const std::exception& error) {
+        return fail(error.what(), kFailed);
+    }
+}

@@ -1,0 +1,202 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "app/cli/common.h"
+#include "app/cli/interruption.h"
+#include "app/cli/progress_line.h"
+#include "core/engine/engine.h"
+#include "core/profile/profiler.h"
+#include "core/report/files.h"
+#include "core/report/report.h"
+#include "core/report/text.h"
+#include "kernels/devices.h"
+#include "kernels/error.h"
+
+namespace perfmamba::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ProfileOptions {
+    std::string model;
+    std::string device = "cpu";
+    std::string mode = "prefill";
+    std::string repeat = "auto";
+    double bound_percent = 1;
+    std::string report;
+    Outputs outputs;
+    profile::Options options;
+    std::string command_line;
+};
+
+/// The options as the profiler wants them; what it refuses is wrong use.
+profile::Options checkedOptions(const ProfileOptions& given) {
+    profile::Options options = given.options;
+    const auto mode = profile::modeFromName(given.mode);
+    if (!mode) throw UsageError(fmt::format("--mode: '{}' is neither prefill nor decode", given.mode));
+    options.mode = *mode;
+    options.bound = given.bound_percent / 100;
+    if (given.repeat != "auto") {
+        const char* end = given.repeat.data() + given.repeat.size();
+        const auto parsed = std::from_chars(given.repeat.data(), end, options.repeat);
+        if (parsed.ec != std::errc() || parsed.ptr != end || options.repeat < 1) {
+            throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1", given.repeat));
+        }
+    }
+    if (options.threads < 0) throw UsageError(fmt::format("--threads: {} is below 0", options.threads));
+    try {
+        profile::check(options);
+    } catch (const Error& error) {
+        throw UsageError(std::string("--") + error.what());
+    }
+    return options;
+}
+
+/// An existing file is replaced only when it is a report: a wrong name must not cost somebody their weights.
+void checkReport(const std::string& report) {
+    if (report.empty()) return;
+    report::checkWritable(report);
+    if (!fs::exists(report)) return;
+    try {
+        (void)report::read(report);
+    } catch (const Error&) {
+        throw Error(report, "exists and is not a report of this program", "remove it, or give another name");
+    }
+}
+
+/// Keeps the report's .part in step with what is measured, and tells of it on the screen.
+class Follower {
+public:
+    Follower(fs::path report, ProgressLine& line) : m_report(std::move(report)), m_line(line) {}
+
+    void operator()(const std::shared_ptr<const profile::Profile>& profile, const profile::Progress& progress) {
+        m_profile = profile;
+        if (!m_report.empty() && !m_writer) m_writer.emplace(m_report, *profile);
+        // The points before the one that is being measured are complete.
+        keep(*profile, progress.point);
+        std::string text = progress.what;
+        if (progress.seconds_left) text += fmt::format(", {:.0f} s left", *progress.seconds_left);
+        m_line.show(progress.done, text);
+    }
+
+    /// Says and writes the points up to `count` that were not yet.
+    void keep(const profile::Profile& profile, std::size_t count) {
+        for (; m_kept < std::min(count, profile.points.size()); ++m_kept) {
+            const profile::Point& point = profile.points[m_kept];
+            if (m_writer) m_writer->add(point);
+            m_line.say(fmt::format("{} {}, batch {}: {} a pass, n = {}", name(profile.options.mode), point.length,
+                                   profile.options.batch, report::formatTime(point.total.median), point.total.n()));
+        }
+    }
+
+    /// After a failure: what was measured stays, as an incomplete report.
+    void finishIncomplete() {
+        if (!m_writer || m_kept == 0) return;
+        m_writer->finish(false);
+        m_line.say(fmt::format("The lengths measured before are kept in {}", m_report.string()));
+    }
+
+    [[nodiscard]] bool writes() const { return !m_report.empty(); }
+    void discardPart() {
+        m_writer.reset();
+        std::error_code ignored;
+        fs::remove(report::partOf(m_report), ignored);
+    }
+
+private:
+    fs::path m_report;
+    ProgressLine& m_line;
+    std::optional<report::Writer> m_writer;
+    std::shared_ptr<const profile::Profile> m_profile;
+    std::size_t m_kept = 0;
+};
+
+std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
+                                                Follower& follower, const std::stop_token& stop) {
+    const auto checkpoint = model::Checkpoint::open(given.model);
+    engine::Engine engine(checkpoint, kernels::makeBackend(given.device, options.threads));
+    profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
+    provenance.creator = "perfmamba-cli " PERFMAMBA_VERSION;
+    provenance.command = given.command_line;
+    const auto observer = [&](const auto& profile, const auto& progress) { follower(profile, progress); };
+    try {
+        return profile::run(engine, options, provenance, observer, stop);
+    } catch (const Error&) {
+        follower.finishIncomplete();
+        throw;
+    }
+}
+
+void profile(const ProfileOptions& given) {
+    const profile::Options options = checkedOptions(given);
+    check(given.outputs);
+    checkReport(given.report);
+
+    const Interruption interruption;
+    ProgressLine line;
+    Follower follower(given.report, line);
+    const auto profile = measure(given, options, follower, interruption.token());
+    follower.keep(*profile, profile->points.size());
+    line.clear();
+
+    const std::size_t points = profile->points.size();
+    if (follower.writes()) {
+        // Once more as a whole: only now the clock at the end is known.
+        if (points > 0) report::write(given.report, *profile);
+        follower.discardPart();
+    }
+    if (points > 0) print(*profile, given.outputs);
+    if (profile->complete) return;
+    throw Interrupted(fmt::format("interrupted: {} of {} lengths were measured{}", points, options.lengths.size(),
+                                  follower.writes() && points > 0 ? ", and are kept in " + given.report : ""));
+}
+
+}  // namespace
+
+Command profileCommand(CLI::App& app, const std::string& command_line) {
+    auto given = std::make_shared<ProfileOptions>();
+    given->command_line = command_line;
+    CLI::App* command = app.add_subcommand("profile", "Measure where time and memory go, component by component");
+    command->add_option("MODEL", given->model, "A Hugging Face folder of a Mamba-1 or Mamba-2 model")->required();
+    command->add_option("--device", given->device, "Where it runs; see 'perfmamba-cli devices'")
+        ->capture_default_str();
+    command->add_option("--mode", given->mode, "prefill: the whole prompt in a pass; decode: one token after it")
+        ->type_name("prefill|decode")
+        ->capture_default_str();
+    command->add_option("--batch", given->options.batch, "Sequences at once")->capture_default_str();
+    command->add_option("--lengths", given->options.lengths, "Tokens of the prompt, separated by commas")
+        ->delimiter(',')
+        ->type_name("N,N,...")
+        ->capture_default_str();
+    command->add_option("--threads", given->options.threads, "Threads; 0: as many as there are cores")
+        ->capture_default_str();
+    command->add_option("--repeat", given->repeat, "Recorded passes at each length; auto: until --bound or --budget")
+        ->type_name("auto|N")
+        ->capture_default_str();
+    command
+        ->add_option("--bound", given->bound_percent, "Width of the median's 95 % interval to stop at, ± in per cent")
+        ->type_name("PERCENT")
+        ->capture_default_str();
+    command->add_option("--budget", given->options.budget_s, "Longest time at each length")
+        ->type_name("SECONDS")
+        ->capture_default_str();
+    command->add_option("--seed", given->options.seed, "Of the random token ids")->capture_default_str();
+    command->add_option("--report", given->report, "Write the HDF5 report")->type_name("FILE.h5");
+    addOutputs(*command, given->outputs);
+    command->footer(
+        "Examples:\n"
+        "  perfmamba-cli profile ~/models/mamba2-130m\n"
+        "  perfmamba-cli profile ~/models/mamba2-130m --lengths 64,512,4096 --report run.h5\n"
+        "  perfmamba-cli profile ~/models/mamba2-130m --mode decode --batch 16 --threads 4\n"
+        "  perfmamba-cli profile ~/models/mamba2-130m --lengths 256 --repeat 50 --json - > run.json\n"
+        "\n"
+        "Ctrl-C ends the run; what was measured until then is shown and kept.");
+    return {command, [given] { profile(*given); }};
+}
+
+}  // namespace perfmamba::cli

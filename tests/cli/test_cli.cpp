@@ -1,0 +1,290 @@
+// The command line program as its users meet it: what it prints where, its exit codes, and what it leaves behind.
+#include <QtTest>
+
+#include <hdf5.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/report/report.h"
+
+using namespace perfmamba;
+
+namespace {
+
+struct Outcome {
+    int code = -1;
+    QString out;
+    QString err;
+};
+
+Outcome runCli(const QStringList& arguments) {
+    QProcess process;
+    process.start(PERFMAMBA_CLI, arguments);
+    if (!process.waitForFinished(120'000)) return {};
+    const int code = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1;
+    return {code, QString::fromUtf8(process.readAllStandardOutput()), QString::fromUtf8(process.readAllStandardError())};
+}
+
+QString demo(const char* name) { return QString(PERFMAMBA_SOURCE_DIR "/resources/demo/") + name; }
+
+std::vector<float> logitsIn(const QString& path, std::vector<hsize_t>& shape) {
+    const hid_t file = H5Fopen(path.toUtf8().constData(), H5F_ACC_RDONLY, H5P_DEFAULT);
+    const hid_t dataset = H5Dopen2(file, "logits", H5P_DEFAULT);
+    const hid_t space = H5Dget_space(dataset);
+    shape.assign(static_cast<std::size_t>(H5Sget_simple_extent_ndims(space)), 0);
+    H5Sget_simple_extent_dims(space, shape.data(), nullptr);
+    std::vector<float> values(static_cast<std::size_t>(H5Sget_simple_extent_npoints(space)));
+    H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    H5Sclose(space);
+    H5Dclose(dataset);
+    H5Fclose(file);
+    return values;
+}
+
+}  // namespace
+
+class TestCli : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void init() {
+        m_folder = std::make_unique<QTemporaryDir>();
+        QVERIFY(m_folder->isValid());
+    }
+
+    void helpAndVersion() {
+        QCOMPARE(runCli({"--version"}).out, QString("perfmamba-cli " PERFMAMBA_VERSION "\n"));
+        for (const QStringList& arguments :
+             {QStringList{"--help"}, {"profile", "--help"}, {"show", "--help"}, {"info", "--help"},
+              {"logits", "--help"}, {"devices", "--help"}}) {
+            const Outcome outcome = runCli(arguments);
+            QCOMPARE(outcome.code, 0);
+            QVERIFY2(outcome.out.contains("Example"), qPrintable(arguments.join(' ')));
+            QVERIFY(outcome.err.isEmpty());
+        }
+    }
+
+    void devices() {
+        const Outcome outcome = runCli({"devices"});
+        QCOMPARE(outcome.code, 0);
+        QVERIFY(outcome.out.startsWith("cpu"));
+    }
+
+    void info() {
+        const Outcome text = runCli({"info", demo("mamba2-bytes")});
+        QCOMPARE(text.code, 0);
+        QVERIFY(text.out.contains("Mamba-2"));
+        QVERIFY(text.out.contains("mixer.in_proj.weight"));
+        const Outcome json = runCli({"info", demo("mamba1-recall"), "--json", "-"});
+        QCOMPARE(json.code, 0);
+        const auto object = nlohmann::json::parse(json.out.toStdString());
+        QCOMPARE(object["architecture"].get<std::string>(), std::string("Mamba-1"));
+        QCOMPARE(object["d_model"].get<int>(), 64);
+        QVERIFY(object["state_bytes"]["total"].get<int>() > 0);
+    }
+
+    void profileAndShow_data() {
+        QTest::addColumn<QString>("model");
+        QTest::addColumn<QString>("mode");
+        QTest::newRow("Mamba-1, prefill") << "mamba1-bytes" << "prefill";
+        QTest::newRow("Mamba-2, decode") << "mamba2-bytes" << "decode";
+    }
+    void profileAndShow() {
+        QFETCH(QString, model);
+        QFETCH(QString, mode);
+        const QString report = path("run.h5");
+        const Outcome profile = runCli({"profile", demo(qPrintable(model)), "--mode", mode, "--batch", "2", "--lengths",
+                                        "5,16", "--repeat", "7", "--threads", "1", "--report", report});
+        QVERIFY2(profile.code == 0, qPrintable(profile.err));
+        QVERIFY(profile.out.contains("in_proj"));
+        QVERIFY(profile.out.contains("total"));
+        QCOMPARE(profile.err.count('\n'), 2);  // a line a length, for it is no terminal
+        QVERIFY(!profile.err.contains('\r'));
+        QCOMPARE(files(), QStringList{"run.h5"});
+
+        const auto read = report::read(report.toStdString());
+        QVERIFY(read->complete);
+        QCOMPARE(read->points.size(), std::size_t{2});
+        QCOMPARE(read->points[1].length, std::int64_t{16});
+        QCOMPARE(read->points[0].total.n(), std::size_t{7});
+        QVERIFY(read->provenance.command.find("--repeat 7") != std::string::npos);
+
+        const Outcome show = runCli({"show", report});
+        QCOMPARE(show.code, 0);
+        QCOMPARE(show.out, profile.out);  // the same numbers, whoever prints them
+        QVERIFY(show.err.isEmpty());
+        const Outcome one = runCli({"show", report, "--length", "16", "--layers"});
+        QCOMPARE(one.code, 0);
+        QVERIFY(one.out.contains("0 in_proj"));
+        QVERIFY(!one.out.contains("of 5 tokens"));
+        QVERIFY(runCli({"show", report, "--csv", "-"}).out.startsWith("mode,batch,length,layer,component,"));
+    }
+
+    void jsonOnly() {
+        const Outcome outcome =
+            runCli({"profile", demo("mamba1-recall"), "--lengths", "4", "--repeat", "3", "--json", "-"});
+        QVERIFY2(outcome.code == 0, qPrintable(outcome.err));
+        const auto object = nlohmann::json::parse(outcome.out.toStdString());
+        QVERIFY(object["complete"].get<bool>());
+        QCOMPARE(object["points"][0]["total"]["n"].get<int>(), 3);
+    }
+
+    void logits() {
+        const QString all = path("all.h5");
+        const QString last = path("last.h5");
+        const QString one = path("one.h5");
+        QFile tokens(path("ids.txt"));
+        QVERIFY(tokens.open(QIODevice::WriteOnly));
+        tokens.write("1 2, 3\n4\t5 6\n");
+        tokens.close();
+        const Outcome outcome =
+            runCli({"logits", demo("mamba1-recall"), "--tokens", "@" + tokens.fileName(), "--all", "--out", all});
+        QVERIFY2(outcome.code == 0, qPrintable(outcome.err));
+        QCOMPARE(runCli({"logits", demo("mamba1-recall"), "--tokens", "1,2,3;4,5,6", "--out", last}).code, 0);
+        QCOMPARE(runCli({"logits", demo("mamba1-recall"), "--tokens", "4 5 6", "--out", one}).code, 0);
+
+        std::vector<hsize_t> shape;
+        const std::vector<float> every = logitsIn(all, shape);
+        QCOMPARE(shape, (std::vector<hsize_t>{2, 3, 65}));
+        const std::vector<float> ends = logitsIn(last, shape);
+        QCOMPARE(shape, (std::vector<hsize_t>{2, 1, 65}));
+        const std::vector<float> second = logitsIn(one, shape);
+        for (std::size_t v = 0; v < 65; ++v) {
+            QVERIFY(qAbs(every[5 * 65 + v] - ends[65 + v]) < 1e-4F);
+            QVERIFY(qAbs(every[5 * 65 + v] - second[v]) < 1e-4F);
+        }
+        QCOMPARE(files(), (QStringList{"all.h5", "ids.txt", "last.h5", "one.h5"}));
+    }
+
+    // More tokens than are computed at once.
+    void logitsInPieces() {
+        QStringList ids;
+        for (int i = 0; i < 1100; ++i) ids << QString::number(i % 65);
+        const QString all = path("all.h5");
+        const QString last = path("last.h5");
+        QCOMPARE(runCli({"logits", demo("mamba2-recall"), "--tokens", ids.join(','), "--all", "--out", all}).code, 0);
+        QCOMPARE(runCli({"logits", demo("mamba2-recall"), "--tokens", ids.join(','), "--out", last}).code, 0);
+        std::vector<hsize_t> shape;
+        const std::vector<float> end = logitsIn(last, shape);
+        const std::vector<float> every = logitsIn(all, shape);
+        QCOMPARE(shape[1], hsize_t{1100});
+        for (std::size_t v = 0; v < shape[2]; ++v) QVERIFY(qAbs(every[1099 * shape[2] + v] - end[v]) < 1e-4F);
+    }
+
+    void refuses_data() {
+        QTest::addColumn<QStringList>("arguments");
+        QTest::addColumn<int>("code");
+        QTest::addColumn<QString>("said");  // TMP is the test's folder
+        const QString model = demo("mamba2-bytes");
+        const auto row = [](const char* name, const QStringList& arguments, int code, const QString& said) {
+            QTest::newRow(name) << arguments << code << said;
+        };
+        const QString out = "TMP/out.h5";
+        row("no command", {}, 2, "subcommand");
+        row("unknown command", {"frobnicate"}, 2, "perfmamba-cli --help");
+        row("unknown option", {"profile", model, "--colour"}, 2, "--colour");
+        row("no model", {"profile"}, 2, "MODEL");
+        row("no such folder", {"profile", "TMP/none", "--report", out}, 1, "TMP/none: no such");
+        row("not a model", {"profile", "TMP", "--report", out}, 1, "TMP: is not a checkpoint");
+        row("info of nothing", {"info", "TMP/none"}, 1, "TMP/none");
+        row("length 0", {"profile", model, "--lengths", "0", "--report", out}, 2, "lengths: 0");
+        row("length of letters", {"profile", model, "--lengths", "64,x"}, 2, "--lengths");
+        row("negative batch", {"profile", model, "--batch", "-1"}, 2, "batch: -1");
+        row("unknown mode", {"profile", model, "--mode", "train"}, 2, "'train'");
+        row("no repeats", {"profile", model, "--repeat", "0"}, 2, "'0'");
+        row("bound of 0", {"profile", model, "--bound", "0"}, 2, "bound");
+        row("negative threads", {"profile", model, "--threads", "-2"}, 2, "threads");
+        row("unknown device", {"profile", model, "--device", "abacus", "--report", out}, 1, "device abacus");
+        row("report without folder", {"profile", model, "--report", "TMP/none/out.h5"}, 1, "TMP/none/out.h5");
+        row("report over something else", {"profile", model, "--report", "TMP/text.h5"}, 1, "TMP/text.h5: exists");
+        row("two things to standard output", {"profile", model, "--json", "-", "--csv", "-"}, 2, "standard output");
+        row("token outside", {"logits", model, "--tokens", "1,256", "--out", out}, 1,
+            "id 256 at position 1 of sequence 0 is outside the vocabulary of 256");
+        row("negative token", {"logits", model, "--tokens", "-1", "--out", out}, 1, "id -1");
+        row("no number", {"logits", model, "--tokens", "1,two", "--out", out}, 2, "'two' is not a token id");
+        row("no tokens", {"logits", model, "--tokens", " ", "--out", out}, 2, "no token ids");
+        row("ragged", {"logits", model, "--tokens", "1;2 3", "--out", out}, 2, "equally long");
+        row("no token file", {"logits", model, "--tokens", "@TMP/none", "--out", out}, 1, "TMP/none");
+        row("bad token file", {"logits", model, "--tokens", "@TMP/text.h5", "--out", out}, 1, "TMP/text.h5");
+        row("logits without folder", {"logits", model, "--tokens", "1", "--out", "TMP/none/x.h5"}, 1, "TMP/none/x.h5");
+        row("no report", {"show", "TMP/none.h5"}, 1, "TMP/none.h5: cannot be opened");
+        row("not a report", {"show", "TMP/text.h5"}, 1, "TMP/text.h5: is not an HDF5 file");
+        row("a folder as report", {"show", "TMP"}, 1, "TMP: is not a file");
+    }
+    void refuses() {
+        QFETCH(QStringList, arguments);
+        QFETCH(int, code);
+        QFETCH(QString, said);
+        QFile text(path("text.h5"));
+        QVERIFY(text.open(QIODevice::WriteOnly));
+        text.write("some text");
+        text.close();
+        arguments.replaceInStrings("TMP", m_folder->path());
+        said.replace("TMP", m_folder->path());
+
+        const Outcome outcome = runCli(arguments);
+        QVERIFY2(outcome.code == code, qPrintable(outcome.err));
+        QVERIFY2(outcome.err.startsWith("perfmamba-cli: "), qPrintable(outcome.err));
+        QVERIFY2(outcome.err.contains(said), qPrintable(outcome.err));
+        QCOMPARE(outcome.err.count('\n'), 1);
+        QVERIFY(outcome.out.isEmpty());
+        QCOMPARE(files(), QStringList{"text.h5"});
+    }
+
+    void damagedReport() {
+        const QString report = path("run.h5");
+        QCOMPARE(runCli({"profile", demo("mamba1-recall"), "--lengths", "4", "--repeat", "3", "--report", report}).code,
+                 0);
+        QFile file(report);
+        QVERIFY(file.open(QIODevice::ReadWrite));
+        QVERIFY(file.resize(file.size() / 2));
+        file.close();
+        const Outcome outcome = runCli({"show", report});
+        QCOMPARE(outcome.code, 1);
+        QVERIFY2(outcome.err.startsWith("perfmamba-cli: " + report + ": is not a report"), qPrintable(outcome.err));
+    }
+
+    void interrupted() {
+        const QString report = path("run.h5");
+        QProcess process;
+        process.start(PERFMAMBA_CLI, {"profile", demo("mamba1-recall"), "--lengths", "4,16384", "--batch", "64",
+                                      "--repeat", "1000", "--report", report});
+        // The first length is said when it is done; the second would take an hour.
+        QTRY_VERIFY_WITH_TIMEOUT(process.readAllStandardError().contains("prefill 4, batch 64"), 60'000);
+        ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        QVERIFY(process.waitForFinished(60'000));
+        QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+        QCOMPARE(process.exitCode(), 1);
+        const QString err = QString::fromUtf8(process.readAllStandardError());
+        QVERIFY2(err.contains("perfmamba-cli: interrupted: "), qPrintable(err));
+        QCOMPARE(files(), QStringList{"run.h5"});
+        const auto read = report::read(report.toStdString());
+        QVERIFY(!read->complete);
+        QVERIFY(!read->points.empty());
+        QCOMPARE(read->points[0].length, std::int64_t{4});
+        QVERIFY(runCli({"show", report}).out.contains("incomplete"));
+    }
+
+    void killed() {
+        const QString report = path("run.h5");
+        QProcess process;
+        process.start(PERFMAMBA_CLI, {"profile", demo("mamba1-recall"), "--lengths", "4,16384", "--batch", "64",
+                                      "--repeat", "1000", "--report", report});
+        QTRY_VERIFY_WITH_TIMEOUT(process.readAllStandardError().contains("prefill 4, batch 64"), 60'000);
+        process.kill();
+        QVERIFY(process.waitForFinished());
+        QCOMPARE(files(), QStringList{"run.h5.part"});
+        QVERIFY(runCli({"show", report + ".part"}).out.contains("incomplete"));
+    }
+
+private:
+    [[nodiscard]] QString path(const char* name) const { return m_folder->filePath(QString::fromLatin1(name)); }
+    [[nodiscard]] QStringList files() const { return QDir(m_folder->path()).entryList(QDir::Files, QDir::Name); }
+
+    std::unique_ptr<QTemporaryDir> m_folder;
+};
+
+QTEST_GUILESS_MAIN(TestCli)
+#include "test_cli.moc"
