@@ -33,19 +33,21 @@ void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus) {
         }
     }
     std::array<Unit, kColumns> units;
-    units[Time] = timeUnit(largest[Time]);
-    units[Spread] = timeUnit(largest[Spread]);
+    // The finer unit where the largest number is short in the coarser one: rows differ by orders of magnitude.
+    constexpr double kFiner = 0.1;
+    units[Time] = timeUnit(kFiner * largest[Time]);
+    units[Spread] = timeUnit(kFiner * largest[Spread]);
     units[Share] = {100, QStringLiteral("%")};
-    units[Flops] = countUnit(largest[Flops], QStringLiteral("FLOP"));
+    units[Flops] = countUnit(kFiner * largest[Flops], QStringLiteral("FLOP"));
     units[FlopRate] = {1e-9, QStringLiteral("GFLOP/s")};
-    units[Bytes] = bytesUnit(largest[Bytes]);
+    units[Bytes] = bytesUnit(kFiner * largest[Bytes]);
     units[ByteRate] = {1e-9, QStringLiteral("GB/s")};
-    units[Peak] = bytesUnit(largest[Peak]);
+    units[Peak] = bytesUnit(kFiner * largest[Peak]);
 
     // Rows of the same components are updated in place, so that a live table neither scrolls nor loses its current row.
-    const bool same_shape =
-        rows.size() == m_rows.size() && !rows.empty() &&
-        std::equal(rows.begin(), rows.end(), m_rows.begin(), [](const auto* a, const auto* b) { return a->component == b->component; });
+    const bool same_shape = rows.size() == m_rows.size() && !rows.empty() &&
+                            std::equal(rows.begin(), rows.end(), m_rows.begin(),
+                                       [](const auto* a, const auto* b) { return a->component == b->component; });
     if (!same_shape) beginResetModel();
     const ProfilePtr previous = std::exchange(m_profile, profile);
     m_rows = std::move(rows);
@@ -68,7 +70,9 @@ int ComponentModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
 }
 
-int ComponentModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : kColumns; }
+int ComponentModel::columnCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : kColumns;
+}
 
 double ComponentModel::value(const profile::ComponentCost& cost, int column) const {
     const double seconds = cost.time.median * 1e-6;
@@ -120,8 +124,10 @@ QVariant ComponentModel::data(const QModelIndex& index, int role) const {
             return std::isfinite(v) ? QVariant(v) : QVariant(-1.0);
         case kComponentRole: return static_cast<int>(cost->component);
         case Qt::TextAlignmentRole:
-            return column == Name ? QVariant(Qt::AlignLeft | Qt::AlignVCenter) : QVariant(Qt::AlignRight | Qt::AlignVCenter);
-        case Qt::DecorationRole: return column == Name ? QVariant(theme().chip(cost->component, kChipSide, 2)) : QVariant();
+            return column == Name ? QVariant(Qt::AlignLeft | Qt::AlignVCenter)
+                                  : QVariant(Qt::AlignRight | Qt::AlignVCenter);
+        case Qt::DecorationRole:
+            return column == Name ? QVariant(theme().chip(cost->component, kChipSide, 2)) : QVariant();
         case Qt::ForegroundRole:
             return column != Name && !std::isfinite(v) ? QVariant(theme().colours().muted) : QVariant();
         case Qt::ToolTipRole:
@@ -156,7 +162,8 @@ QVariant ComponentModel::headerData(int section, Qt::Orientation orientation, in
         }
     }
     if (role == Qt::TextAlignmentRole) {
-        return section == Name ? QVariant(Qt::AlignLeft | Qt::AlignVCenter) : QVariant(Qt::AlignRight | Qt::AlignVCenter);
+        return section == Name ? QVariant(Qt::AlignLeft | Qt::AlignVCenter)
+                               : QVariant(Qt::AlignRight | Qt::AlignVCenter);
     }
     if (role == Qt::ToolTipRole) {
         switch (section) {

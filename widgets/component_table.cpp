@@ -38,7 +38,8 @@ public:
             QColor colour = theme().of(component);
             colour.setAlphaF(0.35F);
             const QRectF room = QRectF(option.rect).adjusted(3, 3, -3, -3);
-            painter->fillRect(QRectF(room.left(), room.top(), room.width() * std::min(share, 1.0), room.height()), colour);
+            painter->fillRect(QRectF(room.left(), room.top(), room.width() * std::min(share, 1.0), room.height()),
+                              colour);
         }
         painter->setPen(option.palette.color(QPalette::Text));
         painter->setFont(option.font);
@@ -128,8 +129,8 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
             [this](const QModelIndex& current) {
                 if (m_marking || !current.isValid()) return;
-                m_selection.setComponent(static_cast<Component>(
-                    current.siblingAtColumn(0).data(ComponentModel::kComponentRole).toInt()));
+                m_selection.setComponent(
+                    static_cast<Component>(current.siblingAtColumn(0).data(ComponentModel::kComponentRole).toInt()));
             });
     // Choosing the current row again after the selection was cleared elsewhere.
     connect(m_view, &QTableView::clicked, this, [this](const QModelIndex& index) {
@@ -147,13 +148,14 @@ void ComponentTable::setProfile(const ProfilePtr& profile) {
 }
 
 void ComponentTable::fitColumns(bool only_wider) {
-    constexpr int kShareRoom = 70;  // room for the bar behind the number
-    constexpr int kPadding = 16;
+    constexpr int kShareRoom = 78;  // room for the bar behind the number
+    constexpr int kPadding = 24;
     const QFontMetrics metrics(m_view->font());
     for (int column = 0; column < ComponentModel::kColumns; ++column) {
         int width = column == ComponentModel::Share ? kShareRoom - kPadding : 0;
         const QString header = m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
-        for (const QString& line : header.split(QLatin1Char('\n'))) width = std::max(width, metrics.horizontalAdvance(line));
+        for (const QString& line : header.split(QLatin1Char('\n')))
+            width = std::max(width, metrics.horizontalAdvance(line));
         for (int row = 0; row < m_model->rowCount(); ++row) {
             width = std::max(width, metrics.horizontalAdvance(m_model->index(row, column).data().toString()));
         }

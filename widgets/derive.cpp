@@ -9,7 +9,8 @@ namespace perfmamba::widgets {
 std::vector<Component> componentsIn(const profile::Profile& profile) {
     std::array<bool, kComponentCount> seen{};
     for (const profile::Point& point : profile.points) {
-        for (const profile::ComponentCost& cost : point.components) seen[static_cast<std::size_t>(cost.component)] = true;
+        for (const profile::ComponentCost& cost : point.components)
+            seen[static_cast<std::size_t>(cost.component)] = true;
     }
     std::vector<Component> result;
     for (const Component component : kComponents) {
@@ -134,14 +135,15 @@ double metricOf(const profile::ComponentCost& cost, MapMetric metric) {
         case MapMetric::Share: return cost.share;
         case MapMetric::Memory: return static_cast<double>(cost.peak_bytes);
         case MapMetric::Flops: return cost.flops;
-        case MapMetric::FlopRate: return cost.flops > 0 && cost.time.median > 0 ? cost.flops / cost.time.median : kMissing;
+        case MapMetric::FlopRate:
+            return cost.flops > 0 && cost.time.median > 0 ? cost.flops / cost.time.median : kMissing;
     }
     return kMissing;
 }
 
 ProfilePtr mergedForLive(const ProfilePtr& previous, const ProfilePtr& next) {
-    if (!previous || !next || previous->model.hash != next->model.hash || previous->options.mode != next->options.mode ||
-        previous->options.batch != next->options.batch) {
+    if (!previous || !next || previous->model.hash != next->model.hash ||
+        previous->options.mode != next->options.mode || previous->options.batch != next->options.batch) {
         return next;
     }
     auto merged = std::make_shared<profile::Profile>(*next);

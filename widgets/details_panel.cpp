@@ -51,7 +51,8 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
     layout->setContentsMargins(10, 8, 10, 8);
     layout->setSpacing(4);
 
-    m_empty = new QLabel(tr("After a run, the numbers of what is selected stand here. Nothing selected means the whole pass."));
+    m_empty = new QLabel(
+        tr("After a run, the numbers of what is selected stand here. Nothing selected means the whole pass."));
     m_empty->setWordWrap(true);
     m_empty->setProperty("muted", true);
     layout->addWidget(m_empty);
@@ -101,13 +102,17 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
         m_histogram->replot(QCustomPlot::rpQueuedReplot);
     };
     makeNavigable(*m_histogram, fit);
-    addPictureMenu(*m_histogram, pictureOf(*m_histogram, QStringLiteral("samples"), [this] {
-        QString text = QStringLiteral("pass,time [µs]\n");
-        for (std::size_t i = 0; i < m_shown.samples.size(); ++i) {
-            text += QStringLiteral("%1,%2\n").arg(i).arg(m_shown.samples[i], 0, 'g', 8);
-        }
-        return text;
-    }, fit));
+    addPictureMenu(*m_histogram, pictureOf(
+                                     *m_histogram, QStringLiteral("samples"),
+                                     [this] {
+                                         QString text = QStringLiteral("pass,time [µs]\n");
+                                         for (std::size_t i = 0; i < m_shown.samples.size(); ++i) {
+                                             text +=
+                                                 QStringLiteral("%1,%2\n").arg(i).arg(m_shown.samples[i], 0, 'g', 8);
+                                         }
+                                         return text;
+                                     },
+                                     fit));
     body->addWidget(m_histogram);
     m_stages = new QLabel;
     m_stages->setTextFormat(Qt::RichText);
@@ -127,7 +132,8 @@ void DetailsPanel::setProfile(const ProfilePtr& profile) {
     refresh();
 }
 
-std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point, const profile::ComponentCost& cost) const {
+std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
+                                                    const profile::ComponentCost& cost) const {
     const profile::Summary& time = cost.time;
     const double seconds = time.median * 1e-6;
     const bool other = cost.component == Component::Other;
@@ -147,11 +153,18 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
         rows.push_back({tr("each"), timeText(time.median / static_cast<double>(cost.calls)), tr("median over calls")});
     }
     const Unit work = countUnit(cost.flops, QStringLiteral("FLOP"));
-    rows.push_back({tr("work"), cost.flops > 0 ? threeDigits(cost.flops * work.factor) + QLatin1Char(' ') + work.name : QStringLiteral("n/a"),
-                    cost.flops > 0 ? tr("from the cost model") : tr("no arithmetic is counted for it")});
-    rows.push_back({tr("work rate"), has_flops ? threeDigits(cost.flops / seconds * 1e-9) + tr(" GFLOP/s") : QStringLiteral("n/a"), {}});
-    rows.push_back({tr("moved"), cost.bytes > 0 ? bytesText(cost.bytes) : QStringLiteral("n/a"), tr("least bytes, from the cost model")});
-    rows.push_back({tr("byte rate"), has_bytes ? threeDigits(cost.bytes / seconds * 1e-9) + tr(" GB/s") : QStringLiteral("n/a"), {}});
+    rows.push_back(
+        {tr("work"),
+         cost.flops > 0 ? threeDigits(cost.flops * work.factor) + QLatin1Char(' ') + work.name : QStringLiteral("n/a"),
+         cost.flops > 0 ? tr("from the cost model") : tr("no arithmetic is counted for it")});
+    rows.push_back({tr("work rate"),
+                    has_flops ? threeDigits(cost.flops / seconds * 1e-9) + tr(" GFLOP/s") : QStringLiteral("n/a"),
+                    {}});
+    rows.push_back({tr("moved"), cost.bytes > 0 ? bytesText(cost.bytes) : QStringLiteral("n/a"),
+                    tr("least bytes, from the cost model")});
+    rows.push_back({tr("byte rate"),
+                    has_bytes ? threeDigits(cost.bytes / seconds * 1e-9) + tr(" GB/s") : QStringLiteral("n/a"),
+                    {}});
     if (has_flops && has_bytes) {
         rows.push_back({tr("intensity"), threeDigits(cost.flops / cost.bytes) + tr(" FLOP/B"), tr("work over bytes")});
     }
@@ -178,13 +191,15 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
         {tr("not recorded"), timeText(point.untraced), tr("passes with recording off, taken in turn with the others")},
         {tr("recording costs"),
          std::isfinite(point.overhead.median) && point.overhead.pairs > 0
-             ? (point.overhead.differs() ? tr("%1 %").arg(threeDigits((point.overhead.median - 1) * 100)) : tr("no difference"))
+             ? (point.overhead.differs() ? tr("%1 %").arg(threeDigits((point.overhead.median - 1) * 100))
+                                         : tr("no difference"))
              : QStringLiteral("n/a"),
          tr("recorded over unrecorded passes, %1 pairs, 95 % interval %2 to %3")
              .arg(point.overhead.pairs)
              .arg(threeDigits(point.overhead.ci_low), threeDigits(point.overhead.ci_high))},
         {tr("bound"), point.converged ? tr("reached, n = %1").arg(time.n()) : tr("not reached, n = %1").arg(time.n()),
-         tr("the stop rule: half the 95 % interval within %1 of the median").arg(percentText(m_profile->options.bound))},
+         tr("the stop rule: half the 95 % interval within %1 of the median")
+             .arg(percentText(m_profile->options.bound))},
         {tr("peak memory"), bytesText(static_cast<double>(point.memory.peak.total())), tr("all kinds, by the ledger")},
     };
     return rows;
@@ -209,7 +224,8 @@ void DetailsPanel::refresh() {
     if (cost != nullptr) {
         m_chip->setPixmap(theme().chip(cost->component, 14, devicePixelRatioF()));
         m_title->setText(nameOf(cost->component));
-        const QString where = cost->layer >= 0 ? tr("layer %1 of %2").arg(cost->layer).arg(m_profile->model.config.n_layer)
+        const QString where = cost->layer >= 0
+                                  ? tr("layer %1 of %2").arg(cost->layer).arg(m_profile->model.config.n_layer)
                               : cost->calls > 1 ? tr("summed over %1 layers").arg(m_profile->model.config.n_layer)
                                                 : tr("outside the layers");
         m_where->setText(where + QStringLiteral(" · ") + at);
@@ -245,7 +261,8 @@ void DetailsPanel::refresh() {
             {tr("peak memory"), bytesText(static_cast<double>(peak)), tr("activations, workspace and logits")},
         };
         if (most != nullptr) {
-            rows.push_back({tr("most time"), tr("%1, %2").arg(nameOf(most->component), timeText(most->time.median)), {}});
+            rows.push_back(
+                {tr("most time"), tr("%1, %2").arg(nameOf(most->component), timeText(most->time.median)), {}});
         }
         showRows(rows);
         showSamples({});
@@ -262,8 +279,10 @@ void DetailsPanel::refresh() {
             if (span.stage != Stage::Whole) continue;
             covered += std::max(0.0, std::min(end, span.end_us) - std::max(begin, span.begin_us));
         }
-        rows.push_back({tr("range"), timeText(end - begin), tr("from %1 to %2 of the last pass").arg(timeText(begin), timeText(end))});
-        rows.push_back({tr("in components"), percentText(end > begin ? covered / (end - begin) : 0), tr("of that range")});
+        rows.push_back({tr("range"), timeText(end - begin),
+                        tr("from %1 to %2 of the last pass").arg(timeText(begin), timeText(end))});
+        rows.push_back(
+            {tr("in components"), percentText(end > begin ? covered / (end - begin) : 0), tr("of that range")});
     }
     showRows(rows);
     showSamples(point->total);
@@ -341,7 +360,8 @@ void DetailsPanel::showSamples(const profile::Summary& time) {
     median->setPen(QPen(c.text, 1));
     m_histogram->xAxis->grid()->setVisible(false);
     m_histogram->xAxis->ticker()->setTickCount(3);
-    m_histogram->xAxis->setRange((histogram.edges.front() - 0) * unit.factor - width / 2, histogram.edges.back() * unit.factor + width / 2);
+    m_histogram->xAxis->setRange((histogram.edges.front() - 0) * unit.factor - width / 2,
+                                 histogram.edges.back() * unit.factor + width / 2);
     m_histogram->yAxis->setRange(0, most * 1.08);
     m_histogram->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -352,8 +372,10 @@ void DetailsPanel::showStages(const profile::Point& point, bool wanted) {
     QString html = QStringLiteral("<p style='color:%1'><b>%2</b></p><table width='100%' cellspacing='2'>")
                        .arg(theme().colours().muted.name(), tr("Stages"));
     for (const profile::StageCost& stage : point.stages) {
-        html += QStringLiteral("<tr><td style='color:%1'>■</td><td>%2</td><td align='right'>%3</td><td align='right'>%4</td></tr>")
-                    .arg(theme().of(stage.stage).name(), nameOf(stage.stage), timeText(stage.time.median), percentText(stage.share));
+        html += QStringLiteral(
+                    "<tr><td style='color:%1'>■</td><td>%2</td><td align='right'>%3</td><td align='right'>%4</td></tr>")
+                    .arg(theme().of(stage.stage).name(), nameOf(stage.stage), timeText(stage.time.median),
+                         percentText(stage.share));
     }
     m_stages->setText(html + QStringLiteral("</table>"));
 }

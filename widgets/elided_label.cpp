@@ -9,7 +9,9 @@ ElidedLabel::ElidedLabel(QWidget* parent) : QLabel(parent) {
     setTextFormat(Qt::PlainText);
 }
 
-QSize ElidedLabel::minimumSizeHint() const { return {20, fontMetrics().height() + 2}; }
+QSize ElidedLabel::minimumSizeHint() const {
+    return {20, fontMetrics().height() + 2};
+}
 
 void ElidedLabel::paintEvent(QPaintEvent* /*event*/) {
     QPainter painter(this);

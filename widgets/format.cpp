@@ -18,7 +18,9 @@ Unit metric(double largest, const std::array<QString, 5>& names) {
     return {factor, names[i]};
 }
 
-QString text(std::string_view s) { return QString::fromUtf8(s.data(), static_cast<qsizetype>(s.size())); }
+QString text(std::string_view s) {
+    return QString::fromUtf8(s.data(), static_cast<qsizetype>(s.size()));
+}
 
 QString groupDigits(QString digits) {
     for (qsizetype at = digits.size() - 3; at > 0 && digits[at - 1].isDigit(); at -= 3) digits.insert(at, kThinSpace);
@@ -34,8 +36,8 @@ Unit timeUnit(double largest_us) {
 }
 
 Unit bytesUnit(double largest_bytes) {
-    return metric(largest_bytes, {QStringLiteral("B"), QStringLiteral("kB"), QStringLiteral("MB"),
-                                  QStringLiteral("GB"), QStringLiteral("TB")});
+    return metric(largest_bytes, {QStringLiteral("B"), QStringLiteral("kB"), QStringLiteral("MB"), QStringLiteral("GB"),
+                                  QStringLiteral("TB")});
 }
 
 Unit countUnit(double largest, const QString& base) {
@@ -74,15 +76,23 @@ QString percentText(double share) {
 QString timeText(const profile::Summary& time) {
     const Unit unit = timeUnit(time.median);
     if (!std::isfinite(time.median)) return QStringLiteral("n/a");
-    return QStringLiteral("%1 %2 ± %3").arg(threeDigits(time.median * unit.factor), unit.name,
-                                           threeDigits(time.mad * unit.factor));
+    return QStringLiteral("%1 %2 ± %3")
+        .arg(threeDigits(time.median * unit.factor), unit.name, threeDigits(time.mad * unit.factor));
 }
 
-QString nameOf(Component component) { return text(name(component)); }
-QString nameOf(Stage stage) { return text(name(stage)); }
-QString nameOf(MemoryKind kind) { return text(name(kind)); }
+QString nameOf(Component component) {
+    return text(name(component));
+}
+QString nameOf(Stage stage) {
+    return text(name(stage));
+}
+QString nameOf(MemoryKind kind) {
+    return text(name(kind));
+}
 
-QString grouped(qint64 value) { return groupDigits(QString::number(value)); }
+QString grouped(qint64 value) {
+    return groupDigits(QString::number(value));
+}
 
 QString lengthText(qint64 length) {
     return length >= 1024 && length % 1024 == 0 ? QString::number(length / 1024) + QLatin1Char('k')

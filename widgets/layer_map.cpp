@@ -13,10 +13,10 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr int kLeft = 30;      // the layers' numbers
+constexpr int kLeft = 30;  // the layers' numbers
 constexpr int kRight = 8;
-constexpr int kHeader = 66;    // the components' names, upright
-constexpr int kOutside = 46;   // the row for what belongs to no layer
+constexpr int kHeader = 66;   // the components' names, upright
+constexpr int kOutside = 46;  // the row for what belongs to no layer
 constexpr int kLegend = 34;
 constexpr double kLeastRow = 7;
 constexpr double kMostRow = 26;
@@ -67,7 +67,8 @@ void LayerMap::rebuild() {
     if (m_point != nullptr) {
         m_columns = layerComponentsIn(*m_point);
         m_layers = layerCountOf(*m_point);
-        m_values.assign(static_cast<std::size_t>(m_layers) * m_columns.size(), std::numeric_limits<double>::quiet_NaN());
+        m_values.assign(static_cast<std::size_t>(m_layers) * m_columns.size(),
+                        std::numeric_limits<double>::quiet_NaN());
         const auto consider = [this](double value) {
             if (!std::isfinite(value)) return;
             m_least = std::min(m_least, value);
@@ -77,7 +78,8 @@ void LayerMap::rebuild() {
             if (cost.layer < 0) continue;
             const auto column = std::find(m_columns.begin(), m_columns.end(), cost.component) - m_columns.begin();
             const double value = metricOf(cost, m_metric);
-            m_values[static_cast<std::size_t>(cost.layer) * m_columns.size() + static_cast<std::size_t>(column)] = value;
+            m_values[static_cast<std::size_t>(cost.layer) * m_columns.size() + static_cast<std::size_t>(column)] =
+                value;
             consider(value);
         }
         for (const profile::ComponentCost& cost : m_point->components) {
@@ -110,7 +112,9 @@ void LayerMap::resizeEvent(QResizeEvent* event) {
     rebuild();
 }
 
-int LayerMap::layersRoom() const { return std::max(20, viewport()->height() - kHeader - kOutside - kLegend); }
+int LayerMap::layersRoom() const {
+    return std::max(20, viewport()->height() - kHeader - kOutside - kLegend);
+}
 
 double LayerMap::rowHeight() const {
     if (m_layers == 0) return kMostRow;
@@ -123,13 +127,14 @@ double LayerMap::columnWidth() const {
 }
 
 QRectF LayerMap::cellRect(std::int32_t layer, std::size_t column) const {
-    return {kLeft + static_cast<double>(column) * columnWidth(), kHeader + layer * rowHeight() - verticalScrollBar()->value(),
-            columnWidth(), rowHeight()};
+    return {kLeft + static_cast<double>(column) * columnWidth(),
+            kHeader + layer * rowHeight() - verticalScrollBar()->value(), columnWidth(), rowHeight()};
 }
 
 QRectF LayerMap::outsideRect(std::size_t index) const {
     const double below = kHeader + std::min<double>(layersRoom(), rowHeight() * m_layers);
-    const double width = (viewport()->width() - kLeft - kRight) / static_cast<double>(std::max<std::size_t>(m_outside.size(), 1));
+    const double width =
+        (viewport()->width() - kLeft - kRight) / static_cast<double>(std::max<std::size_t>(m_outside.size(), 1));
     return {kLeft + static_cast<double>(index) * width, below + 8, width, 18};
 }
 
@@ -235,7 +240,8 @@ void LayerMap::paintLayers(QPainter& painter, QSize size) const {
         painter.setPen(QPen(c.text, 2));
         painter.drawRect(rect);
     };
-    const auto column_at = focus.component ? std::find(m_columns.begin(), m_columns.end(), *focus.component) : m_columns.end();
+    const auto column_at =
+        focus.component ? std::find(m_columns.begin(), m_columns.end(), *focus.component) : m_columns.end();
     const bool has_column = column_at != m_columns.end();
     const auto column = static_cast<std::size_t>(column_at - m_columns.begin());
     const bool has_row = focus.layer && *focus.layer >= 0 && *focus.layer < m_layers;
@@ -256,8 +262,9 @@ void LayerMap::paintOutside(QPainter& painter, QSize /*size*/) const {
         const QRectF rect = outsideRect(i);
         paintCell(painter, rect, valueOf(kNoLayer, m_outside[i]), true);
         painter.setPen(chosen && *chosen == m_outside[i] ? c.text : c.muted);
-        painter.drawText(QRectF(rect.left(), rect.bottom(), rect.width(), 16), Qt::AlignCenter,
-                         painter.fontMetrics().elidedText(nameOf(m_outside[i]), Qt::ElideRight, static_cast<int>(rect.width())));
+        painter.drawText(
+            QRectF(rect.left(), rect.bottom(), rect.width(), 16), Qt::AlignCenter,
+            painter.fontMetrics().elidedText(nameOf(m_outside[i]), Qt::ElideRight, static_cast<int>(rect.width())));
         if (chosen && *chosen == m_outside[i]) {
             painter.setBrush(Qt::NoBrush);
             painter.setPen(QPen(c.text, 2));
@@ -301,7 +308,8 @@ LayerMap::Cell LayerMap::cellAt(const QPoint& at) const {
     const double bottom = kHeader + std::min<double>(layersRoom(), rowHeight() * m_layers);
     if (at.y() >= bottom) return cell;
     const double column = (at.x() - kLeft) / columnWidth();
-    if (column >= 0 && column < static_cast<double>(m_columns.size())) cell.component = m_columns[static_cast<std::size_t>(column)];
+    if (column >= 0 && column < static_cast<double>(m_columns.size()))
+        cell.component = m_columns[static_cast<std::size_t>(column)];
     if (at.y() >= kHeader) {
         const double layer = (at.y() - kHeader + verticalScrollBar()->value()) / rowHeight();
         if (layer < m_layers) cell.layer = static_cast<std::int32_t>(layer);
@@ -335,7 +343,9 @@ void LayerMap::mousePressEvent(QMouseEvent* event) {
     if (event->button() == Qt::LeftButton) choose(cellAt(event->pos()), true);
 }
 
-void LayerMap::mouseReleaseEvent(QMouseEvent* event) { event->accept(); }
+void LayerMap::mouseReleaseEvent(QMouseEvent* event) {
+    event->accept();
+}
 
 void LayerMap::mouseMoveEvent(QMouseEvent* event) {
     const Cell cell = cellAt(event->pos());
@@ -371,7 +381,8 @@ void LayerMap::keyPressEvent(QKeyEvent* event) {
         return;
     }
     const Focus& focus = m_selection.focus();
-    const auto found = focus.component ? std::find(m_columns.begin(), m_columns.end(), *focus.component) : m_columns.end();
+    const auto found =
+        focus.component ? std::find(m_columns.begin(), m_columns.end(), *focus.component) : m_columns.end();
     int column = found == m_columns.end() ? -1 : static_cast<int>(found - m_columns.begin());
     std::int32_t layer = focus.layer.value_or(-1);
     switch (event->key()) {
@@ -407,7 +418,8 @@ QString LayerMap::csv() const {
         text += QString::number(layer);
         for (std::size_t column = 0; column < m_columns.size(); ++column) {
             const double value = m_values[static_cast<std::size_t>(layer) * m_columns.size() + column];
-            text += QLatin1Char(',') + (std::isfinite(value) ? QString::number(value * m_unit.factor, 'g', 8) : QString());
+            text +=
+                QLatin1Char(',') + (std::isfinite(value) ? QString::number(value * m_unit.factor, 'g', 8) : QString());
         }
         text += QLatin1Char('\n');
     }

@@ -23,13 +23,13 @@ namespace perfmamba::widgets {
 namespace {
 
 constexpr double kBandShare = 0.045;  // of the plot's height, below zero: what was running
-constexpr int kNamesRoom = 80;      // pixels right of the lines, for their names
+constexpr int kNamesRoom = 80;        // pixels right of the lines, for their names
 constexpr double kLabelGap = 13;
 constexpr std::size_t kColumns = 600;  // steps drawn at most: more cannot be told apart
 
 /// From the bottom: what stays longest lies lowest.
-constexpr std::array kStackOrder = {MemoryKind::Weights, MemoryKind::State, MemoryKind::Activations,
-                                    MemoryKind::Logits, MemoryKind::Workspace};
+constexpr std::array kStackOrder = {MemoryKind::Weights, MemoryKind::State, MemoryKind::Activations, MemoryKind::Logits,
+                                    MemoryKind::Workspace};
 
 QLabel* headingLabel() {
     auto* label = new QLabel;
@@ -52,8 +52,9 @@ QString peakInWords(const profile::Point& point) {
             parts << QObject::tr("%1 of %2").arg(bytesText(static_cast<double>(memory.peak[kind])), nameOf(kind));
         }
     }
-    const QString where = memory.peak_layer >= 0 ? QObject::tr("%1 of layer %2").arg(nameOf(memory.peak_component)).arg(memory.peak_layer)
-                                                 : nameOf(memory.peak_component);
+    const QString where = memory.peak_layer >= 0
+                              ? QObject::tr("%1 of layer %2").arg(nameOf(memory.peak_component)).arg(memory.peak_layer)
+                              : nameOf(memory.peak_component);
     return QObject::tr("At most %1 were in use, while %2 ran: %3.")
         .arg(bytesText(static_cast<double>(memory.peak.total())), where, parts.join(QStringLiteral(", ")));
 }
@@ -94,7 +95,8 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     m_over_pass->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
     m_over_pass->legend->setFillOrder(QCPLegend::foColumnsFirst);
     makeNavigable(*m_over_pass, [this] { fitOverPass(); });
-    m_over_pass_picture = pictureOf(*m_over_pass, QStringLiteral("memory-over-pass"), [this] { return csv(); }, [this] { fitOverPass(); });
+    m_over_pass_picture = pictureOf(
+        *m_over_pass, QStringLiteral("memory-over-pass"), [this] { return csv(); }, [this] { fitOverPass(); });
     addPictureMenu(*m_over_pass, m_over_pass_picture);
     top_layout->addWidget(m_over_pass, 1);
     m_explanation = new QLabel;
@@ -159,18 +161,25 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     m_by_length->xAxis->setScaleType(QCPAxis::stLogarithmic);
     m_by_length->yAxis->setScaleType(QCPAxis::stLogarithmic);
     makeNavigable(*m_by_length, [this] { fitByLength(); });
-    m_by_length_picture = pictureOf(*m_by_length, QStringLiteral("memory-by-length"), [this] {
-        QString text = QStringLiteral("length");
-        for (const MemoryKind kind : kMemoryKinds) text += QStringLiteral(",%1 [B]").arg(nameOf(kind));
-        text += QStringLiteral(",total [B],reserved [B],process [B]\n");
-        if (!m_profile) return text;
-        for (const profile::Point& point : m_profile->points) {
-            text += QString::number(point.length);
-            for (const MemoryKind kind : kMemoryKinds) text += QLatin1Char(',') + QString::number(point.memory.peak[kind]);
-            text += QStringLiteral(",%1,%2,%3\n").arg(point.memory.peak.total()).arg(point.memory.reserved_bytes).arg(point.memory.process_peak_bytes);
-        }
-        return text;
-    }, [this] { fitByLength(); });
+    m_by_length_picture = pictureOf(
+        *m_by_length, QStringLiteral("memory-by-length"),
+        [this] {
+            QString text = QStringLiteral("length");
+            for (const MemoryKind kind : kMemoryKinds) text += QStringLiteral(",%1 [B]").arg(nameOf(kind));
+            text += QStringLiteral(",total [B],reserved [B],process [B]\n");
+            if (!m_profile) return text;
+            for (const profile::Point& point : m_profile->points) {
+                text += QString::number(point.length);
+                for (const MemoryKind kind : kMemoryKinds)
+                    text += QLatin1Char(',') + QString::number(point.memory.peak[kind]);
+                text += QStringLiteral(",%1,%2,%3\n")
+                            .arg(point.memory.peak.total())
+                            .arg(point.memory.reserved_bytes)
+                            .arg(point.memory.process_peak_bytes);
+            }
+            return text;
+        },
+        [this] { fitByLength(); });
     addPictureMenu(*m_by_length, m_by_length_picture);
     right_layout->addWidget(m_by_length, 1);
     below->addWidget(right);
@@ -258,7 +267,8 @@ void MemoryPage::fillOverPass() {
         graph->setData(keys, values, true);
     }
     plot.xAxis->setLabel(tr("time in the pass, %1").arg(time.name));
-    plot.yAxis->setLabel(with_weights ? tr("in use, %1").arg(unit.name) : tr("in use besides weights, %1").arg(unit.name));
+    plot.yAxis->setLabel(with_weights ? tr("in use, %1").arg(unit.name)
+                                      : tr("in use besides weights, %1").arg(unit.name));
 
     // What was running: a band along the time axis in the components' colours.
     if (!m_point->last_pass.empty()) {
@@ -276,7 +286,8 @@ void MemoryPage::fillOverPass() {
             rect->topLeft->setCoords(view.toTime(block.x0) * time.factor, 1 - kBandShare * 0.8);
             rect->bottomRight->setCoords(view.toTime(block.x1) * time.factor, 1);
             rect->setPen(Qt::NoPen);
-            const bool lit = (!chosen.component || *chosen.component == span.component) && (!chosen.layer || *chosen.layer == span.layer);
+            const bool lit = (!chosen.component || *chosen.component == span.component) &&
+                             (!chosen.layer || *chosen.layer == span.layer);
             rect->setBrush(lit ? theme().of(span.component) : theme().faded(theme().of(span.component)));
             rect->setAntialiased(false);
         }
@@ -352,11 +363,13 @@ void MemoryPage::fillByLength() {
     }
     const Unit unit = bytesUnit(most);
     plot.yAxis->setLabel(tr("at the peak, %1").arg(unit.name));
-    static constexpr std::array kShapes = {QCPScatterStyle::ssSquare, QCPScatterStyle::ssTriangle, QCPScatterStyle::ssDisc,
-                                           QCPScatterStyle::ssDiamond, QCPScatterStyle::ssPlus};
+    static constexpr std::array kShapes = {QCPScatterStyle::ssSquare, QCPScatterStyle::ssTriangle,
+                                           QCPScatterStyle::ssDisc, QCPScatterStyle::ssDiamond,
+                                           QCPScatterStyle::ssPlus};
     m_ends.clear();
     auto& ends = m_ends;
-    const auto add = [&](const QString& label, const QColor& colour, QCPScatterStyle::ScatterShape scatter, auto value) {
+    const auto add = [&](const QString& label, const QColor& colour, QCPScatterStyle::ScatterShape scatter,
+                         auto value) {
         QVector<double> values;
         bool any = false;
         for (const profile::Point& point : m_profile->points) {
@@ -376,7 +389,8 @@ void MemoryPage::fillByLength() {
         add(nameOf(kind), theme().of(kind), kShapes[static_cast<std::size_t>(kind)],
             [kind](const profile::Point& point) { return point.memory.peak[kind]; });
     }
-    add(tr("total"), c.text, QCPScatterStyle::ssCircle, [](const profile::Point& point) { return point.memory.peak.total(); });
+    add(tr("total"), c.text, QCPScatterStyle::ssCircle,
+        [](const profile::Point& point) { return point.memory.peak.total(); });
     plot.replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -432,7 +446,8 @@ void MemoryPage::fillTable() {
     if (columns == 0) return;
     double most = 0;
     for (const profile::Point& point : m_profile->points) {
-        most = std::max({most, static_cast<double>(point.memory.peak.total()), static_cast<double>(point.memory.reserved_bytes)});
+        most = std::max(
+            {most, static_cast<double>(point.memory.peak.total()), static_cast<double>(point.memory.reserved_bytes)});
     }
     const Unit unit = bytesUnit(most);
     QStringList row_names;
@@ -445,8 +460,8 @@ void MemoryPage::fillTable() {
         column_names << tr("%1\n%2").arg(lengthText(point.length), unit.name);
         for (int row = 0; row < rows; ++row) {
             const auto kinds = static_cast<int>(kMemoryKindCount);
-            const auto bytes = static_cast<double>(row < kinds       ? point.memory.peak.bytes[static_cast<std::size_t>(row)]
-                                                   : row == kinds    ? point.memory.peak.total()
+            const auto bytes = static_cast<double>(row < kinds ? point.memory.peak.bytes[static_cast<std::size_t>(row)]
+                                                   : row == kinds     ? point.memory.peak.total()
                                                    : row == kinds + 1 ? point.memory.reserved_bytes
                                                                       : point.memory.process_peak_bytes);
             const bool known = row <= kinds || bytes > 0;
@@ -472,8 +487,10 @@ QString MemoryPage::explanation() const {
     if (m_point == nullptr) return tr("After a run: what was in use over the pass, and what the peak consists of.");
     QString text = peakInWords(*m_point);
     const profile::MemoryProfile& memory = m_point->memory;
-    if (memory.reserved_bytes > 0) text += tr(" The device held %1 from the system.").arg(bytesText(static_cast<double>(memory.reserved_bytes)));
-    if (memory.process_peak_bytes > 0) text += tr(" The process's own figure is %1.").arg(bytesText(static_cast<double>(memory.process_peak_bytes)));
+    if (memory.reserved_bytes > 0)
+        text += tr(" The device held %1 from the system.").arg(bytesText(static_cast<double>(memory.reserved_bytes)));
+    if (memory.process_peak_bytes > 0)
+        text += tr(" The process's own figure is %1.").arg(bytesText(static_cast<double>(memory.process_peak_bytes)));
     return text;
 }
 

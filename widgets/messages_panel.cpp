@@ -63,9 +63,13 @@ void MessagesPanel::add(Kind kind, const QString& text) {
     m_list->scrollToBottom();
 }
 
-void MessagesPanel::clear() { m_list->clear(); }
+void MessagesPanel::clear() {
+    m_list->clear();
+}
 
-int MessagesPanel::count() const { return m_list->count(); }
+int MessagesPanel::count() const {
+    return m_list->count();
+}
 
 QString MessagesPanel::text() const {
     QStringList lines;

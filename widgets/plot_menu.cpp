@@ -30,7 +30,8 @@ QImage imageOf(const Picture& picture, double scale) {
     return image;
 }
 
-void saveAs(QWidget& view, const QString& name, const QString& suffix, const std::function<bool(const QString&)>& write) {
+void saveAs(QWidget& view, const QString& name, const QString& suffix,
+            const std::function<bool(const QString&)>& write) {
     QString path = QFileDialog::getSaveFileName(&view, QObject::tr("Save picture"), name + QLatin1Char('.') + suffix,
                                                 QStringLiteral("%1 (*.%2)").arg(suffix.toUpper(), suffix));
     if (path.isEmpty()) return;
@@ -63,22 +64,24 @@ void addPictureMenu(QWidget& view, Picture picture) {
     view.setContextMenuPolicy(Qt::CustomContextMenu);
     QObject::connect(&view, &QWidget::customContextMenuRequested, &view, [&view, picture](const QPoint& at) {
         QMenu menu(&view);
-        menu.addAction(theme().icon(QStringLiteral("copy")), QObject::tr("Copy picture"), &view, [&] {
-            QApplication::clipboard()->setImage(imageOf(picture, 2));
-        });
+        menu.addAction(theme().icon(QStringLiteral("copy")), QObject::tr("Copy picture"), &view,
+                       [&] { QApplication::clipboard()->setImage(imageOf(picture, 2)); });
         if (picture.csv) {
             menu.addAction(QObject::tr("Copy numbers"), &view,
                            [&] { QApplication::clipboard()->setText(picture.csv()); });
         }
         menu.addSeparator();
         menu.addAction(theme().icon(QStringLiteral("save")), QObject::tr("Save PNG…"), &view, [&] {
-            saveAs(view, picture.name, QStringLiteral("png"), [&](const QString& path) { return writePng(picture, path); });
+            saveAs(view, picture.name, QStringLiteral("png"),
+                   [&](const QString& path) { return writePng(picture, path); });
         });
         menu.addAction(QObject::tr("Save SVG…"), &view, [&] {
-            saveAs(view, picture.name, QStringLiteral("svg"), [&](const QString& path) { return writeSvg(picture, path); });
+            saveAs(view, picture.name, QStringLiteral("svg"),
+                   [&](const QString& path) { return writeSvg(picture, path); });
         });
         menu.addAction(QObject::tr("Save PDF…"), &view, [&] {
-            saveAs(view, picture.name, QStringLiteral("pdf"), [&](const QString& path) { return writePdf(picture, path); });
+            saveAs(view, picture.name, QStringLiteral("pdf"),
+                   [&](const QString& path) { return writePdf(picture, path); });
         });
         if (picture.csv) {
             menu.addAction(QObject::tr("Save CSV…"), &view, [&] {

@@ -13,8 +13,8 @@ namespace perfmamba::widgets {
 
 /// A picture that can be taken at any size, with the numbers behind it.
 struct Picture {
-    QString name;                                   // proposed file name, without suffix
-    std::function<QSize()> size;                    // as on screen
+    QString name;                                     // proposed file name, without suffix
+    std::function<QSize()> size;                      // as on screen
     std::function<void(QPaintDevice&, QSize)> paint;  // background included
     std::function<QString()> csv;
     std::function<void()> reset;

@@ -61,7 +61,8 @@ ProfilePage::ProfilePage(Selection& selection, QWidget* parent) : QWidget(parent
         connect(&theme(), &Theme::changed, tool, [tool, icon] { tool->setIcon(theme().icon(icon)); });
         bar->addWidget(tool);
     };
-    button(QStringLiteral("focus"), tr("Selection"), tr("Zoom to the selection (F)"), [this] { m_timeline->fitSelection(); });
+    button(QStringLiteral("focus"), tr("Selection"), tr("Zoom to the selection (F)"),
+           [this] { m_timeline->fitSelection(); });
     button(QStringLiteral("fit"), tr("All"), tr("Show the whole pass (Home)"), [this] { m_timeline->fit(); });
     below_layout->addLayout(bar);
     below_layout->addWidget(m_timeline, 1);

@@ -16,9 +16,9 @@ using ProfilePtr = std::shared_ptr<const profile::Profile>;
 
 /// Empty fields mean "all".
 struct Focus {
-    std::optional<std::int32_t> layer;    // kNoLayer: what belongs to no layer
+    std::optional<std::int32_t> layer;  // kNoLayer: what belongs to no layer
     std::optional<Component> component;
-    std::optional<std::int64_t> length;   // empty: the last one measured
+    std::optional<std::int64_t> length;                 // empty: the last one measured
     std::optional<std::pair<double, double>> range_us;  // within the last pass at that length
 
     bool operator==(const Focus&) const = default;

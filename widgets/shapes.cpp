@@ -13,7 +13,9 @@ QString shape(std::initializer_list<std::int64_t> extents) {
     return QLatin1Char('(') + parts.join(QStringLiteral(", ")) + QLatin1Char(')');
 }
 
-QString tr(const char* text) { return QCoreApplication::translate("Shapes", text); }
+QString tr(const char* text) {
+    return QCoreApplication::translate("Shapes", text);
+}
 
 }  // namespace
 
@@ -29,8 +31,7 @@ Shapes shapesOf(const model::Config& config, Component component, std::int64_t b
         case Component::Embedding:
             return {tr("looks up a row for each token"), shape({b, l}), shape({vocab, d}), shape({b, l, d})};
         case Component::Norm:
-        case Component::NormF:
-            return {tr("RMS norm over d_model"), shape({b, l, d}), shape({d}), shape({b, l, d})};
+        case Component::NormF: return {tr("RMS norm over d_model"), shape({b, l, d}), shape({d}), shape({b, l, d})};
         case Component::InProj:
             return {second ? tr("one GEMM to z, x, B, C and dt") : tr("one GEMM to x and z"), shape({b, l, d}),
                     shape({config.inProjRows(), d}), shape({b, l, config.inProjRows()})};
@@ -48,7 +49,8 @@ Shapes shapesOf(const model::Config& config, Component component, std::int64_t b
         case Component::Ssm:
             if (second) {
                 return {tr("SSD: the scan over time, in chunks"),
-                        tr("x %1, B and C %2").arg(shape({b, l, config.n_heads, config.head_dim}), shape({b, l, config.n_groups, n})),
+                        tr("x %1, B and C %2")
+                            .arg(shape({b, l, config.n_heads, config.head_dim}), shape({b, l, config.n_groups, n})),
                         tr("A, D, dt_bias %1").arg(shape({config.n_heads})),
                         tr("y %1, h %2").arg(shape({b, l, di}), shape({b, config.n_heads, config.head_dim, n}))};
             }
@@ -58,9 +60,14 @@ Shapes shapesOf(const model::Config& config, Component component, std::int64_t b
         case Component::Gate:
             return {second ? tr("y · SiLU(z), then RMS norm over d_inner") : tr("y · SiLU(z)"),
                     tr("y and z %1").arg(shape({b, l, di})), second ? shape({di}) : QString(), shape({b, l, di})};
-        case Component::OutProj: return {tr("GEMM back to d_model, added to the residual"), shape({b, l, di}), shape({d, di}), shape({b, l, d})};
-        case Component::LmHead: return {tr("GEMM to the vocabulary"), shape({b, l, d}), shape({vocab, d}), tr("%1 for each position asked for").arg(shape({vocab}))};
-        case Component::Other: return {tr("what lies between components: copies, the engine's own bookkeeping"), {}, {}, {}};
+        case Component::OutProj:
+            return {tr("GEMM back to d_model, added to the residual"), shape({b, l, di}), shape({d, di}),
+                    shape({b, l, d})};
+        case Component::LmHead:
+            return {tr("GEMM to the vocabulary"), shape({b, l, d}), shape({vocab, d}),
+                    tr("%1 for each position asked for").arg(shape({vocab}))};
+        case Component::Other:
+            return {tr("what lies between components: copies, the engine's own bookkeeping"), {}, {}, {}};
     }
     return {};
 }

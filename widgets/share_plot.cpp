@@ -58,8 +58,9 @@ SharePlot::SharePlot(Selection& selection, QWidget* parent) : QWidget(parent), m
 
     m_plot = new QCustomPlot;
     m_plot->setAccessibleName(tr("Share of each component by length"));
-    m_plot->setAccessibleDescription(tr("Stacked bars; the component table beside it holds the same numbers. "
-                                        "Left and right choose the length, up and down the component."));
+    m_plot->setAccessibleDescription(
+        tr("Stacked bars; the component table beside it holds the same numbers. "
+           "Left and right choose the length, up and down the component."));
     m_plot->setFocusPolicy(Qt::StrongFocus);
     m_plot->setMinimumSize(260, 160);
     m_plot->installEventFilter(this);
@@ -79,7 +80,8 @@ SharePlot::SharePlot(Selection& selection, QWidget* parent) : QWidget(parent), m
     layout->addWidget(m_plot, 1);
 
     makeNavigable(*m_plot, [this] { fitView(); });
-    m_picture = pictureOf(*m_plot, QStringLiteral("share-by-length"), [this] { return csv(); }, [this] { fitView(); });
+    m_picture = pictureOf(
+        *m_plot, QStringLiteral("share-by-length"), [this] { return csv(); }, [this] { fitView(); });
     addPictureMenu(*m_plot, m_picture);
     connect(m_buttons, &QButtonGroup::idClicked, this, [this](int id) { setMeasure(static_cast<Measure>(id)); });
     connect(&m_selection, &Selection::changed, this, [this] { restyle(); });
@@ -201,8 +203,7 @@ void SharePlot::layoutLabels() {
     const QFont font = Theme::smallFont();
 
     // Shares inside the bars, where they fit.
-    const double bar_pixels =
-        std::abs(m_plot->xAxis->coordToPixel(kBarWidth) - m_plot->xAxis->coordToPixel(0));
+    const double bar_pixels = std::abs(m_plot->xAxis->coordToPixel(kBarWidth) - m_plot->xAxis->coordToPixel(0));
     const QFontMetrics metrics(font);
     for (std::size_t p = 0; p < m_profile->points.size() && bar_pixels >= 20; ++p) {
         const std::vector<double> heights = heightsOf(m_profile->points[p]);
@@ -310,9 +311,8 @@ void SharePlot::hover(const QPoint& at, const QPoint& global) {
         const Component component = m_components[static_cast<std::size_t>(hit.component)];
         if (const profile::ComponentCost* cost = point.find(component)) {
             text = tr("<b>%1</b> at %2 tokens<br>%3 (%4)<br>%5 calls, n = %6")
-                       .arg(nameOf(component), grouped(point.length), timeText(cost->time),
-                            percentText(cost->share), grouped(cost->calls),
-                            grouped(static_cast<qint64>(cost->time.n())));
+                       .arg(nameOf(component), grouped(point.length), timeText(cost->time), percentText(cost->share),
+                            grouped(cost->calls), grouped(static_cast<qint64>(cost->time.n())));
         }
     }
     QToolTip::showText(global + QPoint(12, 12), text, m_plot);

@@ -30,7 +30,9 @@ QColor mix(const QColor& a, const QColor& b, double b_share) {
     return QColor::fromRgbF(part(a.redF(), b.redF()), part(a.greenF(), b.greenF()), part(a.blueF(), b.blueF()));
 }
 
-double luminance(const QColor& c) { return 0.2126 * c.redF() + 0.7152 * c.greenF() + 0.0722 * c.blueF(); }
+double luminance(const QColor& c) {
+    return 0.2126 * c.redF() + 0.7152 * c.greenF() + 0.0722 * c.blueF();
+}
 
 QPalette paletteOf(const Colours& c) {
     QPalette p;
@@ -94,7 +96,7 @@ QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
 QDockWidget::title { background: %window; padding: 5px 8px; border-bottom: 1px solid %border; }
 QTabBar#pages { background: %window; }
 QTabBar#pages::tab { background: transparent; color: %muted; padding: 6px 14px; border: 0;
-  border-bottom: 2px solid transparent; }
+  border-bottom: 2px solid %window; min-height: 18px; }
 QTabBar#pages::tab:selected { color: %text; border-bottom: 2px solid %accent; }
 QTabBar#pages::tab:hover { color: %text; }
 QTabBar#pages::tab:focus { color: %accent; }
@@ -169,8 +171,7 @@ void Theme::apply() {
     // An empty palette gives back the platform's own: Qt 6.4 has no other way to ask for dark or light.
     qApp->setPalette(QPalette());
     const QPalette system = QApplication::palette();
-    const bool system_dark =
-        luminance(system.color(QPalette::Window)) < luminance(system.color(QPalette::WindowText));
+    const bool system_dark = luminance(system.color(QPalette::Window)) < luminance(system.color(QPalette::WindowText));
     m_dark = m_choice == ThemeChoice::Dark || (m_choice == ThemeChoice::System && system_dark);
     qApp->setPalette(paletteOf(colours()));
     qApp->setStyleSheet(styleSheetOf(colours(), m_dark));
@@ -180,7 +181,8 @@ void Theme::apply() {
 
 bool Theme::eventFilter(QObject* watched, QEvent* event) {
     if (event->type() == QEvent::ThemeChange && m_choice == ThemeChoice::System && !m_applying) {
-        QMetaObject::invokeMethod(this, [this] { apply(); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this, [this] { apply(); }, Qt::QueuedConnection);
     }
     return QObject::eventFilter(watched, event);
 }
@@ -234,7 +236,9 @@ QColor Theme::of(Stage stage) const {
     return base;
 }
 
-QColor Theme::faded(const QColor& colour) const { return mix(colour, colours().surface, 0.68); }
+QColor Theme::faded(const QColor& colour) const {
+    return mix(colour, colours().surface, 0.68);
+}
 
 QColor Theme::textOn(const QColor& colour) {
     return luminance(colour) > 0.52 ? QColor(0x14171B) : QColor(0xFFFFFF);

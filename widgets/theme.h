@@ -81,6 +81,8 @@ private:
 };
 
 /// Shorthand for Theme::instance().
-inline Theme& theme() { return Theme::instance(); }
+inline Theme& theme() {
+    return Theme::instance();
+}
 
 }  // namespace perfmamba::widgets

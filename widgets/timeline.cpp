@@ -15,7 +15,7 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr int kGutter = 74;    // the rows' names
+constexpr int kGutter = 74;  // the rows' names
 constexpr int kMapHeight = 12;
 constexpr int kAxisHeight = 20;
 constexpr int kLaneHeight = 24;
@@ -38,8 +38,9 @@ Timeline::Timeline(Selection& selection, QWidget* parent) : QAbstractScrollArea(
     setMinimumHeight(120);
     viewport()->setMouseTracking(true);
     setAccessibleName(tr("Timeline of the last pass"));
-    setAccessibleDescription(tr("Left and right walk from span to span, up and down from layer to layer, F shows the "
-                                "selection, Home the whole pass, plus and minus zoom."));
+    setAccessibleDescription(
+        tr("Left and right walk from span to span, up and down from layer to layer, F shows the "
+           "selection, Home the whole pass, plus and minus zoom."));
     m_picture.name = QStringLiteral("timeline");
     m_picture.size = [this] { return viewport()->size(); };
     m_picture.paint = [this](QPaintDevice& device, QSize size) {
@@ -93,8 +94,8 @@ void Timeline::updateView() {
                           .arg(grouped(point->length), timeText(m_total_us), timeText(between),
                                percentText(m_total_us > 0 ? between / m_total_us : 0));
             if (m_current) {
-                const auto again = std::find_if(m_all.begin(), m_all.end(),
-                                                [&](const Span& s) { return sameSpan(s, *m_current); });
+                const auto again =
+                    std::find_if(m_all.begin(), m_all.end(), [&](const Span& s) { return sameSpan(s, *m_current); });
                 m_current = again != m_all.end() ? std::optional(*again) : std::nullopt;
             }
         }
@@ -274,8 +275,8 @@ void Timeline::paintAxis(QPainter& painter, QSize size) const {
 QBrush Timeline::brushFor(const Span& span) const {
     const Focus& focus = m_selection.focus();
     const QColor colour = span.stage == Stage::Whole ? theme().of(span.component) : theme().of(span.stage);
-    const bool chosen = (!focus.component || *focus.component == span.component) &&
-                        (!focus.layer || *focus.layer == span.layer);
+    const bool chosen =
+        (!focus.component || *focus.component == span.component) && (!focus.layer || *focus.layer == span.layer);
     return chosen ? colour : theme().faded(colour);
 }
 
@@ -443,7 +444,7 @@ void Timeline::mousePressEvent(QMouseEvent* event) {
     m_press = m_last = event->pos();
     m_moved = false;
     const Hit hit = hitAt(event->pos());
-    m_drag = hit.in_map                                               ? Drag::Map
+    m_drag = hit.in_map                                         ? Drag::Map
              : event->modifiers().testFlag(Qt::ControlModifier) ? Drag::Range
              : event->modifiers().testFlag(Qt::ShiftModifier)   ? Drag::PanX
                                                                 : Drag::Pan;
@@ -551,7 +552,8 @@ void Timeline::step(int delta) {
     followSelection();
     if (span.begin_us < m_view.begin_us || span.end_us > m_view.end_us) {
         const double extent = m_view.end_us - m_view.begin_us;
-        m_view.begin_us = std::clamp((span.begin_us + span.end_us - extent) / 2, 0.0, std::max(0.0, m_total_us - extent));
+        m_view.begin_us =
+            std::clamp((span.begin_us + span.end_us - extent) / 2, 0.0, std::max(0.0, m_total_us - extent));
         m_view.end_us = m_view.begin_us + extent;
     }
 }
@@ -565,9 +567,8 @@ void Timeline::stepLayer(int delta) {
     }
     row = std::clamp(row + delta, 0, static_cast<int>(m_rows.size()) - 1);
     const TimelineRow& target = m_rows[static_cast<std::size_t>(row)];
-    const auto same = std::find_if(target.spans.begin(), target.spans.end(), [&](const Span& s) {
-        return focus.component && s.component == *focus.component;
-    });
+    const auto same = std::find_if(target.spans.begin(), target.spans.end(),
+                                   [&](const Span& s) { return focus.component && s.component == *focus.component; });
     if (same != target.spans.end()) {
         chooseSpan(*same);
     } else if (!target.spans.empty()) {

@@ -67,8 +67,8 @@ std::vector<Block> blocksOf(std::span<const Span> spans, const TimeView& view) {
         const auto longest = std::max_element(it, std::min(stop, it + kLooked), [](const Span& a, const Span& b) {
             return a.duration_us() < b.duration_us();
         });
-        blocks.push_back({std::floor(x0), std::floor(x0) + 1, static_cast<std::size_t>(longest - spans.begin()),
-                          stop - it > 1});
+        blocks.push_back(
+            {std::floor(x0), std::floor(x0) + 1, static_cast<std::size_t>(longest - spans.begin()), stop - it > 1});
         it = stop;
     }
     return blocks;

@@ -1,4 +1,5 @@
-// Geometry of the timeline, free of any widget: time to pixels and back, zoom, ticks, and which spans are worth drawing.
+// Geometry of the timeline, free of any widget: time to pixels and back, zoom, ticks, and which spans are worth
+// drawing.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,7 @@ struct TimeView {
     double left = 0;   // pixels
     double width = 1;  // pixels
 
-    [[nodiscard]] double toX(double time_us) const {
-        return left + (time_us - begin_us) / (end_us - begin_us) * width;
-    }
+    [[nodiscard]] double toX(double time_us) const { return left + (time_us - begin_us) / (end_us - begin_us) * width; }
     [[nodiscard]] double toTime(double x) const { return begin_us + (x - left) / width * (end_us - begin_us); }
     /// Zooms by `factor` (< 1: closer) with the time under `x` staying put, within [0, total] and not below 10 ns.
     void zoom(double x, double factor, double total_us);

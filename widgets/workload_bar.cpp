@@ -156,9 +156,11 @@ void WorkloadBar::setDevices(const std::vector<Device>& devices) {
     for (const Device& device : devices) {
         m_device->addItem(device.id.toUpper(), device.id);
         const int row = m_device->count() - 1;
-        m_device->setItemData(row, device.missing.isEmpty() ? device.name : device.name + QStringLiteral(": ") + device.missing,
-                              Qt::ToolTipRole);
-        if (auto* model = qobject_cast<QStandardItemModel*>(m_device->model()); model != nullptr && !device.missing.isEmpty()) {
+        m_device->setItemData(
+            row, device.missing.isEmpty() ? device.name : device.name + QStringLiteral(": ") + device.missing,
+            Qt::ToolTipRole);
+        if (auto* model = qobject_cast<QStandardItemModel*>(m_device->model());
+            model != nullptr && !device.missing.isEmpty()) {
             model->item(row)->setEnabled(false);
         }
     }

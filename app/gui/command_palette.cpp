@@ -78,8 +78,8 @@ void CommandPalette::filter(const QString& text) {
     for (const auto& entry : std::as_const(found)) {
         const QAction* action = entry.second;
         const QString keys = action->shortcut().toString(QKeySequence::NativeText);
-        auto* item = new QListWidgetItem(action->icon(), keys.isEmpty() ? plainText(*action)
-                                                                        : plainText(*action) + QStringLiteral("    ") + keys);
+        auto* item = new QListWidgetItem(
+            action->icon(), keys.isEmpty() ? plainText(*action) : plainText(*action) + QStringLiteral("    ") + keys);
         item->setData(Qt::UserRole, static_cast<int>(m_actions.indexOf(entry.second)));
         item->setToolTip(action->toolTip());
         m_list->addItem(item);

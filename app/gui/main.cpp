@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
     QCoreApplication::setApplicationVersion(QStringLiteral(PERFMAMBA_VERSION));
 
     QCommandLineParser parser;
-    parser.setApplicationDescription(QObject::tr("Where the time and memory of a Mamba model go, component by component."));
+    parser.setApplicationDescription(
+        QObject::tr("Where the time and memory of a Mamba model go, component by component."));
     parser.addHelpOption();
     parser.addVersionOption();
     const QCommandLineOption run(QStringLiteral("run"), QObject::tr("Start a profile at once."));

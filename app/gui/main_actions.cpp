@@ -54,9 +54,13 @@ QAction* MainWindow::add(const QString& id, const QString& icon, const QString& 
     return action;
 }
 
-QAction* MainWindow::action(const QString& id) const { return findChild<QAction*>(id, Qt::FindDirectChildrenOnly); }
+QAction* MainWindow::action(const QString& id) const {
+    return findChild<QAction*>(id, Qt::FindDirectChildrenOnly);
+}
 
-QList<QAction*> MainWindow::allActions() const { return m_actions; }
+QList<QAction*> MainWindow::allActions() const {
+    return m_actions;
+}
 
 void MainWindow::buildActions() {
     const auto s = [](const char* text) { return QString::fromLatin1(text); };
@@ -67,20 +71,22 @@ void MainWindow::buildActions() {
         [this] { askForReport(); });
     add(s("save"), s("save"), tr("&Save report as…"), tr("Save this profile as an HDF5 report"), QKeySequence::Save,
         [this] { askWhereToSave(); });
-    add(s("exportTable"), s("table"), tr("&Export table as CSV…"), tr("Save the component table as it is sorted and filtered"),
-        QKeySequence(tr("Ctrl+E")), [this] { exportTable(); });
+    add(s("exportTable"), s("table"), tr("&Export table as CSV…"),
+        tr("Save the component table as it is sorted and filtered"), QKeySequence(tr("Ctrl+E")),
+        [this] { exportTable(); });
     if (const QString demo = demoFolder(); !demo.isEmpty()) {
-        QAction* action = add(s("demo"), s("profile"), tr("Open the &demo model"), tr("A small Mamba-2 that comes with the program"),
-                              {}, [this, demo] { openPath(demo); });
+        QAction* action = add(s("demo"), s("profile"), tr("Open the &demo model"),
+                              tr("A small Mamba-2 that comes with the program"), {}, [this, demo] { openPath(demo); });
         action->setIconText(tr("Try the demo"));
     }
-    add(s("quit"), s("quit"), tr("&Quit"), tr("Close the window; a run under way is stopped and kept"), QKeySequence::Quit,
-        [this] { close(); });
+    add(s("quit"), s("quit"), tr("&Quit"), tr("Close the window; a run under way is stopped and kept"),
+        QKeySequence::Quit, [this] { close(); });
 
     add(s("run"), s("run"), tr("&Run"), tr("Measure the open model"), QKeySequence(Qt::Key_F5), [this] { startRun(); });
     add(s("stop"), s("stop"), tr("&Stop"), tr("Stop the run and keep what it measured"), QKeySequence(Qt::Key_Escape),
         [this] { stopRun(); });
-    QAction* live = add(s("live"), s("live"), tr("&Live"), tr("Repeat the run until it is stopped"), QKeySequence(tr("Ctrl+L")), {});
+    QAction* live = add(s("live"), s("live"), tr("&Live"), tr("Repeat the run until it is stopped"),
+                        QKeySequence(tr("Ctrl+L")), {});
     live->setCheckable(true);
     connect(live, &QAction::toggled, this, [this](bool on) {
         m_live = on;
@@ -93,8 +99,8 @@ void MainWindow::buildActions() {
         showPage(0);
         m_profile_page->table()->focusFilter();
     });
-    add(s("fitSelection"), s("focus"), tr("Zoom timeline to selection"), tr("Show the selected span, layer or range"), {},
-        [this] {
+    add(s("fitSelection"), s("focus"), tr("Zoom timeline to selection"), tr("Show the selected span, layer or range"),
+        {}, [this] {
             showPage(0);
             m_profile_page->timeline()->fitSelection();
         });
@@ -102,14 +108,15 @@ void MainWindow::buildActions() {
         showPage(0);
         m_profile_page->timeline()->fit();
     });
-    add(s("palette"), s("palette"), tr("&Command palette…"), tr("Every action by its name"), QKeySequence(tr("Ctrl+Shift+P")),
-        [this] { m_palette->open(allActions()); });
-    add(s("resetLayout"), s("reset"), tr("Reset &layout"), tr("Put docks and splitters back where they were at first"), {},
-        [this] { resetLayout(); });
+    add(s("palette"), s("palette"), tr("&Command palette…"), tr("Every action by its name"),
+        QKeySequence(tr("Ctrl+Shift+P")), [this] { m_palette->open(allActions()); });
+    add(s("resetLayout"), s("reset"), tr("Reset &layout"), tr("Put docks and splitters back where they were at first"),
+        {}, [this] { resetLayout(); });
 
     auto* themes = new QActionGroup(this);
     const auto theme_action = [&](const QString& id, const QString& text, widgets::ThemeChoice choice) {
-        QAction* action = add(id, s("theme"), text, tr("Colours of the window"), {}, [this, choice] { setTheme(choice); });
+        QAction* action =
+            add(id, s("theme"), text, tr("Colours of the window"), {}, [this, choice] { setTheme(choice); });
         action->setCheckable(true);
         action->setChecked(m_settings.theme == choice);
         themes->addAction(action);
@@ -118,10 +125,11 @@ void MainWindow::buildActions() {
     theme_action(s("themeLight"), tr("Theme: &light"), widgets::ThemeChoice::Light);
     theme_action(s("themeDark"), tr("Theme: &dark"), widgets::ThemeChoice::Dark);
 
-    add(s("keys"), s("keys"), tr("&Keys and mouse"), tr("What the keys and the mouse do"), QKeySequence(tr("?")), [this] {
-        auto* table = new KeyTable(allActions(), this);
-        table->show();
-    });
+    add(s("keys"), s("keys"), tr("&Keys and mouse"), tr("What the keys and the mouse do"), QKeySequence(tr("?")),
+        [this] {
+            auto* table = new KeyTable(allActions(), this);
+            table->show();
+        });
     add(s("about"), s("about"), tr("&About"), tr("Version and licence"), {}, [this] {
         auto* box = new QMessageBox(QMessageBox::NoIcon, tr("About"),
                                     tr("<b>PerfMamba Explorer %1</b><br>A microscope for selective state-space models."

@@ -41,6 +41,14 @@ namespace perfmamba::app {
 
 using widgets::MessagesPanel;
 
+namespace {
+
+/// Between two redraws during a run. Drawing takes a core for some milliseconds that the measured pass would have had:
+/// five times a second is enough to watch, and little enough not to be measured.
+constexpr int kRefresh_ms = 200;
+
+}  // namespace
+
 MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settings::load()) {
     setObjectName(QStringLiteral("mainWindow"));
     setWindowIcon(QIcon(QStringLiteral(":/icons/app.svg")));
@@ -105,9 +113,14 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     connect(m_session, &Session::modelOpened, this, &MainWindow::modelOpened);
     connect(m_session, &Session::runningChanged, this, &MainWindow::updateTexts);
     connect(m_session, &Session::snapshot, this, [this](const ProfilePtr& profile, const profile::Progress& progress) {
-        showProfile(m_live ? widgets::mergedForLive(m_last_finished, profile) : profile);
-        showProgress(progress);
+        m_newest = m_live ? widgets::mergedForLive(m_last_finished, profile) : profile;
+        m_newest_progress = progress;
+        if (!m_refresh->isActive()) m_refresh->start();
     });
+    m_refresh = new QTimer(this);
+    m_refresh->setSingleShot(true);
+    m_refresh->setInterval(kRefresh_ms);
+    connect(m_refresh, &QTimer::timeout, this, &MainWindow::showNewest);
     connect(m_session, &Session::finished, this, &MainWindow::runFinished);
     connect(m_session, &Session::reportOpened, this, &MainWindow::reportOpened);
     connect(m_session, &Session::reportSaved, this, [this](const QString& path, bool kept) {
@@ -139,7 +152,8 @@ void MainWindow::buildDocks() {
     const auto dock = [this](const QString& id, const QString& title, QWidget* widget, Qt::DockWidgetArea area) {
         auto* result = new QDockWidget(title, this);
         result->setObjectName(id);
-        result->setFeatures(QDockWidget::DockWidgetMovable | QDockWidget::DockWidgetClosable | QDockWidget::DockWidgetFloatable);
+        result->setFeatures(QDockWidget::DockWidgetMovable | QDockWidget::DockWidgetClosable |
+                            QDockWidget::DockWidgetFloatable);
         result->setWidget(widget);
         addDockWidget(area, result);
         return result;
@@ -159,6 +173,7 @@ void MainWindow::buildDocks() {
     label->setFont(widgets::Theme::headingFont());
     label->setProperty("heading", true);
     bar->addWidget(label);
+    bar->addSpacing(6);
     m_metric = new QComboBox;
     m_metric->addItems({tr("time"), tr("share"), tr("peak memory"), tr("work (FLOP)"), tr("work rate")});
     m_metric->setAccessibleName(tr("What the map's colours mean"));
@@ -216,8 +231,8 @@ void MainWindow::addPage(const QString& id, const QString& icon, const QString& 
     page.stack->addWidget(view);
     m_pages << page;
     m_stack->addWidget(page.stack);
-    QAction* action = add(id, icon, title, tr("Page %1").arg(title), QKeySequence(QStringLiteral("Ctrl+%1").arg(index + 1)),
-                          [this, index] { showPage(index); });
+    QAction* action = add(id, icon, title, tr("Page %1").arg(title),
+                          QKeySequence(QStringLiteral("Ctrl+%1").arg(index + 1)), [this, index] { showPage(index); });
     action->setCheckable(true);
     m_page_actions->addAction(action);
     m_tabs->addTab(title);
@@ -241,6 +256,12 @@ void MainWindow::showProfile(const ProfilePtr& profile) {
     m_map->setProfile(profile);
     m_details->setProfile(profile);
     updateTexts();
+}
+
+void MainWindow::showNewest() {
+    if (!m_newest || !m_session->running()) return;
+    showProfile(std::exchange(m_newest, nullptr));
+    showProgress(m_newest_progress);
 }
 
 void MainWindow::showProgress(const profile::Progress& progress) {
@@ -277,7 +298,8 @@ void MainWindow::updateTexts() {
         page.stack->setCurrentIndex(has_points ? 1 : 0);
         if (has_points) continue;
         if (running) {
-            page.empty->setTexts(tr("Warming up…"), tr("The first passes are not counted. Then this page shows %1.").arg(page.purpose));
+            page.empty->setTexts(tr("Warming up…"),
+                                 tr("The first passes are not counted. Then this page shows %1.").arg(page.purpose));
             page.empty->setActions({get("stop")});
         } else if (model) {
             QStringList lengths;
@@ -289,7 +311,8 @@ void MainWindow::updateTexts() {
         } else {
             page.empty->setTexts(tr("Open a Mamba checkpoint"),
                                  tr("Choose or drop a Hugging Face folder with config.json and safetensors, or a saved "
-                                    "report. After a run this page shows %1.").arg(page.purpose));
+                                    "report. After a run this page shows %1.")
+                                     .arg(page.purpose));
             QList<QAction*> actions = {get("open"), get("openReport")};
             if (QAction* demo = get("demo")) actions.insert(1, demo);
             page.empty->setActions(actions);
@@ -309,12 +332,13 @@ void MainWindow::updateTexts() {
                                      QString::fromStdString(provenance.instructions)));
     const profile::Point* point = widgets::pointOf(*m_shown, m_selection.focus());
     const profile::Ratio& overhead = point->overhead;
-    m_overhead_label->setText(overhead.pairs == 0   ? QString()
-                              : overhead.differs() ? tr("recording %1%2 %")
-                                                         .arg(overhead.median >= 1 ? QStringLiteral("+") : QStringLiteral("−"),
-                                                              widgets::threeDigits(std::abs(overhead.median - 1) * 100))
-                                                   : tr("recording: no cost measured"));
-    m_source_label->setText(!m_shown_from.isEmpty() ? tr("report %1").arg(QFileInfo(m_shown_from).fileName())
+    m_overhead_label->setText(overhead.pairs == 0 ? QString()
+                              : overhead.differs()
+                                  ? tr("recording %1%2 %")
+                                        .arg(overhead.median >= 1 ? QStringLiteral("+") : QStringLiteral("−"),
+                                             widgets::threeDigits(std::abs(overhead.median - 1) * 100))
+                                  : tr("recording: no cost measured"));
+    m_source_label->setText(!m_shown_from.isEmpty()        ? tr("report %1").arg(QFileInfo(m_shown_from).fileName())
                             : running || m_shown->complete ? QString()
                                                            : tr("stopped before the end"));
 }
@@ -324,6 +348,7 @@ void MainWindow::updateTexts() {
 void MainWindow::startRun() {
     const auto& model = m_session->model();
     if (!model) return;
+    m_newest.reset();
     const bool again = m_live && m_last_finished && m_last_finished->model.hash == model->hash;
     if (!again) {
         m_kept_as = newKeptReport(QString::fromStdString(model->name));
@@ -344,6 +369,7 @@ void MainWindow::stopRun() {
 }
 
 void MainWindow::runFinished(const ProfilePtr& profile) {
+    m_newest.reset();
     if (profile) {
         m_last_finished = m_live ? widgets::mergedForLive(m_last_finished, profile) : profile;
         showProfile(m_last_finished);
@@ -375,10 +401,11 @@ void MainWindow::reportOpened(const ProfilePtr& profile, const QString& path) {
     m_shown_from = path;
     m_selection.set({});
     showProfile(profile);
-    statusBar()->showMessage(tr("Report of %1, taken %2 on %3")
-                                 .arg(QString::fromStdString(profile->model.name), QString::fromStdString(profile->provenance.created),
-                                      QString::fromStdString(profile->provenance.device)),
-                             8000);
+    statusBar()->showMessage(
+        tr("Report of %1, taken %2 on %3")
+            .arg(QString::fromStdString(profile->model.name), QString::fromStdString(profile->provenance.created),
+                 QString::fromStdString(profile->provenance.device)),
+        8000);
 }
 
 // Files ---------------------------------------------------------------------------------------------------------------
@@ -394,14 +421,17 @@ void MainWindow::openPath(const QString& path) {
 }
 
 void MainWindow::askForCheckpoint() {
-    const QString start = m_settings.checkpoints.isEmpty() ? QString() : QFileInfo(m_settings.checkpoints.front()).absolutePath();
+    const QString start =
+        m_settings.checkpoints.isEmpty() ? QString() : QFileInfo(m_settings.checkpoints.front()).absolutePath();
     const QString folder = QFileDialog::getExistingDirectory(this, tr("Open a checkpoint's folder"), start);
     if (!folder.isEmpty()) openPath(folder);
 }
 
 void MainWindow::askForReport() {
-    const QString start = m_settings.reports.isEmpty() ? keptReportsFolder() : QFileInfo(m_settings.reports.front()).absolutePath();
-    const QString file = QFileDialog::getOpenFileName(this, tr("Open a report"), start, tr("Reports (*.h5 *.hdf5);;All files (*)"));
+    const QString start =
+        m_settings.reports.isEmpty() ? keptReportsFolder() : QFileInfo(m_settings.reports.front()).absolutePath();
+    const QString file =
+        QFileDialog::getOpenFileName(this, tr("Open a report"), start, tr("Reports (*.h5 *.hdf5);;All files (*)"));
     if (!file.isEmpty()) m_session->openReport(file);
 }
 
@@ -415,10 +445,12 @@ void MainWindow::askWhereToSave() {
 }
 
 void MainWindow::exportTable() {
-    QString file = QFileDialog::getSaveFileName(this, tr("Export the table"), QStringLiteral("components.csv"), tr("CSV (*.csv)"));
+    QString file =
+        QFileDialog::getSaveFileName(this, tr("Export the table"), QStringLiteral("components.csv"), tr("CSV (*.csv)"));
     if (file.isEmpty()) return;
     if (!widgets::writeText(m_profile_page->table()->csv(), file)) {
-        report(static_cast<int>(MessagesPanel::Kind::Error), tr("%1: cannot be written (choose another folder)").arg(file));
+        report(static_cast<int>(MessagesPanel::Kind::Error),
+               tr("%1: cannot be written (choose another folder)").arg(file));
     }
 }
 

@@ -18,6 +18,7 @@ class QMenu;
 class QProgressBar;
 class QStackedWidget;
 class QTabBar;
+class QTimer;
 class QToolBar;
 
 namespace perfmamba::widgets {
@@ -90,6 +91,7 @@ private:
                  std::function<void(const ProfilePtr&)> show);
     void showPage(int index);
     void showProfile(const ProfilePtr& profile);
+    void showNewest();
     void showProgress(const profile::Progress& progress);
     void updateTexts();
     void resetLayout();
@@ -111,6 +113,9 @@ private:
     ProfilePtr m_last_finished;
     QString m_shown_from;  // the report's path, where what is shown was read from one
     QString m_kept_as;
+    ProfilePtr m_newest;  // of the run, not yet drawn
+    profile::Progress m_newest_progress;
+    QTimer* m_refresh = nullptr;
     bool m_live = false;
     bool m_run_when_open = false;
     bool m_restored = false;

@@ -11,7 +11,9 @@
 namespace perfmamba::app {
 namespace {
 
-std::filesystem::path pathOf(const QString& text) { return {text.toStdU16String()}; }
+std::filesystem::path pathOf(const QString& text) {
+    return {text.toStdU16String()};
+}
 
 profile::ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
     profile::ModelSummary summary;
@@ -77,9 +79,7 @@ void Session::guarded(const std::function<void()>& job) {
 
 void Session::findDevices() {
     m_measurements->post("devices", [this] {
-        guarded([this] {
-            answer([this, list = kernels::devices()] { Q_EMIT devicesFound(list); });
-        });
+        guarded([this] { answer([this, list = kernels::devices()] { Q_EMIT devicesFound(list); }); });
     });
 }
 
@@ -111,10 +111,9 @@ void Session::run(const profile::Options& options, const QString& device, const 
     m_stop = std::stop_source();
     const std::uint64_t generation = ++m_generation;
     setRunning(true);
-    m_measurements->post("run", [this, generation, checkpoint = m_checkpoint, options, device = device.toStdString(),
-                                 keep_as, stop = m_stop.get_token()] {
-        measure(generation, checkpoint, options, device, keep_as, stop);
-    });
+    m_measurements->post(
+        "run", [this, generation, checkpoint = m_checkpoint, options, device = device.toStdString(), keep_as,
+                stop = m_stop.get_token()] { measure(generation, checkpoint, options, device, keep_as, stop); });
 }
 
 void Session::measure(std::uint64_t generation, const std::shared_ptr<const model::Checkpoint>& checkpoint,
@@ -129,7 +128,9 @@ void Session::measure(std::uint64_t generation, const std::shared_ptr<const mode
             provenance.command = commandOf(summaryOf(*checkpoint), options, device);
             result = profile::run(
                 engine, options, provenance,
-                [&](const ProfilePtr& profile, const profile::Progress& progress) { offer(generation, profile, progress); },
+                [&](const ProfilePtr& profile, const profile::Progress& progress) {
+                    offer(generation, profile, progress);
+                },
                 stop);
         } catch (const Cancelled&) {
             // Stopped before anything was measured.
@@ -172,7 +173,9 @@ void Session::offer(std::uint64_t generation, const ProfilePtr& profile, const p
     });
 }
 
-void Session::stop() { m_stop.request_stop(); }
+void Session::stop() {
+    m_stop.request_stop();
+}
 
 void Session::openReport(const QString& path) {
     m_files->post("open report", [this, path] {

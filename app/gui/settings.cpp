@@ -33,8 +33,8 @@ Settings Settings::load() {
     settings.device = value("workload/device").toString();
     profile::Options& workload = settings.workload;
     const profile::Options usual;
-    workload.mode = value("workload/mode").toString() == QLatin1String("decode") ? profile::Mode::Decode
-                                                                                 : profile::Mode::Prefill;
+    workload.mode =
+        value("workload/mode").toString() == QLatin1String("decode") ? profile::Mode::Decode : profile::Mode::Prefill;
     workload.batch = std::max(1LL, value("workload/batch", 1).toLongLong());
     workload.repeat = std::max(0, value("workload/repeat", 0).toInt());
     workload.bound = value("workload/bound", usual.bound).toDouble();
@@ -80,7 +80,8 @@ QStringList withRecent(const QStringList& list, const QString& entry) {
 }
 
 QString keptReportsFolder() {
-    const QString folder = QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + QStringLiteral("/reports");
+    const QString folder =
+        QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + QStringLiteral("/reports");
     QDir().mkpath(folder);
     return folder;
 }

@@ -132,7 +132,8 @@ private Q_SLOTS:
     }
 
     void gaps() {
-        const std::vector<Span> spans = {{Component::Norm, Stage::Whole, 0, 1, 2}, {Component::Ssm, Stage::Whole, 0, 4, 5}};
+        const std::vector<Span> spans = {{Component::Norm, Stage::Whole, 0, 1, 2},
+                                         {Component::Ssm, Stage::Whole, 0, 4, 5}};
         const auto found = gapsOf(spans, 6);
         QCOMPARE(found.size(), std::size_t{3});
         QCOMPARE(found[1], (std::pair<double, double>{2, 4}));
@@ -161,7 +162,8 @@ private Q_SLOTS:
         const auto profile = test::fabricatedProfile();
         const profile::Point& point = profile->points.back();
         double shares = 0;
-        for (const Component component : componentsIn(*profile)) shares += measureOf(*profile, point, component, Measure::Share);
+        for (const Component component : componentsIn(*profile))
+            shares += measureOf(*profile, point, component, Measure::Share);
         QVERIFY(std::abs(shares - 1) < 0.02);
         QCOMPARE(measureOf(*profile, point, Component::XProj, Measure::Time), 0.0);  // Mamba-2 has none
         QCOMPARE(layerCountOf(point), static_cast<std::int32_t>(test::kFabricatedLayers));

@@ -101,7 +101,8 @@ private Q_SLOTS:
 
         // The table: the component only.
         const QModelIndex conv = page.table()->view()->model()->index(3, 0);
-        QTest::mouseClick(page.table()->view()->viewport(), Qt::LeftButton, {}, page.table()->view()->visualRect(conv).center());
+        QTest::mouseClick(page.table()->view()->viewport(), Qt::LeftButton, {},
+                          page.table()->view()->visualRect(conv).center());
         QCOMPARE(selection.focus().component, std::optional(Component::Conv1d));
 
         // The timeline: layer and component.
@@ -150,8 +151,8 @@ private Q_SLOTS:
         timeline.setProfile(test::fabricatedProfile());
         details.setProfile(test::fabricatedProfile());
         QTest::mousePress(timeline.viewport(), Qt::LeftButton, Qt::ControlModifier, QPoint(200, 100));
-        QMouseEvent move(QEvent::MouseMove, QPointF(400, 100), timeline.viewport()->mapToGlobal(QPointF(400, 100)), Qt::NoButton,
-                         Qt::LeftButton, Qt::ControlModifier);
+        QMouseEvent move(QEvent::MouseMove, QPointF(400, 100), timeline.viewport()->mapToGlobal(QPointF(400, 100)),
+                         Qt::NoButton, Qt::LeftButton, Qt::ControlModifier);
         QCoreApplication::sendEvent(timeline.viewport(), &move);
         QTest::mouseRelease(timeline.viewport(), Qt::LeftButton, Qt::ControlModifier, QPoint(400, 100));
         QVERIFY(selection.focus().range_us.has_value());
@@ -184,7 +185,8 @@ private Q_SLOTS:
         for (int row = 0; row < view->model()->rowCount(); ++row) {
             for (int column = 1; column < ComponentModel::kColumns; ++column) {
                 const QModelIndex index = view->model()->index(row, column);
-                if (index.data().toString() == QLatin1String("n/a")) QVERIFY(!index.data(Qt::ToolTipRole).toString().isEmpty());
+                if (index.data().toString() == QLatin1String("n/a"))
+                    QVERIFY(!index.data(Qt::ToolTipRole).toString().isEmpty());
             }
         }
     }
@@ -239,7 +241,8 @@ private Q_SLOTS:
         started->points.resize(1);
         started->points[0] = profile::Point();  // a length whose first pass is not over
         started->points[0].length = 64;
-        for (const ProfilePtr& profile : {ProfilePtr(), ProfilePtr(empty), ProfilePtr(started), ProfilePtr(test::fabricatedProfile()), ProfilePtr()}) {
+        for (const ProfilePtr& profile : {ProfilePtr(), ProfilePtr(empty), ProfilePtr(started),
+                                          ProfilePtr(test::fabricatedProfile()), ProfilePtr()}) {
             page.setProfile(profile);
             memory.setProfile(profile);
             map.setProfile(profile);
@@ -305,7 +308,8 @@ private Q_SLOTS:
 
     void workloadIsWhatIsShown() {
         WorkloadBar bar;
-        bar.setDevices({{QStringLiteral("cpu"), QStringLiteral("A CPU"), {}}, {QStringLiteral("cuda"), QStringLiteral("A GPU"), QStringLiteral("no driver")}});
+        bar.setDevices({{QStringLiteral("cpu"), QStringLiteral("A CPU"), {}},
+                        {QStringLiteral("cuda"), QStringLiteral("A GPU"), QStringLiteral("no driver")}});
         QCOMPARE(bar.device(), QStringLiteral("cpu"));
         profile::Options options;
         options.mode = profile::Mode::Decode;

@@ -25,7 +25,9 @@ namespace {
 
 constexpr int kPatience = 60'000;  // ms; sanitizers and busy machines
 
-QString demo(const char* name) { return QStringLiteral(PERFMAMBA_SOURCE_DIR "/resources/demo/") + QString::fromLatin1(name); }
+QString demo(const char* name) {
+    return QStringLiteral(PERFMAMBA_SOURCE_DIR "/resources/demo/") + QString::fromLatin1(name);
+}
 
 bool isOpen(MainWindow& window, const char* name) {
     const auto& model = window.session().model();
@@ -229,7 +231,8 @@ private Q_SLOTS:
         window.reset();
         QVERIFY(clock.elapsed() < 20'000);
         // Nothing is lost: the passes so far are in a kept report.
-        QCOMPARE(QDir(app::keptReportsFolder()).entryList({QStringLiteral("mamba2-bytes*.h5")}).size(), kept_before + 1);
+        QCOMPARE(QDir(app::keptReportsFolder()).entryList({QStringLiteral("mamba2-bytes*.h5")}).size(),
+                 kept_before + 1);
     }
 };
 
