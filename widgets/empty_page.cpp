@@ -39,6 +39,8 @@ EmptyPage::EmptyPage(QWidget* parent) : QWidget(parent) {
 void EmptyPage::setTexts(const QString& title, const QString& body) {
     m_title->setText(title);
     m_body->setText(body);
+    // Centred in the layout the label is given the height of its hint, which knows nothing of the lines it wraps to.
+    m_body->setMinimumHeight(m_body->heightForWidth(m_body->width()));
 }
 
 void EmptyPage::setActions(const QList<QAction*>& actions) {

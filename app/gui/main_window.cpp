@@ -46,6 +46,8 @@ namespace {
 /// Between two redraws during a run. Drawing takes a core for some milliseconds that the measured pass would have had:
 /// five times a second is enough to watch, and little enough not to be measured.
 constexpr int kRefresh_ms = 200;
+/// The style sheet's padding and underline of a tab.
+constexpr int kTabRoom = 20;
 
 }  // namespace
 
@@ -68,6 +70,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_tabs->setObjectName(QStringLiteral("pages"));
     m_tabs->setDrawBase(false);
     m_tabs->setExpanding(false);
+    m_tabs->setMinimumHeight(m_tabs->fontMetrics().height() + kTabRoom);
     m_tabs->setAccessibleName(tr("Pages"));
     layout->addWidget(m_tabs);
     m_stack = new QStackedWidget;
