@@ -131,7 +131,7 @@ Point PassStatistics::point() const {
     point.total = summarise(m_totals);
     point.untraced = summarise(m_untraced);
     point.overhead = ratioOf(m_totals, m_untraced);
-    const double tokens = static_cast<double>(m_batch * (m_mode == Mode::Decode ? 1 : m_length));
+    const auto tokens = static_cast<double>(m_batch * (m_mode == Mode::Decode ? 1 : m_length));
     point.tokens_per_second = tokens / (point.total.median * 1e-6);
     for (const Component component : kComponents) {
         Row sum;

@@ -197,7 +197,7 @@ private:
                                  ? 1
                                  : static_cast<double>(options().lengths[index]) / static_cast<double>(length());
         const double pass_s = m_pass_s * ratio;
-        const auto passes = static_cast<double>(options().repeat > 0 ? options().repeat : kMinimumPasses);
+        const double passes = options().repeat > 0 ? options().repeat : static_cast<double>(kMinimumPasses);
         const double least = pass_s * (2 * passes + kMinimumWarmUps);
         return options().repeat > 0 ? least : std::max(options().budget_s, least);
     }
@@ -258,7 +258,7 @@ void check(const Options& options) {
 }
 
 std::shared_ptr<const Profile> run(Engine& engine, const Options& options, const Provenance& provenance,
-                                   const Observer& observer, std::stop_token stop) {
+                                   const Observer& observer, const std::stop_token& stop) {
     check(options);
     return Run(engine, options, provenance, observer, stop).measureAll();
 }

@@ -34,7 +34,7 @@ void check(const Options& options);
 /// length whose measurement was cut short stays in when it has at least one pass.
 /// Throws Error when a pass fails (out of memory); the engine stays usable.
 std::shared_ptr<const Profile> run(engine::Engine& engine, const Options& options, const Provenance& provenance,
-                                   const Observer& observer = {}, std::stop_token stop = {});
+                                   const Observer& observer = {}, const std::stop_token& stop = {});
 
 /// Fills in what can be known about this machine and program; the caller adds `command`.
 Provenance provenanceOf(const kernels::DeviceInfo& device);
