@@ -163,8 +163,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
     given->command_line = command_line;
     CLI::App* command = app.add_subcommand("profile", "Measure where time and memory go, component by component");
     command->add_option("MODEL", given->model, "A Hugging Face folder of a Mamba-1 or Mamba-2 model")->required();
-    command->add_option("--device", given->device, "Where it runs; see 'perfmamba-cli devices'")
-        ->capture_default_str();
+    command->add_option("--device", given->device, "Where it runs; see 'perfmamba-cli devices'")->capture_default_str();
     command->add_option("--mode", given->mode, "prefill: the whole prompt in a pass; decode: one token after it")
         ->type_name("prefill|decode")
         ->capture_default_str();

@@ -24,7 +24,8 @@ Outcome runCli(const QStringList& arguments) {
     process.start(PERFMAMBA_CLI, arguments);
     if (!process.waitForFinished(120'000)) return {};
     const int code = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1;
-    return {code, QString::fromUtf8(process.readAllStandardOutput()), QString::fromUtf8(process.readAllStandardError())};
+    return {code, QString::fromUtf8(process.readAllStandardOutput()),
+            QString::fromUtf8(process.readAllStandardError())};
 }
 
 /// Waits until the program has said that on standard error.
@@ -36,7 +37,9 @@ bool says(QProcess& process, const QByteArray& text) {
     return true;
 }
 
-QString demo(const char* name) { return QString(PERFMAMBA_SOURCE_DIR "/resources/demo/") + name; }
+QString demo(const char* name) {
+    return QString(PERFMAMBA_SOURCE_DIR "/resources/demo/") + name;
+}
 
 std::vector<float> logitsIn(const QString& path, std::vector<hsize_t>& shape) {
     const hid_t file = H5Fopen(path.toUtf8().constData(), H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -65,9 +68,12 @@ private Q_SLOTS:
 
     void helpAndVersion() {
         QCOMPARE(runCli({"--version"}).out, QString("perfmamba-cli " PERFMAMBA_VERSION "\n"));
-        for (const QStringList& arguments :
-             {QStringList{"--help"}, {"profile", "--help"}, {"show", "--help"}, {"info", "--help"},
-              {"logits", "--help"}, {"devices", "--help"}}) {
+        for (const QStringList& arguments : {QStringList{"--help"},
+                                             {"profile", "--help"},
+                                             {"show", "--help"},
+                                             {"info", "--help"},
+                                             {"logits", "--help"},
+                                             {"devices", "--help"}}) {
             const Outcome outcome = runCli(arguments);
             QCOMPARE(outcome.code, 0);
             QVERIFY2(outcome.out.contains("Example"), qPrintable(arguments.join(' ')));
@@ -97,8 +103,10 @@ private Q_SLOTS:
     void profileAndShow_data() {
         QTest::addColumn<QString>("model");
         QTest::addColumn<QString>("mode");
-        QTest::newRow("Mamba-1, prefill") << "mamba1-bytes" << "prefill";
-        QTest::newRow("Mamba-2, decode") << "mamba2-bytes" << "decode";
+        QTest::newRow("Mamba-1, prefill") << "mamba1-bytes"
+                                          << "prefill";
+        QTest::newRow("Mamba-2, decode") << "mamba2-bytes"
+                                         << "decode";
     }
     void profileAndShow() {
         QFETCH(QString, model);
