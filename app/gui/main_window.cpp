@@ -1,0 +1,483 @@
+#include "app/gui/main_window.h"
+
+#include <QActionGroup>
+#include <QApplication>
+#include <QCloseEvent>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QDragEnterEvent>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMenu>
+#include <QMimeData>
+#include <QProgressBar>
+#include <QStackedWidget>
+#include <QStandardPaths>
+#include <QStatusBar>
+#include <QTabBar>
+#include <QTimer>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "app/gui/command_palette.h"
+#include "widgets/component_table.h"
+#include "widgets/derive.h"
+#include "widgets/details_panel.h"
+#include "widgets/empty_page.h"
+#include "widgets/format.h"
+#include "widgets/layer_map.h"
+#include "widgets/memory_page.h"
+#include "widgets/messages_panel.h"
+#include "widgets/model_card.h"
+#include "widgets/plot_menu.h"
+#include "widgets/profile_page.h"
+#include "widgets/theme.h"
+#include "widgets/workload_bar.h"
+
+namespace perfmamba::app {
+
+using widgets::MessagesPanel;
+
+MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settings::load()) {
+    setObjectName(QStringLiteral("mainWindow"));
+    setWindowIcon(QIcon(QStringLiteral(":/icons/app.svg")));
+    setAcceptDrops(true);
+    setDockOptions(AllowTabbedDocks | AllowNestedDocks);
+    resize(1280, 720);
+    widgets::theme().setChoice(m_settings.theme);
+
+    m_session = new Session(this);
+    m_page_actions = new QActionGroup(this);
+
+    auto* centre = new QWidget;
+    auto* layout = new QVBoxLayout(centre);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    m_tabs = new QTabBar;
+    m_tabs->setObjectName(QStringLiteral("pages"));
+    m_tabs->setDrawBase(false);
+    m_tabs->setExpanding(false);
+    m_tabs->setAccessibleName(tr("Pages"));
+    layout->addWidget(m_tabs);
+    m_stack = new QStackedWidget;
+    layout->addWidget(m_stack, 1);
+    setCentralWidget(centre);
+    buildActions();
+    buildDocks();
+
+    m_profile_page = new widgets::ProfilePage(m_selection);
+    m_memory_page = new widgets::MemoryPage(m_selection);
+    // One line a page: its tab, its shortcut, its empty state and what fills it.
+    addPage(QStringLiteral("pageProfile"), QStringLiteral("profile"), tr("Profile"),
+            tr("where the time of a forward pass goes, by component, layer and length"), m_profile_page,
+            [this](const ProfilePtr& profile) { m_profile_page->setProfile(profile); });
+    addPage(QStringLiteral("pageMemory"), QStringLiteral("memory"), tr("Memory"),
+            tr("what is in use over a pass, what the peak consists of, and how it grows with length"), m_memory_page,
+            [this](const ProfilePtr& profile) { m_memory_page->setProfile(profile); });
+
+    buildMenus();
+    buildToolBar();
+    buildStatusBar();
+    m_palette = new CommandPalette(this);
+    m_first_state = saveState(Settings::kStateVersion);
+
+    m_workload->setOptions(m_settings.workload);
+    m_workload->setDevice(m_settings.device);
+    m_profile_page->restoreLayout(m_settings.profile_page);
+    if (m_settings.map_metric >= 0 && m_settings.map_metric < m_metric->count()) {
+        m_metric->setCurrentIndex(m_settings.map_metric);
+    }
+
+    connect(&widgets::theme(), &widgets::Theme::changed, this, &MainWindow::retheme);
+    connect(m_workload, &widgets::WorkloadBar::changed, this, &MainWindow::updateTexts);
+    connect(m_session, &Session::devicesFound, this, [this](const std::vector<kernels::DeviceChoice>& found) {
+        std::vector<widgets::WorkloadBar::Device> devices;
+        for (const kernels::DeviceChoice& device : found) {
+            devices.push_back({QString::fromStdString(device.id), QString::fromStdString(device.name),
+                               QString::fromStdString(device.missing)});
+        }
+        m_workload->setDevices(devices);
+        if (!devices.empty() && m_device_label->text().isEmpty()) m_device_label->setText(devices.front().name);
+    });
+    connect(m_session, &Session::modelOpened, this, &MainWindow::modelOpened);
+    connect(m_session, &Session::runningChanged, this, &MainWindow::updateTexts);
+    connect(m_session, &Session::snapshot, this, [this](const ProfilePtr& profile, const profile::Progress& progress) {
+        showProfile(m_live ? widgets::mergedForLive(m_last_finished, profile) : profile);
+        showProgress(progress);
+    });
+    connect(m_session, &Session::finished, this, &MainWindow::runFinished);
+    connect(m_session, &Session::reportOpened, this, &MainWindow::reportOpened);
+    connect(m_session, &Session::reportSaved, this, [this](const QString& path, bool kept) {
+        if (!kept) {
+            m_settings.reports = withRecent(m_settings.reports, path);
+            m_shown_from = path;
+            updateTexts();
+        }
+        statusBar()->showMessage(kept ? tr("Run kept in %1").arg(path) : tr("Saved %1").arg(path), 8000);
+    });
+    connect(m_session, &Session::failed, this, [this](const QString& text) {
+        m_run_when_open = false;
+        report(static_cast<int>(MessagesPanel::Kind::Error), text);
+        updateTexts();
+    });
+    connect(m_tabs, &QTabBar::currentChanged, this, &MainWindow::showPage);
+    retheme();
+    showPage(std::clamp(m_settings.page, 0, m_tabs->count() - 1));
+    m_session->findDevices();
+}
+
+MainWindow::~MainWindow() {
+    // The session goes first, while everything that its signals reach still stands.
+    m_session->disconnect(this);
+    delete std::exchange(m_session, nullptr);
+}
+
+void MainWindow::buildDocks() {
+    const auto dock = [this](const QString& id, const QString& title, QWidget* widget, Qt::DockWidgetArea area) {
+        auto* result = new QDockWidget(title, this);
+        result->setObjectName(id);
+        result->setFeatures(QDockWidget::DockWidgetMovable | QDockWidget::DockWidgetClosable | QDockWidget::DockWidgetFloatable);
+        result->setWidget(widget);
+        addDockWidget(area, result);
+        return result;
+    };
+
+    auto* left = new QWidget;
+    left->setAutoFillBackground(true);
+    left->setBackgroundRole(QPalette::Base);
+    auto* layout = new QVBoxLayout(left);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    m_card = new widgets::ModelCard;
+    layout->addWidget(m_card);
+    auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(10, 4, 10, 4);
+    auto* label = new QLabel(tr("Layers by"));
+    label->setFont(widgets::Theme::headingFont());
+    label->setProperty("heading", true);
+    bar->addWidget(label);
+    m_metric = new QComboBox;
+    m_metric->addItems({tr("time"), tr("share"), tr("peak memory"), tr("work (FLOP)"), tr("work rate")});
+    m_metric->setAccessibleName(tr("What the map's colours mean"));
+    label->setBuddy(m_metric);
+    bar->addWidget(m_metric, 1);
+    layout->addLayout(bar);
+    m_map = new widgets::LayerMap(m_selection);
+    layout->addWidget(m_map, 1);
+    connect(m_metric, &QComboBox::currentIndexChanged, this,
+            [this](int index) { m_map->setMetric(static_cast<widgets::MapMetric>(index)); });
+    m_map_dock = dock(QStringLiteral("mapDock"), tr("Model"), left, Qt::LeftDockWidgetArea);
+
+    m_details = new widgets::DetailsPanel(m_selection);
+    m_details_dock = dock(QStringLiteral("detailsDock"), tr("Details"), m_details, Qt::RightDockWidgetArea);
+    m_messages = new MessagesPanel;
+    m_messages_dock = dock(QStringLiteral("messagesDock"), tr("Messages"), m_messages, Qt::BottomDockWidgetArea);
+    m_messages_dock->hide();
+    resizeDocks({m_map_dock, m_details_dock}, {236, 236}, Qt::Horizontal);
+    resizeDocks({m_messages_dock}, {90}, Qt::Vertical);
+}
+
+void MainWindow::buildStatusBar() {
+    statusBar()->setSizeGripEnabled(false);
+    const auto label = [this](const QString& name, bool permanent) {
+        auto* result = new QLabel;
+        result->setFont(widgets::Theme::smallFont());
+        result->setProperty("muted", true);
+        result->setAccessibleName(name);
+        result->setContentsMargins(6, 0, 6, 0);
+        if (permanent) {
+            statusBar()->addPermanentWidget(result);
+        } else {
+            statusBar()->addWidget(result);
+        }
+        return result;
+    };
+    m_device_label = label(tr("Device"), false);
+    m_overhead_label = label(tr("What recording costs"), false);
+    m_source_label = label(tr("Where what is shown comes from"), false);
+    m_progress_label = label(tr("Progress"), true);
+    m_progress = new QProgressBar;
+    m_progress->setTextVisible(false);
+    m_progress->setRange(0, 1000);
+    m_progress->setFixedWidth(130);
+    m_progress->setAccessibleName(tr("Progress of the run"));
+    m_progress->hide();
+    statusBar()->addPermanentWidget(m_progress);
+}
+
+void MainWindow::addPage(const QString& id, const QString& icon, const QString& title, const QString& purpose,
+                         QWidget* view, std::function<void(const ProfilePtr&)> show) {
+    const int index = m_tabs->count();
+    Page page{new widgets::EmptyPage, new QStackedWidget, purpose, std::move(show)};
+    page.stack->addWidget(page.empty);
+    page.stack->addWidget(view);
+    m_pages << page;
+    m_stack->addWidget(page.stack);
+    QAction* action = add(id, icon, title, tr("Page %1").arg(title), QKeySequence(QStringLiteral("Ctrl+%1").arg(index + 1)),
+                          [this, index] { showPage(index); });
+    action->setCheckable(true);
+    m_page_actions->addAction(action);
+    m_tabs->addTab(title);
+    m_tabs->setTabToolTip(index, action->toolTip());
+}
+
+void MainWindow::showPage(int index) {
+    if (index < 0 || index >= m_pages.size()) return;
+    m_tabs->setCurrentIndex(index);
+    m_stack->setCurrentIndex(index);
+    m_page_actions->actions().at(index)->setChecked(true);
+    // A page that was hidden has not followed what was shown meanwhile.
+    m_pages[index].show(m_shown);
+    updateTexts();
+}
+
+void MainWindow::showProfile(const ProfilePtr& profile) {
+    m_shown = profile;
+    const int page = m_tabs->currentIndex();
+    if (page >= 0) m_pages[page].show(profile);
+    m_map->setProfile(profile);
+    m_details->setProfile(profile);
+    updateTexts();
+}
+
+void MainWindow::showProgress(const profile::Progress& progress) {
+    m_progress->setValue(static_cast<int>(std::lround(progress.done * 1000)));
+    QString text = QString::fromStdString(progress.what);
+    if (progress.seconds_left) text += tr("  ·  %1 left").arg(widgets::timeText(*progress.seconds_left * 1e6));
+    m_progress_label->setText(text);
+}
+
+void MainWindow::updateTexts() {
+    const bool running = m_session->running();
+    const auto& model = m_session->model();
+    const bool has_points = m_shown && !m_shown->points.empty();
+    const auto get = [this](const char* id) { return action(QString::fromLatin1(id)); };
+
+    // What is shown may be a report of another model than the one that is open; the card belongs to what is shown.
+    m_card->setModel(has_points ? std::optional(m_shown->model) : model);
+    m_workload->setStoredType(model ? QString::fromStdString(model->stored_type) : QString());
+    get("run")->setEnabled(model.has_value());
+    get("run")->setToolTip(model ? tr("Measure %1 (F5)").arg(QString::fromStdString(model->name))
+                                 : tr("Open a checkpoint first: a run measures the open model"));
+    get("live")->setEnabled(model.has_value());
+    get("stop")->setEnabled(running);
+    get("save")->setEnabled(has_points && !running);
+    get("exportTable")->setEnabled(has_points);
+
+    const QString name = has_points ? QString::fromStdString(m_shown->model.name)
+                         : model    ? QString::fromStdString(model->name)
+                                    : QString();
+    setWindowTitle(name.isEmpty() ? QCoreApplication::applicationName()
+                                  : QStringLiteral("%1 – %2").arg(name, QCoreApplication::applicationName()));
+
+    for (const Page& page : std::as_const(m_pages)) {
+        page.stack->setCurrentIndex(has_points ? 1 : 0);
+        if (has_points) continue;
+        if (running) {
+            page.empty->setTexts(tr("Warming up…"), tr("The first passes are not counted. Then this page shows %1.").arg(page.purpose));
+            page.empty->setActions({get("stop")});
+        } else if (model) {
+            QStringList lengths;
+            for (const std::int64_t length : m_workload->options().lengths) lengths << widgets::lengthText(length);
+            page.empty->setTexts(QString::fromStdString(model->name),
+                                 tr("Run measures it at %1 tokens. Then this page shows %2.")
+                                     .arg(lengths.join(QStringLiteral(", ")), page.purpose));
+            page.empty->setActions({get("run")});
+        } else {
+            page.empty->setTexts(tr("Open a Mamba checkpoint"),
+                                 tr("Choose or drop a Hugging Face folder with config.json and safetensors, or a saved "
+                                    "report. After a run this page shows %1.").arg(page.purpose));
+            QList<QAction*> actions = {get("open"), get("openReport")};
+            if (QAction* demo = get("demo")) actions.insert(1, demo);
+            page.empty->setActions(actions);
+        }
+    }
+
+    m_progress->setVisible(running);
+    m_progress_label->setVisible(running);
+    if (!has_points) {
+        m_overhead_label->clear();
+        m_source_label->clear();
+        return;
+    }
+    const profile::Provenance& provenance = m_shown->provenance;
+    m_device_label->setText(tr("%1 · %2 threads · %3")
+                                .arg(QString::fromStdString(provenance.device), QString::number(provenance.threads),
+                                     QString::fromStdString(provenance.instructions)));
+    const profile::Point* point = widgets::pointOf(*m_shown, m_selection.focus());
+    const profile::Ratio& overhead = point->overhead;
+    m_overhead_label->setText(overhead.pairs == 0   ? QString()
+                              : overhead.differs() ? tr("recording %1%2 %")
+                                                         .arg(overhead.median >= 1 ? QStringLiteral("+") : QStringLiteral("−"),
+                                                              widgets::threeDigits(std::abs(overhead.median - 1) * 100))
+                                                   : tr("recording: no cost measured"));
+    m_source_label->setText(!m_shown_from.isEmpty() ? tr("report %1").arg(QFileInfo(m_shown_from).fileName())
+                            : running || m_shown->complete ? QString()
+                                                           : tr("stopped before the end"));
+}
+
+// Running -------------------------------------------------------------------------------------------------------------
+
+void MainWindow::startRun() {
+    const auto& model = m_session->model();
+    if (!model) return;
+    const bool again = m_live && m_last_finished && m_last_finished->model.hash == model->hash;
+    if (!again) {
+        m_kept_as = newKeptReport(QString::fromStdString(model->name));
+        m_last_finished.reset();
+    }
+    m_shown_from.clear();
+    m_progress->setValue(0);
+    m_progress_label->setText(tr("loading the weights"));
+    if (!again) showProfile(nullptr);
+    m_session->run(m_workload->options(), m_workload->device(), m_kept_as);
+    updateTexts();
+}
+
+void MainWindow::stopRun() {
+    action(QStringLiteral("live"))->setChecked(false);
+    m_session->stop();
+    m_progress_label->setText(tr("stopping"));
+}
+
+void MainWindow::runFinished(const ProfilePtr& profile) {
+    if (profile) {
+        m_last_finished = m_live ? widgets::mergedForLive(m_last_finished, profile) : profile;
+        showProfile(m_last_finished);
+    }
+    updateTexts();
+    if (m_live && profile && profile->complete) {
+        startRun();
+    } else if (m_live) {
+        action(QStringLiteral("live"))->setChecked(false);
+    }
+}
+
+void MainWindow::modelOpened() {
+    const auto& model = m_session->model();
+    m_settings.checkpoints = withRecent(m_settings.checkpoints, QString::fromStdString(model->path));
+    action(QStringLiteral("live"))->setChecked(false);
+    m_last_finished.reset();
+    m_shown_from.clear();
+    m_selection.set({});
+    showProfile(nullptr);
+    statusBar()->showMessage(tr("Opened %1").arg(QString::fromStdString(model->path)), 5000);
+    if (std::exchange(m_run_when_open, false)) startRun();
+}
+
+void MainWindow::reportOpened(const ProfilePtr& profile, const QString& path) {
+    action(QStringLiteral("live"))->setChecked(false);
+    m_session->stop();
+    m_settings.reports = withRecent(m_settings.reports, path);
+    m_shown_from = path;
+    m_selection.set({});
+    showProfile(profile);
+    statusBar()->showMessage(tr("Report of %1, taken %2 on %3")
+                                 .arg(QString::fromStdString(profile->model.name), QString::fromStdString(profile->provenance.created),
+                                      QString::fromStdString(profile->provenance.device)),
+                             8000);
+}
+
+// Files ---------------------------------------------------------------------------------------------------------------
+
+void MainWindow::openPath(const QString& path) {
+    const QFileInfo info(path);
+    const bool is_report = info.suffix() == QLatin1String("h5") || info.suffix() == QLatin1String("hdf5");
+    if (is_report) {
+        m_session->openReport(info.absoluteFilePath());
+    } else {
+        m_session->open(info.absoluteFilePath());
+    }
+}
+
+void MainWindow::askForCheckpoint() {
+    const QString start = m_settings.checkpoints.isEmpty() ? QString() : QFileInfo(m_settings.checkpoints.front()).absolutePath();
+    const QString folder = QFileDialog::getExistingDirectory(this, tr("Open a checkpoint's folder"), start);
+    if (!folder.isEmpty()) openPath(folder);
+}
+
+void MainWindow::askForReport() {
+    const QString start = m_settings.reports.isEmpty() ? keptReportsFolder() : QFileInfo(m_settings.reports.front()).absolutePath();
+    const QString file = QFileDialog::getOpenFileName(this, tr("Open a report"), start, tr("Reports (*.h5 *.hdf5);;All files (*)"));
+    if (!file.isEmpty()) m_session->openReport(file);
+}
+
+void MainWindow::askWhereToSave() {
+    if (!m_shown) return;
+    const QString name = QString::fromStdString(m_shown->model.name) + QStringLiteral(".h5");
+    QString file = QFileDialog::getSaveFileName(this, tr("Save the report"), name, tr("Reports (*.h5)"));
+    if (file.isEmpty()) return;
+    if (QFileInfo(file).suffix().isEmpty()) file += QStringLiteral(".h5");
+    m_session->saveReport(m_shown, file);
+}
+
+void MainWindow::exportTable() {
+    QString file = QFileDialog::getSaveFileName(this, tr("Export the table"), QStringLiteral("components.csv"), tr("CSV (*.csv)"));
+    if (file.isEmpty()) return;
+    if (!widgets::writeText(m_profile_page->table()->csv(), file)) {
+        report(static_cast<int>(MessagesPanel::Kind::Error), tr("%1: cannot be written (choose another folder)").arg(file));
+    }
+}
+
+void MainWindow::report(int kind, const QString& text) {
+    m_messages->add(static_cast<MessagesPanel::Kind>(kind), text);
+    m_messages_dock->show();
+    m_messages_dock->raise();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    const QList<QUrl> urls = event->mimeData()->urls();
+    if (urls.size() == 1 && urls.front().isLocalFile()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    const QList<QUrl> urls = event->mimeData()->urls();
+    if (urls.size() != 1 || !urls.front().isLocalFile()) return;
+    event->acceptProposedAction();
+    openPath(urls.front().toLocalFile());
+}
+
+// Layout and settings -------------------------------------------------------------------------------------------------
+
+void MainWindow::setTheme(widgets::ThemeChoice choice) {
+    m_settings.theme = choice;
+    widgets::theme().setChoice(choice);
+}
+
+void MainWindow::resetLayout() {
+    restoreState(m_first_state, Settings::kStateVersion);
+    resizeDocks({m_map_dock, m_details_dock}, {236, 236}, Qt::Horizontal);
+    m_profile_page->resetLayout();
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+    QMainWindow::showEvent(event);
+    if (std::exchange(m_restored, true)) return;
+    restoreGeometry(m_settings.geometry);
+    restoreState(m_settings.state, Settings::kStateVersion);
+    m_messages_dock->setVisible(m_messages->count() > 0);
+}
+
+void MainWindow::saveSettings() {
+    if (m_restored) {
+        m_settings.geometry = saveGeometry();
+        m_settings.state = saveState(Settings::kStateVersion);
+        m_settings.profile_page = m_profile_page->saveLayout();
+    }
+    m_settings.workload = m_workload->options();
+    m_settings.device = m_workload->device();
+    m_settings.page = m_tabs->currentIndex();
+    m_settings.map_metric = m_metric->currentIndex();
+    m_settings.save();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    saveSettings();
+    m_session->stop();
+    event->accept();
+}
+
+}  // namespace perfmamba::app

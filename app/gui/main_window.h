@@ -1,0 +1,146 @@
+// The window: tool bar, map, pages, details, messages; connects what the user asks for to the session and what the
+// session answers to the views.
+#pragma once
+
+#include <QList>
+#include <QMainWindow>
+#include <functional>
+
+#include "app/gui/session.h"
+#include "app/gui/settings.h"
+#include "widgets/selection.h"
+
+class QActionGroup;
+class QComboBox;
+class QDockWidget;
+class QLabel;
+class QMenu;
+class QProgressBar;
+class QStackedWidget;
+class QTabBar;
+class QToolBar;
+
+namespace perfmamba::widgets {
+class DetailsPanel;
+class EmptyPage;
+class LayerMap;
+class MemoryPage;
+class MessagesPanel;
+class ModelCard;
+class ProfilePage;
+class WorkloadBar;
+}  // namespace perfmamba::widgets
+
+namespace perfmamba::app {
+
+class CommandPalette;
+
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+public:
+    explicit MainWindow(QWidget* parent = nullptr);
+    ~MainWindow() override;
+
+    /// A checkpoint folder, a file in one, or a report (.h5).
+    void openPath(const QString& path);
+    /// Starts a run as soon as the model that is being opened is open.
+    void runWhenOpen() { m_run_when_open = true; }
+    void startRun();
+
+    // For tests.
+    [[nodiscard]] Session& session() { return *m_session; }
+    [[nodiscard]] widgets::Selection& selection() { return m_selection; }
+    [[nodiscard]] const ProfilePtr& shown() const { return m_shown; }
+    [[nodiscard]] widgets::ProfilePage* profilePage() const { return m_profile_page; }
+    [[nodiscard]] widgets::MemoryPage* memoryPage() const { return m_memory_page; }
+    [[nodiscard]] widgets::LayerMap* map() const { return m_map; }
+    [[nodiscard]] widgets::DetailsPanel* details() const { return m_details; }
+    [[nodiscard]] widgets::MessagesPanel* messages() const { return m_messages; }
+    [[nodiscard]] widgets::WorkloadBar* workload() const { return m_workload; }
+    [[nodiscard]] QAction* action(const QString& id) const;
+    void saveSettings();
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void showEvent(QShowEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+
+private:
+    struct Page {
+        widgets::EmptyPage* empty;
+        QStackedWidget* stack;
+        QString purpose;
+        std::function<void(const ProfilePtr&)> show;
+    };
+
+    // main_actions.cpp
+    QAction* add(const QString& id, const QString& icon, const QString& text, const QString& tip,
+                 const QKeySequence& keys, std::function<void()> does);
+    void buildActions();
+    void buildMenus();
+    void buildToolBar();
+    void retheme();
+    void fillRecent();
+    [[nodiscard]] QList<QAction*> allActions() const;
+
+    void buildDocks();
+    void buildStatusBar();
+    void addPage(const QString& id, const QString& icon, const QString& title, const QString& purpose, QWidget* view,
+                 std::function<void(const ProfilePtr&)> show);
+    void showPage(int index);
+    void showProfile(const ProfilePtr& profile);
+    void showProgress(const profile::Progress& progress);
+    void updateTexts();
+    void resetLayout();
+    void setTheme(widgets::ThemeChoice choice);
+    void report(int kind, const QString& text);
+    void modelOpened();
+    void runFinished(const ProfilePtr& profile);
+    void reportOpened(const ProfilePtr& profile, const QString& path);
+    void askForCheckpoint();
+    void askForReport();
+    void askWhereToSave();
+    void exportTable();
+    void stopRun();
+
+    Settings m_settings;
+    widgets::Selection m_selection;
+    Session* m_session = nullptr;
+    ProfilePtr m_shown;
+    ProfilePtr m_last_finished;
+    QString m_shown_from;  // the report's path, where what is shown was read from one
+    QString m_kept_as;
+    bool m_live = false;
+    bool m_run_when_open = false;
+    bool m_restored = false;
+    QByteArray m_first_state;  // of the docks, for Reset layout
+
+    QList<QAction*> m_actions;
+    QActionGroup* m_page_actions = nullptr;
+    QMenu* m_pages_menu = nullptr;
+    QMenu* m_recent = nullptr;
+    QToolBar* m_bar = nullptr;
+    QTabBar* m_tabs = nullptr;
+    QStackedWidget* m_stack = nullptr;
+    QList<Page> m_pages;
+    widgets::WorkloadBar* m_workload = nullptr;
+    widgets::ModelCard* m_card = nullptr;
+    widgets::LayerMap* m_map = nullptr;
+    QComboBox* m_metric = nullptr;
+    widgets::DetailsPanel* m_details = nullptr;
+    widgets::MessagesPanel* m_messages = nullptr;
+    QDockWidget* m_map_dock = nullptr;
+    QDockWidget* m_details_dock = nullptr;
+    QDockWidget* m_messages_dock = nullptr;
+    widgets::ProfilePage* m_profile_page = nullptr;
+    widgets::MemoryPage* m_memory_page = nullptr;
+    CommandPalette* m_palette = nullptr;
+    QLabel* m_device_label = nullptr;
+    QLabel* m_overhead_label = nullptr;
+    QLabel* m_source_label = nullptr;
+    QLabel* m_progress_label = nullptr;
+    QProgressBar* m_progress = nullptr;
+};
+
+}  // namespace perfmamba::app

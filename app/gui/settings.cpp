@@ -1,0 +1,99 @@
+#include "app/gui/settings.h"
+
+#include <QDateTime>
+#include <QDir>
+#include <QRegularExpression>
+#include <QSettings>
+#include <QStandardPaths>
+
+namespace perfmamba::app {
+namespace {
+
+constexpr int kKept = 40;
+
+}  // namespace
+
+Settings Settings::load() {
+    const QSettings stored;
+    const auto value = [&stored](const char* key, const QVariant& otherwise = {}) {
+        return stored.value(QLatin1String(key), otherwise);
+    };
+    Settings settings;
+    settings.geometry = value("window/geometry").toByteArray();
+    settings.state = value("window/state").toByteArray();
+    settings.profile_page = value("window/profile_page").toByteArray();
+    settings.page = value("window/page").toInt();
+    settings.map_metric = value("window/map_metric").toInt();
+    settings.checkpoints = value("recent/checkpoints").toStringList();
+    settings.reports = value("recent/reports").toStringList();
+    const QString theme = value("window/theme").toString();
+    settings.theme = theme == QLatin1String("light")  ? widgets::ThemeChoice::Light
+                     : theme == QLatin1String("dark") ? widgets::ThemeChoice::Dark
+                                                      : widgets::ThemeChoice::System;
+    settings.device = value("workload/device").toString();
+    profile::Options& workload = settings.workload;
+    const profile::Options usual;
+    workload.mode = value("workload/mode").toString() == QLatin1String("decode") ? profile::Mode::Decode
+                                                                                 : profile::Mode::Prefill;
+    workload.batch = std::max(1LL, value("workload/batch", 1).toLongLong());
+    workload.repeat = std::max(0, value("workload/repeat", 0).toInt());
+    workload.bound = value("workload/bound", usual.bound).toDouble();
+    workload.budget_s = value("workload/budget_s", usual.budget_s).toDouble();
+    workload.threads = std::max(0, value("workload/threads", 0).toInt());
+    QList<qlonglong> lengths;
+    for (const QString& length : value("workload/lengths").toStringList()) lengths << length.toLongLong();
+    if (!lengths.isEmpty()) workload.lengths.assign(lengths.begin(), lengths.end());
+    return settings;
+}
+
+void Settings::save() const {
+    QSettings stored;
+    const auto set = [&stored](const char* key, const QVariant& value) { stored.setValue(QLatin1String(key), value); };
+    set("window/geometry", geometry);
+    set("window/state", state);
+    set("window/profile_page", profile_page);
+    set("window/page", page);
+    set("window/map_metric", map_metric);
+    set("window/theme", theme == widgets::ThemeChoice::Light  ? QStringLiteral("light")
+                        : theme == widgets::ThemeChoice::Dark ? QStringLiteral("dark")
+                                                              : QStringLiteral("system"));
+    set("recent/checkpoints", checkpoints);
+    set("recent/reports", reports);
+    set("workload/device", device);
+    set("workload/mode", workload.mode == profile::Mode::Decode ? QStringLiteral("decode") : QStringLiteral("prefill"));
+    set("workload/batch", static_cast<qlonglong>(workload.batch));
+    set("workload/repeat", workload.repeat);
+    set("workload/bound", workload.bound);
+    set("workload/budget_s", workload.budget_s);
+    set("workload/threads", workload.threads);
+    QStringList lengths;
+    for (const std::int64_t length : workload.lengths) lengths << QString::number(length);
+    set("workload/lengths", lengths);
+}
+
+QStringList withRecent(const QStringList& list, const QString& entry) {
+    QStringList result = list;
+    result.removeAll(entry);
+    result.prepend(entry);
+    while (result.size() > Settings::kRecent) result.removeLast();
+    return result;
+}
+
+QString keptReportsFolder() {
+    const QString folder = QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + QStringLiteral("/reports");
+    QDir().mkpath(folder);
+    return folder;
+}
+
+QString newKeptReport(const QString& model_name) {
+    QDir folder(keptReportsFolder());
+    const QFileInfoList old = folder.entryInfoList({QStringLiteral("*.h5")}, QDir::Files, QDir::Time);
+    for (qsizetype i = kKept - 1; i < old.size(); ++i) QFile::remove(old[i].absoluteFilePath());
+    QString name = model_name;
+    static const QRegularExpression kUnsafe(QStringLiteral("[^A-Za-z0-9._-]+"));
+    name.replace(kUnsafe, QStringLiteral("_"));
+    const QString time = QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss"));
+    return folder.filePath(name + QLatin1Char('-') + time + QStringLiteral(".h5"));
+}
+
+}  // namespace perfmamba::app

@@ -1,0 +1,41 @@
+// What the window remembers between starts.
+#pragma once
+
+#include <QByteArray>
+#include <QString>
+#include <QStringList>
+
+#include "core/profile/profile.h"
+#include "widgets/theme.h"
+
+namespace perfmamba::app {
+
+struct Settings {
+    QByteArray geometry;
+    QByteArray state;         // docks and tool bars, of kStateVersion
+    QByteArray profile_page;  // splitters
+    profile::Options workload;
+    QString device;
+    QStringList checkpoints;  // most recent first
+    QStringList reports;
+    widgets::ThemeChoice theme = widgets::ThemeChoice::System;
+    int page = 0;
+    int map_metric = 0;
+
+    /// Raised when the docks change, so that an old layout is not forced upon a new window.
+    static constexpr int kStateVersion = 1;
+    static constexpr int kRecent = 8;
+
+    static Settings load();
+    void save() const;
+};
+
+/// `list` with `entry` first and without doubles, at most Settings::kRecent long.
+QStringList withRecent(const QStringList& list, const QString& entry);
+
+/// Where runs are kept without being asked; created when it is missing.
+QString keptReportsFolder();
+/// NAME-20260131-120000.h5 in that folder. Deletes the oldest beyond the last 40.
+QString newKeptReport(const QString& model_name);
+
+}  // namespace perfmamba::app

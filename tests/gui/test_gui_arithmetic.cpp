@@ -1,0 +1,246 @@
+// Layout and formatting without a window.
+#include <QTest>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "app/gui/command_palette.h"
+#include "app/gui/lane.h"
+#include "app/gui/settings.h"
+#include "gui_test.h"
+#include "tests/unit/fabricated_profile.h"
+#include "widgets/derive.h"
+#include "widgets/details_panel.h"
+#include "widgets/format.h"
+#include "widgets/plot_menu.h"
+#include "widgets/shapes.h"
+#include "widgets/timeline_layout.h"
+
+#include <future>
+
+using namespace perfmamba;
+using namespace perfmamba::widgets;
+
+class TestGuiArithmetic : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void init() { test::failOnAnyWarning(); }
+
+    void threeDigits_data() {
+        QTest::addColumn<double>("value");
+        QTest::addColumn<QString>("text");
+        QTest::newRow("zero") << 0.0 << "0";
+        QTest::newRow("one") << 1.0 << "1.00";
+        QTest::newRow("carry") << 9.999 << "10.0";
+        QTest::newRow("carry to 1000") << 999.6 << "1" + QString(QChar(0x2009)) + "000";
+        QTest::newRow("small") << 0.012345 << "0.0123";
+        QTest::newRow("large") << 12345.6 << "12" + QString(QChar(0x2009)) + "346";
+        QTest::newRow("negative") << -3.14159 << "-3.14";
+        QTest::newRow("missing") << std::numeric_limits<double>::quiet_NaN() << "n/a";
+        QTest::newRow("infinite") << std::numeric_limits<double>::infinity() << "n/a";
+    }
+    void threeDigits() {
+        QFETCH(double, value);
+        QFETCH(QString, text);
+        QCOMPARE(widgets::threeDigits(value), text);
+    }
+
+    void units() {
+        QCOMPARE(timeUnit(3).name, QStringLiteral("µs"));
+        QCOMPARE(timeUnit(999.4).name, QStringLiteral("µs"));
+        QCOMPARE(timeUnit(999.6).name, QStringLiteral("ms"));
+        QCOMPARE(timeUnit(2e6).name, QStringLiteral("s"));
+        QCOMPARE(bytesUnit(0).name, QStringLiteral("B"));
+        QCOMPARE(bytesUnit(2.5e9).name, QStringLiteral("GB"));
+        QCOMPARE(countUnit(3e9, QStringLiteral("FLOP")).name, QStringLiteral("GFLOP"));
+        QCOMPARE(lengthText(512), QStringLiteral("512"));
+        QCOMPARE(lengthText(16384), QStringLiteral("16k"));
+        QCOMPARE(grouped(1234567).remove(QChar(0x2009)), QStringLiteral("1234567"));
+    }
+
+    void segmentUnderTheCursor() {
+        const std::vector<double> heights = {10, 0, 20, 5};
+        QCOMPARE(segmentAt(heights, -1), -1);
+        QCOMPARE(segmentAt(heights, 0), 0);
+        QCOMPARE(segmentAt(heights, 9.9), 0);
+        QCOMPARE(segmentAt(heights, 10), 2);
+        QCOMPARE(segmentAt(heights, 34.9), 3);
+        QCOMPARE(segmentAt(heights, 35), -1);
+    }
+
+    void labelsKeepApart() {
+        const std::vector<double> wanted = {1, 2, 3, 50, 99};
+        const std::vector<double> at = spreadLabels(wanted, 10, 0, 100);
+        for (std::size_t i = 1; i < at.size(); ++i) QVERIFY(at[i] - at[i - 1] >= 10 - 1e-9);
+        QVERIFY(at.back() <= 100);
+        QCOMPARE(at[3], 50.0);
+        const std::vector<double> crowded = spreadLabels(std::vector<double>{95, 96, 97}, 10, 0, 100);
+        QCOMPARE(crowded, (std::vector<double>{80, 90, 100}));
+        QVERIFY(spreadLabels({}, 10, 0, 100).empty());
+    }
+
+    void zoomKeepsTheTimeUnderTheCursor() {
+        TimeView view{0, 1000, 100, 500};
+        const double before = view.toTime(300);
+        view.zoom(300, 0.5, 1000);
+        QVERIFY(std::abs(view.toTime(300) - before) < 1e-9);
+        QCOMPARE(view.end_us - view.begin_us, 500.0);
+        view.zoom(300, 100, 1000);
+        QCOMPARE(view.begin_us, 0.0);
+        QCOMPARE(view.end_us, 1000.0);
+        view.zoom(300, 0.1, 1000);
+        view.pan(1e6, 1000);
+        QVERIFY(view.end_us <= 1000 + 1e-9);
+        QVERIFY(std::abs(view.end_us - view.begin_us - 100) < 1e-9);
+    }
+
+    void ticks() {
+        QCOMPARE(tickStep(100, 10), 10.0);
+        QCOMPARE(tickStep(100, 9), 20.0);
+        QCOMPARE(tickStep(0.3, 6), 0.05);
+        QCOMPARE(tickStep(0, 6), 1.0);
+    }
+
+    void detailFollowsTheZoom() {
+        // Ten thousand spans of 1 µs in 500 pixels: about one block a pixel, and each one's own when zoomed in.
+        std::vector<Span> spans;
+        for (int i = 0; i < 10'000; ++i) {
+            spans.push_back({Component::Ssm, Stage::Whole, 0, static_cast<double>(i), i + 0.9});
+        }
+        TimeView view{0, 10'000, 0, 500};
+        const std::vector<Block> far = blocksOf(spans, view);
+        QVERIFY(far.size() <= 502);
+        QVERIFY(far.size() >= 400);
+        QVERIFY(far.front().merged);
+        view.begin_us = 100;
+        view.end_us = 110;
+        const std::vector<Block> near = blocksOf(spans, view);
+        QCOMPARE(near.size(), std::size_t{11});
+        QCOMPARE(near.front().index, std::size_t{100});
+        QCOMPARE(spanAt(spans, 105.5, 0), 105);
+        QCOMPARE(spanAt(spans, 105.95, 0.01), -1);
+        QCOMPARE(spanAt(spans, 105.93, 0.2), 105);
+    }
+
+    void rowsOfTheTimeline() {
+        const auto profile = test::fabricatedProfile();
+        const std::vector<TimelineRow> rows = timelineRows(profile->points.back().last_pass);
+        QCOMPARE(rows.size(), static_cast<std::size_t>(test::kFabricatedLayers) + 1);
+        QCOMPARE(rows.front().layer, kNoLayer);
+        QCOMPARE(rows.back().layer, static_cast<std::int32_t>(test::kFabricatedLayers) - 1);
+        QVERIFY(!rows.back().stages.empty());
+    }
+
+    void gaps() {
+        const std::vector<Span> spans = {{Component::Norm, Stage::Whole, 0, 1, 2}, {Component::Ssm, Stage::Whole, 0, 4, 5}};
+        const auto found = gapsOf(spans, 6);
+        QCOMPARE(found.size(), std::size_t{3});
+        QCOMPARE(found[1], (std::pair<double, double>{2, 4}));
+    }
+
+    void memoryKeepsItsPeak() {
+        profile::Point point;
+        point.last_pass_us = 1000;
+        point.memory.at_start[MemoryKind::Weights] = 100;
+        for (int i = 0; i < 500; ++i) {
+            const double at = i * 2.0;
+            const std::int64_t bytes = i == 333 ? 5000 : 10;
+            point.memory.events.push_back({at, MemoryKind::Activations, Component::Ssm, 0, bytes});
+            point.memory.events.push_back({at + 1, MemoryKind::Activations, Component::Ssm, 0, -bytes});
+        }
+        const MemoryCurve curve = memoryCurveOf(point, 20);
+        QVERIFY(curve.time_us.size() <= 64);
+        const auto& activations = curve.bytes[static_cast<std::size_t>(MemoryKind::Activations)];
+        QCOMPARE(*std::max_element(activations.begin(), activations.end()), 5000.0);
+        QCOMPARE(activations.back(), 0.0);
+        QVERIFY(std::is_sorted(curve.time_us.begin(), curve.time_us.end()));
+        QCOMPARE(memoryCurveOf(point, 100'000).time_us.size(), std::size_t{1002});
+    }
+
+    void measures() {
+        const auto profile = test::fabricatedProfile();
+        const profile::Point& point = profile->points.back();
+        double shares = 0;
+        for (const Component component : componentsIn(*profile)) shares += measureOf(*profile, point, component, Measure::Share);
+        QVERIFY(std::abs(shares - 1) < 0.02);
+        QCOMPARE(measureOf(*profile, point, Component::XProj, Measure::Time), 0.0);  // Mamba-2 has none
+        QCOMPARE(layerCountOf(point), static_cast<std::int32_t>(test::kFabricatedLayers));
+        QCOMPARE(layerComponentsIn(point).size(), std::size_t{6});
+        QCOMPARE(tokensOf(*profile, point), static_cast<double>(profile->options.batch * point.length));
+        profile::ComponentCost cost;
+        QVERIFY(std::isnan(metricOf(cost, MapMetric::Time)));
+    }
+
+    void liveKeepsWhatIsNotYetMeasuredAgain() {
+        const auto previous = test::fabricatedProfile();
+        auto next = std::make_shared<profile::Profile>(*previous);
+        next->points.resize(1);
+        next->points[0].total.median = 123;
+        const ProfilePtr merged = mergedForLive(previous, next);
+        QCOMPARE(merged->points.size(), previous->points.size());
+        QCOMPARE(merged->points[0].total.median, 123.0);
+        QCOMPARE(merged->points[1].total.median, previous->points[1].total.median);
+        next->options.batch += 1;
+        QCOMPARE(mergedForLive(previous, next), ProfilePtr(next));
+        QCOMPARE(mergedForLive(nullptr, next), ProfilePtr(next));
+    }
+
+    void histogram() {
+        const Histogram flat = histogramOf({5, 5, 5, 5});
+        QCOMPARE(flat.edges.size(), flat.counts.size() + 1);
+        QCOMPARE(std::accumulate(flat.counts.begin(), flat.counts.end(), 0), 4);
+        QVERIFY(histogramOf({}).counts.empty());
+        std::vector<double> samples;
+        for (int i = 0; i < 1000; ++i) samples.push_back(i % 100);
+        const Histogram many = histogramOf(samples);
+        QCOMPARE(std::accumulate(many.counts.begin(), many.counts.end(), 0), 1000);
+        QVERIFY(many.counts.size() <= 40);
+    }
+
+    void shapes() {
+        const auto profile = test::fabricatedProfile();
+        const model::Config& config = profile->model.config;
+        QCOMPARE(shapesOf(config, Component::InProj, 2, 64).outputs,
+                 QStringLiteral("(2, 64, %1)").arg(config.inProjRows()));
+        QVERIFY(shapesOf(config, Component::Other, 1, 1).inputs.isEmpty());
+    }
+
+    void csvFields() {
+        QCOMPARE(csvField(QStringLiteral("plain")), QStringLiteral("plain"));
+        QCOMPARE(csvField(QStringLiteral("a,b")), QStringLiteral("\"a,b\""));
+        QCOMPARE(csvField(QStringLiteral("say \"a\"")), QStringLiteral("\"say \"\"a\"\"\""));
+    }
+
+    void paletteMatches() {
+        QVERIFY(app::matchScore(QStringLiteral("rst"), QStringLiteral("Reset layout")) >= 0);
+        QCOMPARE(app::matchScore(QStringLiteral("xyz"), QStringLiteral("Reset layout")), -1);
+        QVERIFY(app::matchScore(QStringLiteral("run"), QStringLiteral("Run")) <
+                app::matchScore(QStringLiteral("run"), QStringLiteral("Recent runs")));
+    }
+
+    void recentLists() {
+        QStringList list;
+        for (int i = 0; i < 20; ++i) list = app::withRecent(list, QString::number(i));
+        QCOMPARE(list.size(), static_cast<qsizetype>(app::Settings::kRecent));
+        list = app::withRecent(list, QStringLiteral("15"));
+        QCOMPARE(list.count(QStringLiteral("15")), qsizetype{1});
+        QCOMPARE(list.front(), QStringLiteral("15"));
+    }
+
+    void newerJobReplacesWaitingOne() {
+        std::vector<int> ran;
+        {
+            app::Lane lane;
+            std::promise<void> gate;
+            std::shared_future<void> open(gate.get_future());
+            lane.post({}, [open] { open.wait(); });
+            for (int i = 0; i < 20; ++i) lane.post("slider", [&ran, i] { ran.push_back(i); });
+            lane.post("other", [&ran] { ran.push_back(100); });
+            gate.set_value();
+        }
+        QCOMPARE(ran, (std::vector<int>{19, 100}));
+    }
+};
+
+QTEST_MAIN(TestGuiArithmetic)
+#include "test_gui_arithmetic.moc"

@@ -1,0 +1,334 @@
+// The views on a fabricated profile: one selection, numbers where they belong, exports, both themes, 64 layers.
+#include <QElapsedTimer>
+#include <QHeaderView>
+#include <QLineEdit>
+#include <QSignalSpy>
+#include <QTableView>
+#include <QTest>
+#include <QWheelEvent>
+
+#include "gui_test.h"
+#include "tests/unit/fabricated_profile.h"
+#include "widgets/component_model.h"
+#include "widgets/component_table.h"
+#include "widgets/details_panel.h"
+#include "widgets/layer_map.h"
+#include "widgets/memory_page.h"
+#include "widgets/model_card.h"
+#include "widgets/profile_page.h"
+#include "widgets/share_plot.h"
+#include "widgets/theme.h"
+#include "widgets/timeline.h"
+#include "widgets/workload_bar.h"
+
+using namespace perfmamba;
+using namespace perfmamba::widgets;
+
+namespace {
+
+/// A 64-layer pass of many spans, as a large model's.
+ProfilePtr largeProfile() {
+    auto profile = std::make_shared<profile::Profile>(*test::fabricatedProfile());
+    profile->model.config.n_layer = 64;
+    for (profile::Point& point : profile->points) {
+        const profile::Point small = point;
+        point.layers.clear();
+        point.last_pass.clear();
+        double offset = 0;
+        for (std::int32_t layer = 0; layer < 64; ++layer) {
+            for (profile::ComponentCost cost : small.layers) {
+                if (cost.layer != layer % static_cast<std::int32_t>(test::kFabricatedLayers)) continue;
+                cost.layer = layer;
+                point.layers.push_back(cost);
+            }
+            double end = offset;
+            for (Span span : small.last_pass) {
+                if (span.layer != 0) continue;
+                span.layer = layer;
+                span.begin_us += offset;
+                span.end_us += offset;
+                end = std::max(end, span.end_us);
+                point.last_pass.push_back(span);
+            }
+            offset = end;
+        }
+        point.last_pass_us = offset;
+    }
+    return profile;
+}
+
+}  // namespace
+
+class TestGuiViews : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void init() { test::failOnAnyWarning(); }
+
+    void selectingInOneViewMarksTheOthers() {
+        Selection selection;
+        ProfilePage page(selection);
+        LayerMap map(selection);
+        DetailsPanel details(selection);
+        const ProfilePtr profile = test::fabricatedProfile();
+        page.resize(900, 640);
+        map.resize(240, 420);
+        page.show();
+        map.show();
+        page.setProfile(profile);
+        map.setProfile(profile);
+        details.setProfile(profile);
+        QVERIFY(details.text().contains(QStringLiteral("whole pass")));
+
+        // The map's cell: table, timeline and details follow.
+        QTest::mouseClick(map.viewport(), Qt::LeftButton, {}, map.cellCentre(2, Component::Ssm));
+        QCOMPARE(selection.focus().layer, std::optional<std::int32_t>(2));
+        QCOMPARE(selection.focus().component, std::optional(Component::Ssm));
+        QVERIFY(details.text().contains(QStringLiteral("layer 2")));
+        const QModelIndex current = page.table()->view()->currentIndex();
+        QCOMPARE(current.siblingAtColumn(0).data().toString(), QStringLiteral("ssm"));
+        // The same cell again: everything.
+        QTest::mouseClick(map.viewport(), Qt::LeftButton, {}, map.cellCentre(2, Component::Ssm));
+        QVERIFY(!selection.focus().component);
+
+        // The bars: component and length.
+        QTest::qWait(50);  // the queued replot lays the axes out
+        const QPoint segment = page.sharePlot()->segmentCentre(0, Component::InProj);
+        QVERIFY(segment.x() > 0);
+        QTest::mouseClick(reinterpret_cast<QWidget*>(page.sharePlot()->focusProxy()), Qt::LeftButton, {}, segment);
+        QCOMPARE(selection.focus().component, std::optional(Component::InProj));
+        QCOMPARE(selection.focus().length, std::optional(profile->points[0].length));
+        QVERIFY(details.text().contains(QStringLiteral("in_proj")));
+
+        // The table: the component only.
+        const QModelIndex conv = page.table()->view()->model()->index(3, 0);
+        QTest::mouseClick(page.table()->view()->viewport(), Qt::LeftButton, {}, page.table()->view()->visualRect(conv).center());
+        QCOMPARE(selection.focus().component, std::optional(Component::Conv1d));
+
+        // The timeline: layer and component.
+        const QPoint span = page.timeline()->spanCentre(4, Component::OutProj);
+        QTest::mouseClick(page.timeline()->viewport(), Qt::LeftButton, {}, span);
+        QCOMPARE(selection.focus().layer, std::optional<std::int32_t>(4));
+        QCOMPARE(selection.focus().component, std::optional(Component::OutProj));
+    }
+
+    void keysMoveTheSelection() {
+        Selection selection;
+        LayerMap map(selection);
+        Timeline timeline(selection);
+        const ProfilePtr profile = test::fabricatedProfile();
+        map.resize(240, 420);
+        timeline.resize(800, 260);
+        map.show();
+        timeline.show();
+        map.setProfile(profile);
+        timeline.setProfile(profile);
+        QTest::keyClick(&map, Qt::Key_Down);
+        QTest::keyClick(&map, Qt::Key_Right);
+        QTest::keyClick(&map, Qt::Key_Right);
+        QCOMPARE(selection.focus().layer, std::optional<std::int32_t>(0));
+        QCOMPARE(selection.focus().component, std::optional(Component::InProj));
+        QTest::keyClick(&timeline, Qt::Key_Right);
+        QCOMPARE(selection.focus().component, std::optional(Component::Conv1d));
+        QTest::keyClick(&timeline, Qt::Key_Down);
+        QCOMPARE(selection.focus().layer, std::optional<std::int32_t>(1));
+        QCOMPARE(selection.focus().component, std::optional(Component::Conv1d));
+        const double before = timeline.view().end_us - timeline.view().begin_us;
+        QTest::keyClick(&timeline, Qt::Key_F);
+        QVERIFY(timeline.view().end_us - timeline.view().begin_us < before / 10);
+        QTest::keyClick(&timeline, Qt::Key_Home);
+        QCOMPARE(timeline.view().end_us - timeline.view().begin_us, before);
+        QTest::keyClick(&map, Qt::Key_Escape);
+        QVERIFY(!selection.focus().component);
+    }
+
+    void rangeByCtrlDrag() {
+        Selection selection;
+        Timeline timeline(selection);
+        DetailsPanel details(selection);
+        timeline.resize(800, 260);
+        timeline.show();
+        timeline.setProfile(test::fabricatedProfile());
+        details.setProfile(test::fabricatedProfile());
+        QTest::mousePress(timeline.viewport(), Qt::LeftButton, Qt::ControlModifier, QPoint(200, 100));
+        QMouseEvent move(QEvent::MouseMove, QPointF(400, 100), timeline.viewport()->mapToGlobal(QPointF(400, 100)), Qt::NoButton,
+                         Qt::LeftButton, Qt::ControlModifier);
+        QCoreApplication::sendEvent(timeline.viewport(), &move);
+        QTest::mouseRelease(timeline.viewport(), Qt::LeftButton, Qt::ControlModifier, QPoint(400, 100));
+        QVERIFY(selection.focus().range_us.has_value());
+        QVERIFY(selection.focus().range_us->second > selection.focus().range_us->first);
+        QVERIFY(details.text().contains(QStringLiteral("range")));
+    }
+
+    void tableSortsFiltersAndCopies() {
+        Selection selection;
+        ComponentTable table(selection);
+        table.resize(700, 300);
+        table.setProfile(test::fabricatedProfile());
+        QTableView* view = table.view();
+        QCOMPARE(view->model()->index(0, 0).data().toString(), QStringLiteral("embedding"));
+        view->sortByColumn(ComponentModel::Share, Qt::DescendingOrder);
+        QCOMPARE(view->model()->index(0, 0).data().toString(), QStringLiteral("ssm"));
+        QCOMPARE(view->model()->index(1, 0).data().toString(), QStringLiteral("in_proj"));
+        table.filter()->setText(QStringLiteral("PROJ"));
+        QCOMPARE(view->model()->rowCount(), 2);
+        const QStringList lines = table.csv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+        QCOMPARE(lines.size(), qsizetype{3});
+        QVERIFY(lines[0].startsWith(QStringLiteral("component,time ")));
+        QCOMPARE(lines[1].count(QLatin1Char(',')), lines[0].count(QLatin1Char(',')));
+        QTest::mouseClick(view->viewport(), Qt::LeftButton, {}, view->visualRect(view->model()->index(0, 1)).center());
+        const QStringList copied = table.tsv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+        QCOMPARE(copied.size(), qsizetype{2});
+        QVERIFY(copied[1].startsWith(QStringLiteral("in_proj\t")));
+        table.filter()->clear();
+        // What has no value says why.
+        for (int row = 0; row < view->model()->rowCount(); ++row) {
+            for (int column = 1; column < ComponentModel::kColumns; ++column) {
+                const QModelIndex index = view->model()->index(row, column);
+                if (index.data().toString() == QLatin1String("n/a")) QVERIFY(!index.data(Qt::ToolTipRole).toString().isEmpty());
+            }
+        }
+    }
+
+    void pictures() {
+        QTemporaryDir folder;
+        Selection selection;
+        ProfilePage page(selection);
+        MemoryPage memory(selection);
+        LayerMap map(selection);
+        page.resize(900, 600);
+        memory.resize(900, 600);
+        map.resize(240, 400);
+        page.setProfile(test::fabricatedProfile());
+        memory.setProfile(test::fabricatedProfile());
+        map.setProfile(test::fabricatedProfile());
+        page.grab();
+        memory.grab();
+        map.grab();
+        const std::vector<const Picture*> all = {&page.sharePlot()->picture(), &page.timeline()->picture(),
+                                                 &memory.overPassPicture(), &map.picture()};
+        for (const Picture* picture : all) {
+            const QString base = folder.filePath(picture->name);
+            QVERIFY(writePng(*picture, base + QStringLiteral(".png")));
+            QVERIFY(writeSvg(*picture, base + QStringLiteral(".svg")));
+            QVERIFY(writePdf(*picture, base + QStringLiteral(".pdf")));
+            QVERIFY(writeText(picture->csv(), base + QStringLiteral(".csv")));
+            const QImage image(base + QStringLiteral(".png"));
+            QCOMPARE(image.size(), picture->size() * 2);
+            QFile svg(base + QStringLiteral(".svg"));
+            QVERIFY(svg.open(QIODevice::ReadOnly));
+            const QByteArray text = svg.readAll();
+            QVERIFY(text.contains("<svg") && text.contains("<text"));
+            QFile csv(base + QStringLiteral(".csv"));
+            QVERIFY(csv.open(QIODevice::ReadOnly));
+            QVERIFY(csv.readAll().count('\n') >= 2);
+            // Colours of components are really in the picture.
+            if (picture == &page.sharePlot()->picture()) QVERIFY(text.toLower().contains("#d55e00"));
+        }
+        QVERIFY(!writePng(*all.front(), QStringLiteral("/nowhere/at/all.png")));
+    }
+
+    void emptyProfilesAreNotDrawnFrom() {
+        Selection selection;
+        ProfilePage page(selection);
+        MemoryPage memory(selection);
+        LayerMap map(selection);
+        DetailsPanel details(selection);
+        ModelCard card;
+        auto empty = std::make_shared<profile::Profile>();
+        auto started = std::make_shared<profile::Profile>(*test::fabricatedProfile());
+        started->points.resize(1);
+        started->points[0] = profile::Point();  // a length whose first pass is not over
+        started->points[0].length = 64;
+        for (const ProfilePtr& profile : {ProfilePtr(), ProfilePtr(empty), ProfilePtr(started), ProfilePtr(test::fabricatedProfile()), ProfilePtr()}) {
+            page.setProfile(profile);
+            memory.setProfile(profile);
+            map.setProfile(profile);
+            details.setProfile(profile);
+            page.grab();
+            memory.grab();
+            map.grab();
+            details.grab();
+            selection.setCell(3, Component::XProj);
+            selection.clear();
+        }
+        card.setModel(std::nullopt);
+        card.grab();
+    }
+
+    void themesChangeEveryView() {
+        Selection selection;
+        ProfilePage page(selection);
+        page.resize(800, 600);
+        page.setProfile(test::fabricatedProfile());
+        theme().setChoice(ThemeChoice::Light);
+        QVERIFY(!theme().dark());
+        page.grab();
+        const QColor light = page.grab().toImage().pixelColor(400, 590);
+        theme().setChoice(ThemeChoice::Dark);
+        QVERIFY(theme().dark());
+        QTest::qWait(30);
+        page.grab();
+        const QColor dark = page.grab().toImage().pixelColor(400, 590);
+        QVERIFY(light.lightness() > 200);
+        QVERIFY(dark.lightness() < 60);
+        // Components keep their colours.
+        QCOMPARE(theme().of(Component::Ssm), QColor(0xD55E00));
+        QVERIFY(!theme().icon(QStringLiteral("run")).isNull());
+        theme().setChoice(ThemeChoice::System);
+    }
+
+    void sixtyFourLayersAreFast() {
+        Selection selection;
+        Timeline timeline(selection);
+        LayerMap map(selection);
+        timeline.resize(1600, 400);
+        map.resize(240, 600);
+        const ProfilePtr large = largeProfile();
+        timeline.setProfile(large);
+        map.setProfile(large);
+        QElapsedTimer clock;
+        clock.start();
+        constexpr int kTimes = 10;
+        for (int i = 0; i < kTimes; ++i) timeline.grab();
+        const double timeline_ms = static_cast<double>(clock.elapsed()) / kTimes;
+        clock.restart();
+        for (int i = 0; i < kTimes; ++i) map.grab();
+        qInfo("timeline %.1f ms, map %.1f ms a picture", timeline_ms, static_cast<double>(clock.elapsed()) / kTimes);
+        QVERIFY(timeline_ms < 250);  // far above what it takes: sanitizers and busy machines
+        // A layer out of view is scrolled to when it is selected elsewhere.
+        timeline.show();
+        map.show();
+        selection.setLayer(63);
+        QVERIFY(timeline.viewport()->rect().contains(timeline.spanCentre(63, Component::Ssm)));
+        QVERIFY(map.viewport()->rect().contains(map.cellCentre(63, Component::Ssm)));
+    }
+
+    void workloadIsWhatIsShown() {
+        WorkloadBar bar;
+        bar.setDevices({{QStringLiteral("cpu"), QStringLiteral("A CPU"), {}}, {QStringLiteral("cuda"), QStringLiteral("A GPU"), QStringLiteral("no driver")}});
+        QCOMPARE(bar.device(), QStringLiteral("cpu"));
+        profile::Options options;
+        options.mode = profile::Mode::Decode;
+        options.batch = 7;
+        options.lengths = {128, 16384};
+        options.repeat = 5;
+        options.bound = 0.05;
+        options.budget_s = 2;
+        options.threads = 3;
+        bar.setOptions(options);
+        const profile::Options back = bar.options();
+        QCOMPARE(back.mode, options.mode);
+        QCOMPARE(back.batch, options.batch);
+        QCOMPARE(back.lengths, options.lengths);
+        QCOMPARE(back.repeat, options.repeat);
+        QCOMPARE(back.bound, options.bound);
+        QCOMPARE(back.budget_s, options.budget_s);
+        QCOMPARE(back.threads, options.threads);
+        options.lengths = {};
+        bar.setOptions(options);
+        QVERIFY(!bar.options().lengths.empty());
+    }
+};
+
+QTEST_MAIN(TestGuiViews)
+#include "test_gui_views.moc"

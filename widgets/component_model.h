@@ -1,0 +1,40 @@
+// The component table's rows: one point's costs, summed over layers or of one layer.
+#pragma once
+
+#include <QAbstractTableModel>
+#include <vector>
+
+#include "widgets/format.h"
+#include "widgets/selection.h"
+
+namespace perfmamba::widgets {
+
+class ComponentModel : public QAbstractTableModel {
+    Q_OBJECT
+public:
+    enum Column { Name, Time, Spread, Share, Samples, Calls, Flops, FlopRate, Bytes, ByteRate, Peak, kColumns };
+    /// A plain number to sort by, or the text for the name column's order of the pass.
+    static constexpr int kSortRole = Qt::UserRole;
+    static constexpr int kComponentRole = Qt::UserRole + 1;
+
+    using QAbstractTableModel::QAbstractTableModel;
+
+    /// Layer kNoLayer or empty: rows summed over layers.
+    void setProfile(const ProfilePtr& profile, const Focus& focus);
+    [[nodiscard]] const profile::ComponentCost* row(int row) const;
+
+    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+private:
+    [[nodiscard]] double value(const profile::ComponentCost& cost, int column) const;
+    [[nodiscard]] QString whyMissing(const profile::ComponentCost& cost, int column) const;
+
+    ProfilePtr m_profile;  // keeps the rows alive
+    std::vector<const profile::ComponentCost*> m_rows;
+    std::array<Unit, kColumns> m_units;
+};
+
+}  // namespace perfmamba::widgets

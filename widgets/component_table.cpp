@@ -1,0 +1,250 @@
+#include "widgets/component_table.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QClipboard>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPainter>
+#include <QSortFilterProxyModel>
+#include <QStyledItemDelegate>
+#include <QTableView>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "widgets/component_model.h"
+#include "widgets/elided_label.h"
+#include "widgets/plot_menu.h"
+#include "widgets/theme.h"
+
+namespace perfmamba::widgets {
+namespace {
+
+/// Draws the share as a bar in the component's colour behind its number: the ranking is seen before it is read.
+class ShareDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+
+    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        QStyleOptionViewItem background = option;
+        initStyleOption(&background, index);
+        background.text.clear();
+        QApplication::style()->drawControl(QStyle::CE_ItemViewItem, &background, painter, option.widget);
+        const double share = index.data(ComponentModel::kSortRole).toDouble();
+        if (share > 0) {
+            const auto component = static_cast<Component>(index.data(ComponentModel::kComponentRole).toInt());
+            QColor colour = theme().of(component);
+            colour.setAlphaF(0.35F);
+            const QRectF room = QRectF(option.rect).adjusted(3, 3, -3, -3);
+            painter->fillRect(QRectF(room.left(), room.top(), room.width() * std::min(share, 1.0), room.height()), colour);
+        }
+        painter->setPen(option.palette.color(QPalette::Text));
+        painter->setFont(option.font);
+        painter->drawText(option.rect.adjusted(6, 0, -6, 0), Qt::AlignRight | Qt::AlignVCenter,
+                          index.data(Qt::DisplayRole).toString());
+    }
+};
+
+}  // namespace
+
+ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(parent), m_selection(selection) {
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+
+    auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(10, 5, 8, 3);
+    m_heading = new ElidedLabel;
+    m_heading->setFont(Theme::headingFont());
+    m_heading->setProperty("heading", true);
+    bar->addWidget(m_heading, 1);
+    m_filter = new QLineEdit;
+    m_filter->setPlaceholderText(tr("Filter  Ctrl+F"));
+    m_filter->setClearButtonEnabled(true);
+    m_filter->setAccessibleName(tr("Filter components"));
+    m_filter->setMaximumWidth(130);
+    bar->addWidget(m_filter);
+    layout->addLayout(bar);
+
+    m_model = new ComponentModel(this);
+    m_proxy = new QSortFilterProxyModel(this);
+    m_proxy->setSourceModel(m_model);
+    m_proxy->setSortRole(ComponentModel::kSortRole);
+    m_proxy->setFilterKeyColumn(ComponentModel::Name);
+    m_proxy->setFilterCaseSensitivity(Qt::CaseInsensitive);
+
+    m_view = new QTableView;
+    m_view->setAccessibleName(tr("Components"));
+    m_view->setFont(Theme::smallFont());
+    m_view->horizontalHeader()->setFont(Theme::smallFont());
+    m_view->setModel(m_proxy);
+    m_view->setSortingEnabled(true);
+    m_view->sortByColumn(ComponentModel::Name, Qt::AscendingOrder);
+    m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_view->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_view->setShowGrid(false);
+    m_view->setWordWrap(false);
+    m_view->setTabKeyNavigation(false);
+    m_view->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+    m_view->verticalHeader()->hide();
+    m_view->verticalHeader()->setMinimumSectionSize(18);
+    m_view->verticalHeader()->setDefaultSectionSize(21);
+    m_view->horizontalHeader()->setHighlightSections(false);
+    m_view->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
+    m_view->horizontalHeader()->setDefaultSectionSize(58);
+    m_view->horizontalHeader()->setMinimumSectionSize(30);
+    m_view->setItemDelegateForColumn(ComponentModel::Share, new ShareDelegate(m_view));
+    m_view->setMinimumSize(300, 120);
+    layout->addWidget(m_view, 1);
+
+    m_footer = new QLabel;
+    m_footer->setFont(Theme::smallFont());
+    m_footer->setProperty("muted", true);
+    m_footer->setContentsMargins(10, 3, 8, 4);
+    m_footer->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_footer->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    layout->addWidget(m_footer);
+    setFocusProxy(m_view);
+
+    auto* copy = new QAction(tr("Copy rows"), m_view);
+    copy->setShortcut(QKeySequence::Copy);
+    copy->setShortcutContext(Qt::WidgetShortcut);
+    connect(copy, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(tsv()); });
+    auto* copy_all = new QAction(tr("Copy all as CSV"), m_view);
+    connect(copy_all, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(csv()); });
+    auto* fit = new QAction(tr("Fit columns"), m_view);
+    connect(fit, &QAction::triggered, this, [this] { fitColumns(false); });
+    // As wide as their numbers, and again when the units change; between those they only grow, so that a live table
+    // stands still.
+    connect(m_model, &QAbstractItemModel::modelReset, this, [this] { fitColumns(false); });
+    connect(m_model, &QAbstractItemModel::headerDataChanged, this, [this] { fitColumns(false); });
+    connect(m_model, &QAbstractItemModel::dataChanged, this, [this] { fitColumns(true); });
+    m_view->addActions({copy, copy_all, fit});
+    m_view->setContextMenuPolicy(Qt::ActionsContextMenu);
+
+    connect(m_filter, &QLineEdit::textChanged, m_proxy, &QSortFilterProxyModel::setFilterFixedString);
+    connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
+            [this](const QModelIndex& current) {
+                if (m_marking || !current.isValid()) return;
+                m_selection.setComponent(static_cast<Component>(
+                    current.siblingAtColumn(0).data(ComponentModel::kComponentRole).toInt()));
+            });
+    // Choosing the current row again after the selection was cleared elsewhere.
+    connect(m_view, &QTableView::clicked, this, [this](const QModelIndex& index) {
+        m_selection.setComponent(
+            static_cast<Component>(index.siblingAtColumn(0).data(ComponentModel::kComponentRole).toInt()));
+    });
+    connect(&m_selection, &Selection::changed, this, [this] { refresh(); });
+    connect(&theme(), &Theme::changed, this, [this] { refresh(); });
+    refresh();
+}
+
+void ComponentTable::setProfile(const ProfilePtr& profile) {
+    m_profile = profile;
+    refresh();
+}
+
+void ComponentTable::fitColumns(bool only_wider) {
+    constexpr int kShareRoom = 70;  // room for the bar behind the number
+    constexpr int kPadding = 16;
+    const QFontMetrics metrics(m_view->font());
+    for (int column = 0; column < ComponentModel::kColumns; ++column) {
+        int width = column == ComponentModel::Share ? kShareRoom - kPadding : 0;
+        const QString header = m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+        for (const QString& line : header.split(QLatin1Char('\n'))) width = std::max(width, metrics.horizontalAdvance(line));
+        for (int row = 0; row < m_model->rowCount(); ++row) {
+            width = std::max(width, metrics.horizontalAdvance(m_model->index(row, column).data().toString()));
+        }
+        width += kPadding + (column == ComponentModel::Name ? 24 : 0);
+        if (!only_wider || width > m_view->columnWidth(column)) m_view->setColumnWidth(column, width);
+    }
+}
+
+void ComponentTable::focusFilter() {
+    m_filter->setFocus(Qt::ShortcutFocusReason);
+    m_filter->selectAll();
+}
+
+void ComponentTable::refresh() {
+    m_marking = true;
+    const Focus& focus = m_selection.focus();
+    m_model->setProfile(m_profile, focus);
+    const profile::Point* point = m_profile ? pointOf(*m_profile, focus) : nullptr;
+    if (point == nullptr) {
+        m_heading->setText(tr("Components"));
+        m_footer->clear();
+    } else {
+        const bool one_layer = focus.layer && *focus.layer >= 0;
+        m_heading->setText(one_layer ? tr("Layer %1 at %2 tokens").arg(*focus.layer).arg(grouped(point->length))
+                                     : tr("All layers at %1 tokens").arg(grouped(point->length)));
+        QString text = tr("pass %1  ·  %2 tokens/s  ·  n = %3")
+                           .arg(timeText(point->total), threeDigits(point->tokens_per_second),
+                                grouped(static_cast<qint64>(point->total.n())));
+        if (!point->converged) text += tr("  ·  bound not reached");
+        m_footer->setText(text);
+        m_footer->setToolTip(tr("The whole pass: median ± MAD of %1 recorded passes; 95 % interval %2 to %3")
+                                 .arg(point->total.n())
+                                 .arg(timeText(point->total.ci_low), timeText(point->total.ci_high)));
+    }
+    m_marking = false;
+    markSelection();
+}
+
+void ComponentTable::markSelection() {
+    m_marking = true;
+    const auto chosen = m_selection.focus().component;
+    QItemSelectionModel* marks = m_view->selectionModel();
+    if (!chosen) {
+        marks->clear();
+    } else {
+        for (int row = 0; row < m_proxy->rowCount(); ++row) {
+            const QModelIndex index = m_proxy->index(row, 0);
+            if (static_cast<Component>(index.data(ComponentModel::kComponentRole).toInt()) != *chosen) continue;
+            // Several rows may be selected for copying: they stay while the current one is among them.
+            if (!marks->isRowSelected(row, {})) {
+                marks->setCurrentIndex(index, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
+            }
+        }
+    }
+    m_marking = false;
+}
+
+QString ComponentTable::text(QChar separator, const QList<int>& rows) const {
+    const auto field = [separator](const QString& raw) {
+        const QString plain = QString(raw).replace(QLatin1Char('\n'), QLatin1Char(' ')).trimmed();
+        return separator == QLatin1Char(',') ? csvField(plain) : plain;
+    };
+    QStringList header;
+    for (int column = 0; column < ComponentModel::kColumns; ++column) {
+        header << field(m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
+    }
+    QString result = header.join(separator) + QLatin1Char('\n');
+    for (const int row : rows) {
+        QStringList fields;
+        for (int column = 0; column < ComponentModel::kColumns; ++column) {
+            QString shown = m_proxy->index(row, column).data().toString();
+            shown.remove(QChar(0x2009));  // thin spaces are for the eye
+            fields << field(shown);
+        }
+        result += fields.join(separator) + QLatin1Char('\n');
+    }
+    return result;
+}
+
+QString ComponentTable::csv() const {
+    QList<int> rows;
+    for (int row = 0; row < m_proxy->rowCount(); ++row) rows << row;
+    return text(QLatin1Char(','), rows);
+}
+
+QString ComponentTable::tsv() const {
+    QList<int> rows;
+    for (int row = 0; row < m_proxy->rowCount(); ++row) {
+        if (m_view->selectionModel()->isRowSelected(row, {})) rows << row;
+    }
+    return text(QLatin1Char('\t'), rows);
+}
+
+}  // namespace perfmamba::widgets

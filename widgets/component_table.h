@@ -1,0 +1,49 @@
+// The numbers behind the bars: a row a component, sortable, filterable, copyable.
+#pragma once
+
+#include <QWidget>
+
+#include "widgets/selection.h"
+
+class QLabel;
+class QLineEdit;
+class QSortFilterProxyModel;
+class QTableView;
+
+namespace perfmamba::widgets {
+
+class ComponentModel;
+
+class ComponentTable : public QWidget {
+    Q_OBJECT
+public:
+    explicit ComponentTable(Selection& selection, QWidget* parent = nullptr);
+
+    void setProfile(const ProfilePtr& profile);
+    void focusFilter();
+
+    /// All rows as sorted and filtered, RFC 4180, with a header line and plain numbers in the columns' units.
+    [[nodiscard]] QString csv() const;
+    /// The selected rows, tab separated, with the header.
+    [[nodiscard]] QString tsv() const;
+    [[nodiscard]] QTableView* view() const { return m_view; }
+    [[nodiscard]] QLineEdit* filter() const { return m_filter; }
+
+private:
+    void refresh();
+    void fitColumns(bool only_wider);
+    void markSelection();
+    [[nodiscard]] QString text(QChar separator, const QList<int>& rows) const;
+
+    Selection& m_selection;
+    ProfilePtr m_profile;
+    ComponentModel* m_model = nullptr;
+    QSortFilterProxyModel* m_proxy = nullptr;
+    QTableView* m_view = nullptr;
+    QLineEdit* m_filter = nullptr;
+    QLabel* m_heading = nullptr;
+    QLabel* m_footer = nullptr;
+    bool m_marking = false;
+};
+
+}  // namespace perfmamba::widgets

@@ -1,0 +1,367 @@
+#include "widgets/details_panel.h"
+
+#include <QGridLayout>
+#include <QLabel>
+#include <QScrollArea>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/derive.h"
+#include "widgets/format.h"
+#include "widgets/plot_style.h"
+#include "widgets/shapes.h"
+#include "widgets/theme.h"
+
+namespace perfmamba::widgets {
+
+Histogram histogramOf(const std::vector<double>& samples) {
+    Histogram histogram;
+    if (samples.empty()) return histogram;
+    const auto [low_it, high_it] = std::minmax_element(samples.begin(), samples.end());
+    const double low = *low_it;
+    const double high = *high_it > low ? *high_it : low + std::max(std::abs(low) * 1e-3, 1e-9);
+    const double iqr = profile::quantile(samples, 0.75) - profile::quantile(samples, 0.25);
+    const double wanted = iqr > 0 ? (high - low) / (2 * iqr / std::cbrt(static_cast<double>(samples.size()))) : 10;
+    const int bins = static_cast<int>(std::clamp(std::ceil(wanted), 6.0, 40.0));
+    histogram.counts.assign(static_cast<std::size_t>(bins), 0);
+    for (int i = 0; i <= bins; ++i) histogram.edges.push_back(low + (high - low) * i / bins);
+    for (const double sample : samples) {
+        const int bin = std::clamp(static_cast<int>((sample - low) / (high - low) * bins), 0, bins - 1);
+        ++histogram.counts[static_cast<std::size_t>(bin)];
+    }
+    return histogram;
+}
+
+DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(parent), m_selection(selection) {
+    setAccessibleName(tr("Details of the selection"));
+    setAutoFillBackground(true);
+    setBackgroundRole(QPalette::Base);
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    auto* scroll = new QScrollArea;
+    scroll->setWidgetResizable(true);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    outer->addWidget(scroll);
+    auto* content = new QWidget;
+    scroll->setWidget(content);
+    content->setAutoFillBackground(false);
+    scroll->viewport()->setAutoFillBackground(false);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(10, 8, 10, 8);
+    layout->setSpacing(4);
+
+    m_empty = new QLabel(tr("After a run, the numbers of what is selected stand here. Nothing selected means the whole pass."));
+    m_empty->setWordWrap(true);
+    m_empty->setProperty("muted", true);
+    layout->addWidget(m_empty);
+
+    m_body = new QWidget;
+    auto* body = new QVBoxLayout(m_body);
+    body->setContentsMargins(0, 0, 0, 0);
+    body->setSpacing(3);
+    auto* head = new QHBoxLayout;
+    head->setSpacing(6);
+    m_chip = new QLabel;
+    head->addWidget(m_chip);
+    m_title = new QLabel;
+    QFont font = m_title->font();
+    font.setWeight(QFont::DemiBold);
+    font.setPointSizeF(font.pointSizeF() * 1.12);
+    m_title->setFont(font);
+    head->addWidget(m_title, 1);
+    body->addLayout(head);
+    m_where = new QLabel;
+    m_where->setProperty("muted", true);
+    m_where->setWordWrap(true);
+    body->addWidget(m_where);
+    m_grid = new QGridLayout;
+    m_grid->setContentsMargins(0, 4, 0, 4);
+    m_grid->setHorizontalSpacing(8);
+    m_grid->setVerticalSpacing(2);
+    m_grid->setColumnStretch(1, 1);
+    body->addLayout(m_grid);
+
+    m_plot_heading = new QLabel;
+    m_plot_heading->setFont(Theme::headingFont());
+    m_plot_heading->setProperty("heading", true);
+    body->addWidget(m_plot_heading);
+    m_histogram = new QCustomPlot;
+    m_histogram->setFixedHeight(118);
+    m_histogram->setFocusPolicy(Qt::StrongFocus);
+    m_histogram->setAccessibleName(tr("Histogram of the samples"));
+    m_histogram->setAccessibleDescription(tr("The rows above hold median, spread and interval"));
+    m_histogram->yAxis->setVisible(false);
+    m_histogram->xAxis->setSubTicks(false);
+    m_histogram->axisRect()->setMinimumMargins(QMargins(2, 4, 2, 16));
+    const auto fit = [this] {
+        m_histogram->rescaleAxes();
+        m_histogram->yAxis->setRangeLower(0);
+        m_histogram->yAxis->setRangeUpper(m_histogram->yAxis->range().upper * 1.08);
+        m_histogram->replot(QCustomPlot::rpQueuedReplot);
+    };
+    makeNavigable(*m_histogram, fit);
+    addPictureMenu(*m_histogram, pictureOf(*m_histogram, QStringLiteral("samples"), [this] {
+        QString text = QStringLiteral("pass,time [µs]\n");
+        for (std::size_t i = 0; i < m_shown.samples.size(); ++i) {
+            text += QStringLiteral("%1,%2\n").arg(i).arg(m_shown.samples[i], 0, 'g', 8);
+        }
+        return text;
+    }, fit));
+    body->addWidget(m_histogram);
+    m_stages = new QLabel;
+    m_stages->setTextFormat(Qt::RichText);
+    m_stages->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_stages->setFont(Theme::smallFont());
+    body->addWidget(m_stages);
+    layout->addWidget(m_body);
+    layout->addStretch(1);
+
+    connect(&m_selection, &Selection::changed, this, [this] { refresh(); });
+    connect(&theme(), &Theme::changed, this, [this] { refresh(); });
+    refresh();
+}
+
+void DetailsPanel::setProfile(const ProfilePtr& profile) {
+    m_profile = profile;
+    refresh();
+}
+
+std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point, const profile::ComponentCost& cost) const {
+    const profile::Summary& time = cost.time;
+    const double seconds = time.median * 1e-6;
+    const bool other = cost.component == Component::Other;
+    const QString not_other = tr("'other' has no operation of its own");
+    const bool has_flops = cost.flops > 0 && seconds > 0;
+    const bool has_bytes = cost.bytes > 0 && seconds > 0;
+    std::vector<Row> rows = {
+        {tr("median"), timeText(time.median), tr("of %1 recorded passes").arg(time.n())},
+        {tr("± MAD"), timeText(time.mad), tr("median absolute deviation")},
+        {tr("5–95 %"), tr("%1 – %2").arg(timeText(time.p5), timeText(time.p95)), {}},
+        {tr("95 % interval"), tr("%1 – %2").arg(timeText(time.ci_low), timeText(time.ci_high)),
+         tr("of the median, by order statistics")},
+        {tr("share"), percentText(cost.share), tr("of the whole pass")},
+        {tr("calls"), other ? QStringLiteral("n/a") : grouped(cost.calls), other ? not_other : tr("in one pass")},
+    };
+    if (!other && cost.calls > 1) {
+        rows.push_back({tr("each"), timeText(time.median / static_cast<double>(cost.calls)), tr("median over calls")});
+    }
+    const Unit work = countUnit(cost.flops, QStringLiteral("FLOP"));
+    rows.push_back({tr("work"), cost.flops > 0 ? threeDigits(cost.flops * work.factor) + QLatin1Char(' ') + work.name : QStringLiteral("n/a"),
+                    cost.flops > 0 ? tr("from the cost model") : tr("no arithmetic is counted for it")});
+    rows.push_back({tr("work rate"), has_flops ? threeDigits(cost.flops / seconds * 1e-9) + tr(" GFLOP/s") : QStringLiteral("n/a"), {}});
+    rows.push_back({tr("moved"), cost.bytes > 0 ? bytesText(cost.bytes) : QStringLiteral("n/a"), tr("least bytes, from the cost model")});
+    rows.push_back({tr("byte rate"), has_bytes ? threeDigits(cost.bytes / seconds * 1e-9) + tr(" GB/s") : QStringLiteral("n/a"), {}});
+    if (has_flops && has_bytes) {
+        rows.push_back({tr("intensity"), threeDigits(cost.flops / cost.bytes) + tr(" FLOP/B"), tr("work over bytes")});
+    }
+    rows.push_back({tr("peak memory"), other ? QStringLiteral("n/a") : bytesText(static_cast<double>(cost.peak_bytes)),
+                    other ? not_other : tr("activations, workspace and logits in use while it ran")});
+    const std::int64_t tokens = m_profile->options.mode == profile::Mode::Prefill ? point.length : 1;
+    const Shapes shapes = shapesOf(m_profile->model.config, cost.component, m_profile->options.batch, tokens);
+    rows.push_back({tr("does"), shapes.what, {}});
+    if (!shapes.inputs.isEmpty()) rows.push_back({tr("in"), shapes.inputs, {}});
+    if (!shapes.weights.isEmpty()) rows.push_back({tr("weights"), shapes.weights, {}});
+    if (!shapes.outputs.isEmpty()) rows.push_back({tr("out"), shapes.outputs, {}});
+    return rows;
+}
+
+std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point) const {
+    const profile::Summary& time = point.total;
+    std::vector<Row> rows = {
+        {tr("median"), timeText(time.median), tr("of %1 recorded passes").arg(time.n())},
+        {tr("± MAD"), timeText(time.mad), tr("median absolute deviation")},
+        {tr("5–95 %"), tr("%1 – %2").arg(timeText(time.p5), timeText(time.p95)), {}},
+        {tr("95 % interval"), tr("%1 – %2").arg(timeText(time.ci_low), timeText(time.ci_high)),
+         tr("of the median, by order statistics")},
+        {tr("throughput"), threeDigits(point.tokens_per_second) + tr(" tokens/s"), {}},
+        {tr("not recorded"), timeText(point.untraced), tr("passes with recording off, taken in turn with the others")},
+        {tr("recording costs"),
+         std::isfinite(point.overhead.median) && point.overhead.pairs > 0
+             ? (point.overhead.differs() ? tr("%1 %").arg(threeDigits((point.overhead.median - 1) * 100)) : tr("no difference"))
+             : QStringLiteral("n/a"),
+         tr("recorded over unrecorded passes, %1 pairs, 95 % interval %2 to %3")
+             .arg(point.overhead.pairs)
+             .arg(threeDigits(point.overhead.ci_low), threeDigits(point.overhead.ci_high))},
+        {tr("bound"), point.converged ? tr("reached, n = %1").arg(time.n()) : tr("not reached, n = %1").arg(time.n()),
+         tr("the stop rule: half the 95 % interval within %1 of the median").arg(percentText(m_profile->options.bound))},
+        {tr("peak memory"), bytesText(static_cast<double>(point.memory.peak.total())), tr("all kinds, by the ledger")},
+    };
+    return rows;
+}
+
+void DetailsPanel::refresh() {
+    const Focus& focus = m_selection.focus();
+    const profile::Point* point = m_profile ? pointOf(*m_profile, focus) : nullptr;
+    m_empty->setVisible(point == nullptr);
+    m_body->setVisible(point != nullptr);
+    m_rows.clear();
+    if (point == nullptr) return;
+
+    const std::int32_t layer = focus.layer.value_or(kNoLayer);
+    const profile::ComponentCost* cost = focus.component ? point->find(*focus.component, layer) : nullptr;
+    // A component outside the layers has no row of the layer chosen, nor one inside them a row outside.
+    if (cost == nullptr && focus.component) cost = point->find(*focus.component);
+    const QString at = tr("%1 tokens, batch %2, %3")
+                           .arg(grouped(point->length), grouped(m_profile->options.batch),
+                                m_profile->options.mode == profile::Mode::Prefill ? tr("prefill") : tr("decode"));
+    m_chip->setVisible(cost != nullptr);
+    if (cost != nullptr) {
+        m_chip->setPixmap(theme().chip(cost->component, 14, devicePixelRatioF()));
+        m_title->setText(nameOf(cost->component));
+        const QString where = cost->layer >= 0 ? tr("layer %1 of %2").arg(cost->layer).arg(m_profile->model.config.n_layer)
+                              : cost->calls > 1 ? tr("summed over %1 layers").arg(m_profile->model.config.n_layer)
+                                                : tr("outside the layers");
+        m_where->setText(where + QStringLiteral(" · ") + at);
+        showRows(rowsOf(*point, *cost));
+        showSamples(cost->time);
+        showStages(*point, cost->component == Component::Ssm && cost->layer == kNoLayer);
+        return;
+    }
+    if (focus.layer && *focus.layer >= 0) {
+        // A layer as a whole: its components' medians, summed.
+        double time = 0;
+        double share = 0;
+        double flops = 0;
+        double bytes = 0;
+        std::int64_t peak = 0;
+        const profile::ComponentCost* most = nullptr;
+        for (const profile::ComponentCost& c : point->layers) {
+            if (c.layer != *focus.layer) continue;
+            time += c.time.median;
+            share += c.share;
+            flops += c.flops;
+            bytes += c.bytes;
+            peak = std::max(peak, c.peak_bytes);
+            if (most == nullptr || c.time.median > most->time.median) most = &c;
+        }
+        m_title->setText(tr("layer %1").arg(*focus.layer));
+        m_where->setText(tr("of %1").arg(m_profile->model.config.n_layer) + QStringLiteral(" · ") + at);
+        std::vector<Row> rows = {
+            {tr("time"), timeText(time), tr("sum of its components' medians")},
+            {tr("share"), percentText(share), tr("of the whole pass")},
+            {tr("work rate"), time > 0 ? threeDigits(flops / time * 1e-3) + tr(" GFLOP/s") : QStringLiteral("n/a"), {}},
+            {tr("byte rate"), time > 0 ? threeDigits(bytes / time * 1e-3) + tr(" GB/s") : QStringLiteral("n/a"), {}},
+            {tr("peak memory"), bytesText(static_cast<double>(peak)), tr("activations, workspace and logits")},
+        };
+        if (most != nullptr) {
+            rows.push_back({tr("most time"), tr("%1, %2").arg(nameOf(most->component), timeText(most->time.median)), {}});
+        }
+        showRows(rows);
+        showSamples({});
+        showStages(*point, false);
+        return;
+    }
+    m_title->setText(tr("whole pass"));
+    m_where->setText(at);
+    std::vector<Row> rows = rowsOf(*point);
+    if (focus.range_us) {
+        const auto [begin, end] = *focus.range_us;
+        double covered = 0;
+        for (const Span& span : point->last_pass) {
+            if (span.stage != Stage::Whole) continue;
+            covered += std::max(0.0, std::min(end, span.end_us) - std::max(begin, span.begin_us));
+        }
+        rows.push_back({tr("range"), timeText(end - begin), tr("from %1 to %2 of the last pass").arg(timeText(begin), timeText(end))});
+        rows.push_back({tr("in components"), percentText(end > begin ? covered / (end - begin) : 0), tr("of that range")});
+    }
+    showRows(rows);
+    showSamples(point->total);
+    showStages(*point, false);
+}
+
+void DetailsPanel::showRows(const std::vector<Row>& rows) {
+    m_rows = rows;
+    // Labels are kept and filled again: a live panel changes many times a second.
+    while (m_labels.size() < rows.size()) {
+        auto* name = new QLabel;
+        name->setProperty("muted", true);
+        name->setFont(Theme::smallFont());
+        name->setAlignment(Qt::AlignTop);
+        auto* value = new QLabel;
+        value->setFont(Theme::smallFont());
+        value->setAlignment(Qt::AlignRight | Qt::AlignTop);
+        value->setWordWrap(true);
+        value->setTextInteractionFlags(Qt::TextSelectableByMouse);
+        const int row = static_cast<int>(m_labels.size());
+        m_grid->addWidget(name, row, 0);
+        m_grid->addWidget(value, row, 1);
+        m_labels.emplace_back(name, value);
+    }
+    for (std::size_t i = 0; i < m_labels.size(); ++i) {
+        auto& [name, value] = m_labels[i];
+        const bool used = i < rows.size();
+        name->setVisible(used);
+        value->setVisible(used);
+        if (!used) continue;
+        name->setText(rows[i].name);
+        value->setText(rows[i].value);
+        name->setToolTip(rows[i].tip);
+        value->setToolTip(rows[i].tip);
+    }
+}
+
+void DetailsPanel::showSamples(const profile::Summary& time) {
+    m_shown = time;
+    m_plot_heading->setVisible(time.n() >= 2);
+    m_histogram->setVisible(time.n() >= 2);
+    if (time.n() < 2) return;
+    m_histogram->clearPlottables();
+    m_histogram->clearItems();
+    stylePlot(*m_histogram);
+    const Colours& c = theme().colours();
+    const Unit unit = timeUnit(time.median);
+    m_plot_heading->setText(tr("%1 samples, %2").arg(time.n()).arg(unit.name));
+    const Histogram histogram = histogramOf(time.samples);
+    const double width = (histogram.edges[1] - histogram.edges[0]) * unit.factor;
+    auto* bars = new QCPBars(m_histogram->xAxis, m_histogram->yAxis);
+    bars->setWidth(width * 0.92);
+    bars->setPen(Qt::NoPen);
+    bars->setAntialiased(false);
+    const auto chosen = m_selection.focus().component;
+    bars->setBrush(chosen ? theme().of(*chosen) : c.muted);
+    QVector<double> keys;
+    QVector<double> values;
+    for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
+        keys.push_back(histogram.edges[i] * unit.factor + width / 2);
+        values.push_back(histogram.counts[i]);
+    }
+    bars->setData(keys, values, true);
+    const auto most = static_cast<double>(*std::max_element(histogram.counts.begin(), histogram.counts.end()));
+    // The median's interval as a band below the bars' feet, the median as a line.
+    auto* interval = new QCPItemRect(m_histogram);
+    interval->setLayer(QStringLiteral("background"));
+    interval->topLeft->setCoords(time.ci_low * unit.factor, most * 1.08);
+    interval->bottomRight->setCoords(time.ci_high * unit.factor, 0);
+    interval->setPen(Qt::NoPen);
+    interval->setBrush(c.raised);
+    auto* median = new QCPItemStraightLine(m_histogram);
+    median->point1->setCoords(time.median * unit.factor, 0);
+    median->point2->setCoords(time.median * unit.factor, 1);
+    median->setPen(QPen(c.text, 1));
+    m_histogram->xAxis->grid()->setVisible(false);
+    m_histogram->xAxis->ticker()->setTickCount(3);
+    m_histogram->xAxis->setRange((histogram.edges.front() - 0) * unit.factor - width / 2, histogram.edges.back() * unit.factor + width / 2);
+    m_histogram->yAxis->setRange(0, most * 1.08);
+    m_histogram->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void DetailsPanel::showStages(const profile::Point& point, bool wanted) {
+    m_stages->setVisible(wanted && !point.stages.empty());
+    if (!m_stages->isVisibleTo(m_body)) return;
+    QString html = QStringLiteral("<p style='color:%1'><b>%2</b></p><table width='100%' cellspacing='2'>")
+                       .arg(theme().colours().muted.name(), tr("Stages"));
+    for (const profile::StageCost& stage : point.stages) {
+        html += QStringLiteral("<tr><td style='color:%1'>■</td><td>%2</td><td align='right'>%3</td><td align='right'>%4</td></tr>")
+                    .arg(theme().of(stage.stage).name(), nameOf(stage.stage), timeText(stage.time.median), percentText(stage.share));
+    }
+    m_stages->setText(html + QStringLiteral("</table>"));
+}
+
+QString DetailsPanel::text() const {
+    QString result = m_title->text() + QLatin1Char('\n') + m_where->text() + QLatin1Char('\n');
+    for (const Row& row : m_rows) result += row.name + QStringLiteral(": ") + row.value + QLatin1Char('\n');
+    return result;
+}
+
+}  // namespace perfmamba::widgets

@@ -1,0 +1,61 @@
+// The numbers of what is selected: median, spread, interval, samples, work, bytes, rates, shapes, stages.
+#pragma once
+
+#include <QWidget>
+#include <vector>
+
+#include "widgets/plot_menu.h"
+#include "widgets/selection.h"
+
+class QCustomPlot;
+class QGridLayout;
+class QLabel;
+
+namespace perfmamba::widgets {
+
+class DetailsPanel : public QWidget {
+    Q_OBJECT
+public:
+    explicit DetailsPanel(Selection& selection, QWidget* parent = nullptr);
+    void setProfile(const ProfilePtr& profile);
+
+    /// The rows as shown, "name: value" a line, for tests and for copying.
+    [[nodiscard]] QString text() const;
+
+private:
+    struct Row {
+        QString name;
+        QString value;
+        QString tip;
+    };
+    void refresh();
+    void showRows(const std::vector<Row>& rows);
+    void showSamples(const profile::Summary& time);
+    std::vector<Row> rowsOf(const profile::Point& point, const profile::ComponentCost& cost) const;
+    std::vector<Row> rowsOf(const profile::Point& point) const;
+    void showStages(const profile::Point& point, bool wanted);
+
+    Selection& m_selection;
+    ProfilePtr m_profile;
+    QLabel* m_title = nullptr;
+    QLabel* m_where = nullptr;
+    QLabel* m_chip = nullptr;
+    QGridLayout* m_grid = nullptr;
+    std::vector<std::pair<QLabel*, QLabel*>> m_labels;
+    std::vector<Row> m_rows;
+    QLabel* m_plot_heading = nullptr;
+    QCustomPlot* m_histogram = nullptr;
+    QLabel* m_stages = nullptr;
+    QWidget* m_body = nullptr;
+    QLabel* m_empty = nullptr;
+    profile::Summary m_shown;
+};
+
+/// Bins of a histogram: edges.size() = counts.size() + 1. The number of bins follows Freedman and Diaconis, 6 … 40.
+struct Histogram {
+    std::vector<double> edges;
+    std::vector<int> counts;
+};
+Histogram histogramOf(const std::vector<double>& samples);
+
+}  // namespace perfmamba::widgets

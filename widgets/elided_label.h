@@ -1,0 +1,18 @@
+// A label that shortens its text to the room it has and shows the whole of it on hover.
+#pragma once
+
+#include <QLabel>
+
+namespace perfmamba::widgets {
+
+class ElidedLabel : public QLabel {
+    Q_OBJECT
+public:
+    explicit ElidedLabel(QWidget* parent = nullptr);
+    [[nodiscard]] QSize minimumSizeHint() const override;
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+};
+
+}  // namespace perfmamba::widgets

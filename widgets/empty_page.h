@@ -1,0 +1,25 @@
+// What a page shows before it has anything to show: what would appear, and the button that makes it appear.
+#pragma once
+
+#include <QWidget>
+
+class QAction;
+class QLabel;
+
+namespace perfmamba::widgets {
+
+class EmptyPage : public QWidget {
+    Q_OBJECT
+public:
+    explicit EmptyPage(QWidget* parent = nullptr);
+    void setTexts(const QString& title, const QString& body);
+    /// The buttons' texts, tooltips and enabled states follow the actions; the first is the obvious one.
+    void setActions(const QList<QAction*>& actions);
+
+private:
+    QLabel* m_title = nullptr;
+    QLabel* m_body = nullptr;
+    QWidget* m_buttons = nullptr;
+};
+
+}  // namespace perfmamba::widgets

@@ -1,0 +1,43 @@
+// Numbers as they stand in tables and on axes: three significant digits, the unit apart.
+#pragma once
+
+#include <QString>
+
+#include "core/profile/statistics.h"
+#include "kernels/component.h"
+#include "kernels/memory.h"
+
+namespace perfmamba::widgets {
+
+/// A unit for a whole column: value · factor is what is shown.
+struct Unit {
+    double factor = 1;
+    QString name;
+};
+
+/// The unit in which the largest of a column's values reads well: "µs", "ms", "s".
+Unit timeUnit(double largest_us);
+/// "B", "kB", "MB", "GB" (powers of 1000).
+Unit bytesUnit(double largest_bytes);
+/// "", "k", "M", "G", "T" before `base`: countUnit(3e9, "FLOP") is "GFLOP".
+Unit countUnit(double largest, const QString& base);
+
+/// Three significant digits without a unit: "0.0123", "1.23", "12 300"; "n/a" where not finite.
+QString threeDigits(double value);
+/// "12.3 ms", "4.56 MB": for running text and tooltips.
+QString timeText(double us);
+QString bytesText(double bytes);
+/// "34.2 %".
+QString percentText(double share);
+/// "12.3 ms ± 0.1" with the MAD in the same unit.
+QString timeText(const profile::Summary& time);
+/// "1 234 567" with thin spaces.
+QString grouped(qint64 value);
+/// Names as in reports and on the command line.
+QString nameOf(Component component);
+QString nameOf(Stage stage);
+QString nameOf(MemoryKind kind);
+/// "512", "1k", "16k": lengths on chips and axes.
+QString lengthText(qint64 length);
+
+}  // namespace perfmamba::widgets

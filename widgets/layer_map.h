@@ -1,0 +1,80 @@
+// The overview and the navigation: layers × components, a cell each, coloured by one metric.
+#pragma once
+
+#include <QAbstractScrollArea>
+#include <optional>
+#include <vector>
+
+#include "widgets/derive.h"
+#include "widgets/format.h"
+#include "widgets/plot_menu.h"
+#include "widgets/selection.h"
+
+namespace perfmamba::widgets {
+
+/// Click a cell, a row's number or a column's name; arrow keys move, Escape clears. Below the layers a row for what
+/// belongs to none.
+class LayerMap : public QAbstractScrollArea {
+    Q_OBJECT
+public:
+    explicit LayerMap(Selection& selection, QWidget* parent = nullptr);
+
+    void setProfile(const ProfilePtr& profile);
+    void setMetric(MapMetric metric);
+    [[nodiscard]] MapMetric metric() const { return m_metric; }
+
+    [[nodiscard]] const Picture& picture() const { return m_picture; }
+    [[nodiscard]] QString csv() const;
+    /// Middle of a cell in the viewport, for tests.
+    [[nodiscard]] QPoint cellCentre(std::int32_t layer, Component component) const;
+
+protected:
+    bool viewportEvent(QEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+
+private:
+    struct Cell {
+        std::optional<std::int32_t> layer;
+        std::optional<Component> component;
+        bool operator==(const Cell&) const = default;
+    };
+    void rebuild();
+    void paint(QPainter& painter, QSize size);
+    void paintHeader(QPainter& painter) const;
+    void paintLayers(QPainter& painter, QSize size) const;
+    void paintOutside(QPainter& painter, QSize size) const;
+    void paintLegend(QPainter& painter, QSize size) const;
+    void paintCell(QPainter& painter, const QRectF& rect, double value, bool with_text) const;
+    [[nodiscard]] double valueOf(std::int32_t layer, Component component) const;
+    [[nodiscard]] QString textOf(double value) const;
+    [[nodiscard]] double rowHeight() const;
+    [[nodiscard]] double columnWidth() const;
+    [[nodiscard]] int layersRoom() const;
+    [[nodiscard]] QRectF cellRect(std::int32_t layer, std::size_t column) const;
+    [[nodiscard]] QRectF outsideRect(std::size_t index) const;
+    [[nodiscard]] Cell cellAt(const QPoint& at) const;
+    void choose(const Cell& cell, bool toggle);
+    void scrollTo(std::int32_t layer);
+
+    Selection& m_selection;
+    ProfilePtr m_profile;
+    const profile::Point* m_point = nullptr;
+    MapMetric m_metric = MapMetric::Time;
+    std::vector<Component> m_columns;
+    std::vector<Component> m_outside;  // components of no layer
+    std::int32_t m_layers = 0;
+    std::vector<double> m_values;  // layers × columns
+    double m_least = 0;
+    double m_most = 1;
+    Unit m_unit;
+    Cell m_hover;
+    Picture m_picture;
+};
+
+}  // namespace perfmamba::widgets

@@ -1,0 +1,494 @@
+#include "widgets/memory_page.h"
+
+#include <QApplication>
+#include <QCheckBox>
+#include <QClipboard>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QSplitter>
+#include <QTableWidget>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "widgets/derive.h"
+#include "widgets/format.h"
+#include "widgets/plot_style.h"
+#include "widgets/theme.h"
+#include "widgets/timeline_layout.h"
+
+namespace perfmamba::widgets {
+namespace {
+
+constexpr double kBandShare = 0.045;  // of the plot's height, below zero: what was running
+constexpr int kNamesRoom = 80;      // pixels right of the lines, for their names
+constexpr double kLabelGap = 13;
+constexpr std::size_t kColumns = 600;  // steps drawn at most: more cannot be told apart
+
+/// From the bottom: what stays longest lies lowest.
+constexpr std::array kStackOrder = {MemoryKind::Weights, MemoryKind::State, MemoryKind::Activations,
+                                    MemoryKind::Logits, MemoryKind::Workspace};
+
+QLabel* headingLabel() {
+    auto* label = new QLabel;
+    label->setFont(Theme::headingFont());
+    label->setProperty("heading", true);
+    label->setContentsMargins(10, 6, 8, 3);
+    return label;
+}
+
+}  // namespace
+
+QString peakInWords(const profile::Point& point) {
+    const profile::MemoryProfile& memory = point.memory;
+    if (memory.peak.total() <= 0) return {};
+    std::vector<MemoryKind> kinds(kMemoryKinds.begin(), kMemoryKinds.end());
+    std::sort(kinds.begin(), kinds.end(), [&](MemoryKind a, MemoryKind b) { return memory.peak[a] > memory.peak[b]; });
+    QStringList parts;
+    for (const MemoryKind kind : kinds) {
+        if (memory.peak[kind] > 0) {
+            parts << QObject::tr("%1 of %2").arg(bytesText(static_cast<double>(memory.peak[kind])), nameOf(kind));
+        }
+    }
+    const QString where = memory.peak_layer >= 0 ? QObject::tr("%1 of layer %2").arg(nameOf(memory.peak_component)).arg(memory.peak_layer)
+                                                 : nameOf(memory.peak_component);
+    return QObject::tr("At most %1 were in use, while %2 ran: %3.")
+        .arg(bytesText(static_cast<double>(memory.peak.total())), where, parts.join(QStringLiteral(", ")));
+}
+
+MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent), m_selection(selection) {
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    auto* split = new QSplitter(Qt::Vertical);
+    split->setObjectName(QStringLiteral("memorySplit"));
+    split->setHandleWidth(1);
+    split->setChildrenCollapsible(false);
+    layout->addWidget(split);
+
+    auto* top = new QWidget;
+    top->setAutoFillBackground(true);
+    top->setBackgroundRole(QPalette::Base);
+    auto* top_layout = new QVBoxLayout(top);
+    top_layout->setContentsMargins(0, 0, 0, 0);
+    top_layout->setSpacing(0);
+    auto* bar = new QHBoxLayout;
+    m_heading = headingLabel();
+    bar->addWidget(m_heading, 1);
+    m_weights = new QCheckBox(tr("with weights"));
+    m_weights->setToolTip(tr("Weights are in use throughout; without them the rest can be seen"));
+    m_weights->setContentsMargins(0, 0, 10, 0);
+    bar->addWidget(m_weights);
+    bar->addSpacing(10);
+    top_layout->addLayout(bar);
+    m_over_pass = new QCustomPlot;
+    m_over_pass->setMinimumSize(300, 160);
+    m_over_pass->setFocusPolicy(Qt::StrongFocus);
+    m_over_pass->setAccessibleName(tr("Memory over the last pass"));
+    m_over_pass->setAccessibleDescription(tr("The sentence below explains the peak; the table holds the numbers"));
+    m_over_pass->axisRect()->setMinimumMargins(QMargins(40, 8, 12, 18));
+    m_over_pass->xAxis->setSubTicks(false);
+    m_over_pass->yAxis->setSubTicks(false);
+    m_over_pass->legend->setVisible(true);
+    m_over_pass->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
+    m_over_pass->legend->setFillOrder(QCPLegend::foColumnsFirst);
+    makeNavigable(*m_over_pass, [this] { fitOverPass(); });
+    m_over_pass_picture = pictureOf(*m_over_pass, QStringLiteral("memory-over-pass"), [this] { return csv(); }, [this] { fitOverPass(); });
+    addPictureMenu(*m_over_pass, m_over_pass_picture);
+    top_layout->addWidget(m_over_pass, 1);
+    m_explanation = new QLabel;
+    m_explanation->setWordWrap(true);
+    m_explanation->setContentsMargins(12, 4, 12, 8);
+    m_explanation->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    top_layout->addWidget(m_explanation);
+    split->addWidget(top);
+
+    auto* below = new QSplitter(Qt::Horizontal);
+    below->setHandleWidth(1);
+    below->setChildrenCollapsible(false);
+    auto* left = new QWidget;
+    left->setAutoFillBackground(true);
+    left->setBackgroundRole(QPalette::Base);
+    auto* left_layout = new QVBoxLayout(left);
+    left_layout->setContentsMargins(0, 0, 0, 0);
+    left_layout->setSpacing(0);
+    auto* table_heading = headingLabel();
+    table_heading->setText(tr("At the peak, by length"));
+    left_layout->addWidget(table_heading);
+    m_table = new QTableWidget;
+    m_table->setFont(Theme::smallFont());
+    m_table->horizontalHeader()->setFont(Theme::smallFont());
+    m_table->verticalHeader()->setFont(Theme::smallFont());
+    m_table->setAccessibleName(tr("Memory by kind and length"));
+    m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    m_table->setShowGrid(false);
+    m_table->setSelectionBehavior(QAbstractItemView::SelectItems);
+    m_table->verticalHeader()->setDefaultSectionSize(21);
+    m_table->verticalHeader()->setMinimumSectionSize(18);
+    m_table->verticalHeader()->setHighlightSections(false);
+    m_table->horizontalHeader()->setHighlightSections(false);
+    m_table->horizontalHeader()->setDefaultSectionSize(66);
+    m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    m_table->setTabKeyNavigation(false);
+    auto* copy = new QAction(tr("Copy table as CSV"), m_table);
+    connect(copy, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(m_by_length_picture.csv()); });
+    m_table->addAction(copy);
+    m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+    left_layout->addWidget(m_table, 1);
+    below->addWidget(left);
+
+    auto* right = new QWidget;
+    right->setAutoFillBackground(true);
+    right->setBackgroundRole(QPalette::Base);
+    auto* right_layout = new QVBoxLayout(right);
+    right_layout->setContentsMargins(0, 0, 0, 0);
+    right_layout->setSpacing(0);
+    auto* plot_heading = headingLabel();
+    plot_heading->setText(tr("Growth with length"));
+    right_layout->addWidget(plot_heading);
+    m_by_length = new QCustomPlot;
+    m_by_length->setMinimumSize(220, 140);
+    m_by_length->setFocusPolicy(Qt::StrongFocus);
+    m_by_length->setAccessibleName(tr("Peak memory by length, on logarithmic axes"));
+    m_by_length->setAccessibleDescription(tr("The table beside it holds the numbers"));
+    m_by_length->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom | QCP::msTop);
+    m_by_length->axisRect()->setMinimumMargins(QMargins(40, 8, 0, 18));
+    m_by_length->axisRect()->setMargins(QMargins(0, 0, kNamesRoom, 0));
+    connect(m_by_length, &QCustomPlot::afterLayout, this, [this] { labelByLength(); });
+    m_by_length->xAxis->setScaleType(QCPAxis::stLogarithmic);
+    m_by_length->yAxis->setScaleType(QCPAxis::stLogarithmic);
+    makeNavigable(*m_by_length, [this] { fitByLength(); });
+    m_by_length_picture = pictureOf(*m_by_length, QStringLiteral("memory-by-length"), [this] {
+        QString text = QStringLiteral("length");
+        for (const MemoryKind kind : kMemoryKinds) text += QStringLiteral(",%1 [B]").arg(nameOf(kind));
+        text += QStringLiteral(",total [B],reserved [B],process [B]\n");
+        if (!m_profile) return text;
+        for (const profile::Point& point : m_profile->points) {
+            text += QString::number(point.length);
+            for (const MemoryKind kind : kMemoryKinds) text += QLatin1Char(',') + QString::number(point.memory.peak[kind]);
+            text += QStringLiteral(",%1,%2,%3\n").arg(point.memory.peak.total()).arg(point.memory.reserved_bytes).arg(point.memory.process_peak_bytes);
+        }
+        return text;
+    }, [this] { fitByLength(); });
+    addPictureMenu(*m_by_length, m_by_length_picture);
+    right_layout->addWidget(m_by_length, 1);
+    below->addWidget(right);
+    below->setStretchFactor(0, 1);
+    below->setStretchFactor(1, 1);
+    split->addWidget(below);
+    split->setStretchFactor(0, 5);
+    split->setStretchFactor(1, 4);
+
+    connect(m_table, &QTableWidget::currentCellChanged, this, [this](int, int column) {
+        if (m_table->signalsBlocked() || !m_profile || column < 0) return;
+        if (column < static_cast<int>(m_profile->points.size())) {
+            m_selection.setLength(m_profile->points[static_cast<std::size_t>(column)].length);
+        }
+    });
+    connect(m_weights, &QCheckBox::toggled, this, [this] {
+        fillOverPass();
+        fitOverPass();
+    });
+    connect(&m_selection, &Selection::changed, this, [this] { refresh(); });
+    connect(&theme(), &Theme::changed, this, [this] { refresh(); });
+    refresh();
+}
+
+void MemoryPage::setProfile(const ProfilePtr& profile) {
+    m_profile = profile;
+    m_point = nullptr;
+    refresh();
+}
+
+void MemoryPage::refresh() {
+    const profile::Point* point = m_profile ? pointOf(*m_profile, m_selection.focus()) : nullptr;
+    const bool another = point != m_point;
+    m_point = point;
+    m_heading->setText(point != nullptr ? tr("Memory over the last pass at %1 tokens").arg(grouped(point->length))
+                                        : tr("Memory over the last pass"));
+    m_explanation->setText(explanation());
+    fillOverPass();
+    fillByLength();
+    fillTable();
+    if (another) {
+        fitOverPass();
+        fitByLength();
+    }
+}
+
+void MemoryPage::fillOverPass() {
+    QCustomPlot& plot = *m_over_pass;
+    plot.clearItems();
+    plot.clearPlottables();
+    stylePlot(plot);
+    if (m_point == nullptr) {
+        plot.replot(QCustomPlot::rpQueuedReplot);
+        return;
+    }
+    const Colours& c = theme().colours();
+    const bool with_weights = m_weights->isChecked();
+    const MemoryCurve curve = memoryCurveOf(*m_point, kColumns);
+    const std::size_t count = curve.time_us.size();
+    const Unit time = timeUnit(m_point->last_pass_us);
+
+    // Cumulated from the bottom; drawn from the top down, each filled to zero and covering what is above the next.
+    std::vector<std::pair<MemoryKind, std::vector<double>>> layers;
+    std::vector<double> sum(count, 0.0);
+    for (const MemoryKind kind : kStackOrder) {
+        if (kind == MemoryKind::Weights && !with_weights) continue;
+        const std::vector<double>& bytes = curve.bytes[static_cast<std::size_t>(kind)];
+        if (std::all_of(bytes.begin(), bytes.end(), [](double b) { return b == 0; })) continue;
+        for (std::size_t i = 0; i < count; ++i) sum[i] += bytes[i];
+        layers.emplace_back(kind, sum);
+    }
+    m_most = sum.empty() ? 1 : *std::max_element(sum.begin(), sum.end());
+    const Unit unit = bytesUnit(m_most);
+    QVector<double> keys;
+    for (const double t : curve.time_us) keys.push_back(t * time.factor);
+    for (auto it = layers.rbegin(); it != layers.rend(); ++it) {
+        QCPGraph* graph = plot.addGraph();
+        graph->setName(nameOf(it->first));
+        graph->setLineStyle(QCPGraph::lsStepLeft);
+        graph->setPen(Qt::NoPen);
+        graph->setBrush(theme().of(it->first));
+        graph->setAntialiasedFill(false);
+        QVector<double> values;
+        for (const double bytes : it->second) values.push_back(bytes * unit.factor);
+        graph->setData(keys, values, true);
+    }
+    plot.xAxis->setLabel(tr("time in the pass, %1").arg(time.name));
+    plot.yAxis->setLabel(with_weights ? tr("in use, %1").arg(unit.name) : tr("in use besides weights, %1").arg(unit.name));
+
+    // What was running: a band along the time axis in the components' colours.
+    if (!m_point->last_pass.empty()) {
+        TimeView view{0, m_point->last_pass_us, 0, static_cast<double>(kColumns)};
+        std::vector<Span> whole;
+        for (const Span& span : m_point->last_pass) {
+            if (span.stage == Stage::Whole) whole.push_back(span);
+        }
+        const auto chosen = m_selection.focus();
+        for (const Block& block : blocksOf(whole, view)) {
+            const Span& span = whole[block.index];
+            auto* rect = new QCPItemRect(&plot);
+            rect->topLeft->setTypeY(QCPItemPosition::ptAxisRectRatio);
+            rect->bottomRight->setTypeY(QCPItemPosition::ptAxisRectRatio);
+            rect->topLeft->setCoords(view.toTime(block.x0) * time.factor, 1 - kBandShare * 0.8);
+            rect->bottomRight->setCoords(view.toTime(block.x1) * time.factor, 1);
+            rect->setPen(Qt::NoPen);
+            const bool lit = (!chosen.component || *chosen.component == span.component) && (!chosen.layer || *chosen.layer == span.layer);
+            rect->setBrush(lit ? theme().of(span.component) : theme().faded(theme().of(span.component)));
+            rect->setAntialiased(false);
+        }
+    }
+
+    const auto peak = sum.empty() ? sum.end() : std::max_element(sum.begin(), sum.end());
+    if (peak != sum.end() && *peak > 0) {
+        const double at = keys[static_cast<qsizetype>(peak - sum.begin())];
+        auto* line = new QCPItemStraightLine(&plot);
+        line->point1->setCoords(0, *peak * unit.factor);
+        line->point2->setCoords(1, *peak * unit.factor);
+        line->setPen(QPen(c.text, 1, Qt::DashLine));
+        auto* label = new QCPItemText(&plot);
+        const profile::MemoryProfile& memory = m_point->memory;
+        label->setText((with_weights ? tr("peak %1 · %2%3") : tr("peak %1 without weights · %2%3"))
+                           .arg(bytesText(*peak), nameOf(memory.peak_component),
+                                memory.peak_layer >= 0 ? tr(", layer %1").arg(memory.peak_layer) : QString()));
+        label->setFont(Theme::smallFont());
+        label->setColor(c.text);
+        label->setPadding(QMargins(4, 1, 4, 2));
+        const bool right_half = at > m_point->last_pass_us * time.factor / 2;
+        label->setPositionAlignment(Qt::AlignBottom | (right_half ? Qt::AlignRight : Qt::AlignLeft));
+        label->position->setCoords(at, *peak * unit.factor);
+    }
+    if (const auto range = m_selection.focus().range_us) {
+        auto* band = new QCPItemRect(&plot);
+        band->topLeft->setTypeY(QCPItemPosition::ptAxisRectRatio);
+        band->bottomRight->setTypeY(QCPItemPosition::ptAxisRectRatio);
+        band->topLeft->setCoords(range->first * time.factor, 0);
+        band->bottomRight->setCoords(range->second * time.factor, 1);
+        QColor colour = c.accent;
+        colour.setAlphaF(0.16F);
+        band->setBrush(colour);
+        band->setPen(QPen(c.accent, 1));
+    }
+    plot.replot(QCustomPlot::rpQueuedReplot);
+}
+
+void MemoryPage::fitOverPass() {
+    if (m_point == nullptr) return;
+    const Unit unit = bytesUnit(m_most);
+    m_over_pass->xAxis->setRange(0, std::max(m_point->last_pass_us, 1e-3) * timeUnit(m_point->last_pass_us).factor);
+    const double top = m_most * unit.factor * 1.16;
+    m_over_pass->yAxis->setRange(-top * kBandShare / (1 - kBandShare), top);
+    m_over_pass->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void MemoryPage::fillByLength() {
+    QCustomPlot& plot = *m_by_length;
+    plot.clearPlottables();
+    plot.clearItems();
+    stylePlot(plot);
+    if (!m_profile || m_profile->points.empty()) {
+        plot.replot(QCustomPlot::rpQueuedReplot);
+        return;
+    }
+    const Colours& c = theme().colours();
+    QVector<double> keys;
+    QSharedPointer<QCPAxisTickerText> ticker(new QCPAxisTickerText);
+    for (const profile::Point& point : m_profile->points) {
+        keys.push_back(static_cast<double>(point.length));
+        ticker->addTick(static_cast<double>(point.length), lengthText(point.length));
+    }
+    plot.xAxis->setTicker(ticker);
+    plot.xAxis->setLabel(tr("tokens"));
+    QSharedPointer<QCPAxisTickerLog> log(new QCPAxisTickerLog);
+    plot.yAxis->setTicker(log);
+    plot.yAxis->setNumberFormat(QStringLiteral("gb"));
+    plot.yAxis->setNumberPrecision(3);
+    double most = 0;
+    for (const profile::Point& point : m_profile->points) {
+        most = std::max(most, static_cast<double>(point.memory.peak.total()));
+    }
+    const Unit unit = bytesUnit(most);
+    plot.yAxis->setLabel(tr("at the peak, %1").arg(unit.name));
+    static constexpr std::array kShapes = {QCPScatterStyle::ssSquare, QCPScatterStyle::ssTriangle, QCPScatterStyle::ssDisc,
+                                           QCPScatterStyle::ssDiamond, QCPScatterStyle::ssPlus};
+    m_ends.clear();
+    auto& ends = m_ends;
+    const auto add = [&](const QString& label, const QColor& colour, QCPScatterStyle::ScatterShape scatter, auto value) {
+        QVector<double> values;
+        bool any = false;
+        for (const profile::Point& point : m_profile->points) {
+            const auto bytes = static_cast<double>(value(point));
+            any = any || bytes > 0;
+            values.push_back(bytes > 0 ? bytes * unit.factor : std::numeric_limits<double>::quiet_NaN());
+        }
+        if (!any) return;
+        QCPGraph* graph = plot.addGraph();
+        graph->setName(label);
+        graph->setPen(QPen(colour, 1));
+        graph->setScatterStyle(QCPScatterStyle(scatter, QPen(colour, 1), QBrush(colour), 6));
+        graph->setData(keys, values, true);
+        ends.push_back({label, colour, values.back()});
+    };
+    for (const MemoryKind kind : kMemoryKinds) {
+        add(nameOf(kind), theme().of(kind), kShapes[static_cast<std::size_t>(kind)],
+            [kind](const profile::Point& point) { return point.memory.peak[kind]; });
+    }
+    add(tr("total"), c.text, QCPScatterStyle::ssCircle, [](const profile::Point& point) { return point.memory.peak.total(); });
+    plot.replot(QCustomPlot::rpQueuedReplot);
+}
+
+void MemoryPage::labelByLength() {
+    // The lines' names at their ends, clear of each other, instead of a legend over the lines.
+    QCustomPlot& plot = *m_by_length;
+    plot.clearItems();
+    const QRect area = plot.axisRect()->rect();
+    std::vector<LineEnd> ends;
+    for (const LineEnd& end : m_ends) {
+        if (std::isfinite(end.value) && end.value > 0) ends.push_back(end);
+    }
+    std::sort(ends.begin(), ends.end(), [](const LineEnd& a, const LineEnd& b) { return a.value < b.value; });
+    std::vector<double> wanted;
+    for (const LineEnd& end : ends) wanted.push_back(area.bottom() - plot.yAxis->coordToPixel(end.value));
+    const std::vector<double> at = spreadLabels(wanted, kLabelGap, 4, area.height() - 4);
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        auto* label = new QCPItemText(&plot);
+        label->setClipToAxisRect(false);
+        label->setPositionAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+        label->position->setType(QCPItemPosition::ptAbsolute);
+        label->position->setCoords(area.right() + 6, area.bottom() - at[i]);
+        label->setText(ends[i].name);
+        label->setFont(Theme::smallFont());
+        label->setColor(theme().colours().text);
+        auto* chip = new QCPItemLine(&plot);
+        chip->setClipToAxisRect(false);
+        chip->start->setType(QCPItemPosition::ptAbsolute);
+        chip->end->setType(QCPItemPosition::ptAbsolute);
+        chip->start->setCoords(area.right() - 8, area.bottom() - wanted[i]);
+        chip->end->setCoords(area.right() + 4, area.bottom() - at[i]);
+        chip->setPen(QPen(ends[i].colour, 1));
+    }
+}
+
+void MemoryPage::fitByLength() {
+    m_by_length->rescaleAxes();
+    const auto widen = [](QCPAxis* axis, double factor) {
+        const QCPRange range = axis->range();
+        axis->setRange(range.lower / factor, range.upper * factor);
+    };
+    widen(m_by_length->xAxis, 1.3);
+    widen(m_by_length->yAxis, 1.8);
+    m_by_length->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void MemoryPage::fillTable() {
+    const QSignalBlocker quiet(m_table);
+    const auto columns = m_profile ? static_cast<int>(m_profile->points.size()) : 0;
+    const int rows = columns > 0 ? static_cast<int>(kMemoryKindCount) + 3 : 0;
+    m_table->setRowCount(rows);
+    m_table->setColumnCount(columns);
+    if (columns == 0) return;
+    double most = 0;
+    for (const profile::Point& point : m_profile->points) {
+        most = std::max({most, static_cast<double>(point.memory.peak.total()), static_cast<double>(point.memory.reserved_bytes)});
+    }
+    const Unit unit = bytesUnit(most);
+    QStringList row_names;
+    for (const MemoryKind kind : kMemoryKinds) row_names << nameOf(kind);
+    row_names << tr("total") << tr("reserved") << tr("process");
+    m_table->setVerticalHeaderLabels(row_names);
+    QStringList column_names;
+    for (int column = 0; column < columns; ++column) {
+        const profile::Point& point = m_profile->points[static_cast<std::size_t>(column)];
+        column_names << tr("%1\n%2").arg(lengthText(point.length), unit.name);
+        for (int row = 0; row < rows; ++row) {
+            const auto kinds = static_cast<int>(kMemoryKindCount);
+            const auto bytes = static_cast<double>(row < kinds       ? point.memory.peak.bytes[static_cast<std::size_t>(row)]
+                                                   : row == kinds    ? point.memory.peak.total()
+                                                   : row == kinds + 1 ? point.memory.reserved_bytes
+                                                                      : point.memory.process_peak_bytes);
+            const bool known = row <= kinds || bytes > 0;
+            QTableWidgetItem* item = m_table->item(row, column);
+            if (item == nullptr) {
+                item = new QTableWidgetItem;
+                m_table->setItem(row, column, item);
+            }
+            item->setText(known ? threeDigits(bytes * unit.factor) : QStringLiteral("n/a"));
+            item->setToolTip(known ? tr("%1 bytes").arg(grouped(static_cast<qint64>(bytes)))
+                                   : tr("the system did not say how much"));
+            item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+            QFont font = m_table->font();
+            font.setBold(&point == m_point && columns > 1);
+            item->setFont(font);
+        }
+    }
+    m_table->setHorizontalHeaderLabels(column_names);
+    m_table->resizeColumnsToContents();
+}
+
+QString MemoryPage::explanation() const {
+    if (m_point == nullptr) return tr("After a run: what was in use over the pass, and what the peak consists of.");
+    QString text = peakInWords(*m_point);
+    const profile::MemoryProfile& memory = m_point->memory;
+    if (memory.reserved_bytes > 0) text += tr(" The device held %1 from the system.").arg(bytesText(static_cast<double>(memory.reserved_bytes)));
+    if (memory.process_peak_bytes > 0) text += tr(" The process's own figure is %1.").arg(bytesText(static_cast<double>(memory.process_peak_bytes)));
+    return text;
+}
+
+QString MemoryPage::csv() const {
+    QString text = QStringLiteral("time [µs]");
+    for (const MemoryKind kind : kMemoryKinds) text += QStringLiteral(",%1 [B]").arg(nameOf(kind));
+    text += QLatin1Char('\n');
+    if (m_point == nullptr) return text;
+    const MemoryCurve curve = memoryCurveOf(*m_point, 1U << 20U);
+    for (std::size_t i = 0; i < curve.time_us.size(); ++i) {
+        text += QString::number(curve.time_us[i], 'f', 3);
+        for (const auto& bytes : curve.bytes) text += QLatin1Char(',') + QString::number(bytes[i], 'f', 0);
+        text += QLatin1Char('\n');
+    }
+    return text;
+}
+
+}  // namespace perfmamba::widgets

@@ -1,0 +1,61 @@
+// Where the memory goes: over the last pass by kind, by length, and as a table.
+#pragma once
+
+#include <QColor>
+#include <QWidget>
+#include <vector>
+
+#include "widgets/plot_menu.h"
+#include "widgets/selection.h"
+
+class QCheckBox;
+class QCustomPlot;
+class QLabel;
+class QTableWidget;
+
+namespace perfmamba::widgets {
+
+class MemoryPage : public QWidget {
+    Q_OBJECT
+public:
+    explicit MemoryPage(Selection& selection, QWidget* parent = nullptr);
+    void setProfile(const ProfilePtr& profile);
+
+    [[nodiscard]] const Picture& overPassPicture() const { return m_over_pass_picture; }
+    [[nodiscard]] QString csv() const;
+    /// The sentence under the plot.
+    [[nodiscard]] QString explanation() const;
+
+private:
+    void refresh();
+    void fillOverPass();
+    void fillByLength();
+    void fillTable();
+    void labelByLength();
+    void fitOverPass();
+    void fitByLength();
+
+    Selection& m_selection;
+    ProfilePtr m_profile;
+    const profile::Point* m_point = nullptr;
+    QLabel* m_heading = nullptr;
+    QCheckBox* m_weights = nullptr;
+    QCustomPlot* m_over_pass = nullptr;
+    QLabel* m_explanation = nullptr;
+    QCustomPlot* m_by_length = nullptr;
+    QTableWidget* m_table = nullptr;
+    Picture m_over_pass_picture;
+    Picture m_by_length_picture;
+    struct LineEnd {
+        QString name;
+        QColor colour;
+        double value = 0;
+    };
+    std::vector<LineEnd> m_ends;
+    double m_most = 1;
+};
+
+/// What the peak consists of, in words.
+QString peakInWords(const profile::Point& point);
+
+}  // namespace perfmamba::widgets

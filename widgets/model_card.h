@@ -1,0 +1,29 @@
+// What model is open: the few numbers one compares models by.
+#pragma once
+
+#include <QWidget>
+#include <optional>
+
+#include "core/profile/profile.h"
+
+class QGridLayout;
+class QLabel;
+
+namespace perfmamba::widgets {
+
+class ModelCard : public QWidget {
+    Q_OBJECT
+public:
+    explicit ModelCard(QWidget* parent = nullptr);
+    /// Empty: nothing is open.
+    void setModel(const std::optional<profile::ModelSummary>& model);
+
+private:
+    void addRow(int row, const QString& name, const QString& value, const QString& tip = {});
+
+    QLabel* m_name = nullptr;
+    QLabel* m_kind = nullptr;
+    QGridLayout* m_grid = nullptr;
+};
+
+}  // namespace perfmamba::widgets

@@ -1,0 +1,87 @@
+#include "widgets/plot_style.h"
+
+#include <QKeyEvent>
+
+#include "widgets/theme.h"
+
+namespace perfmamba::widgets {
+namespace {
+
+/// Keeps Shift to x and brings Home; QCustomPlot's own handlers do the rest.
+class Navigation : public QObject {
+public:
+    Navigation(QCustomPlot& plot, std::function<void()> fit) : QObject(&plot), m_plot(plot), m_fit(std::move(fit)) {
+        m_plot.installEventFilter(this);
+    }
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override {
+        switch (event->type()) {
+            case QEvent::Wheel: keepToX(static_cast<QWheelEvent*>(event)->modifiers()); break;
+            case QEvent::MouseButtonPress: keepToX(static_cast<QMouseEvent*>(event)->modifiers()); break;
+            case QEvent::MouseButtonDblClick: m_fit(); return true;
+            case QEvent::KeyPress:
+                if (static_cast<QKeyEvent*>(event)->key() == Qt::Key_Home) {
+                    m_fit();
+                    return true;
+                }
+                break;
+            default: break;
+        }
+        return QObject::eventFilter(watched, event);
+    }
+
+private:
+    void keepToX(Qt::KeyboardModifiers modifiers) {
+        const bool x_only = modifiers.testFlag(Qt::ShiftModifier);
+        const Qt::Orientations directions = x_only ? Qt::Orientations(Qt::Horizontal) : Qt::Horizontal | Qt::Vertical;
+        m_plot.axisRect()->setRangeZoom(directions);
+        m_plot.axisRect()->setRangeDrag(directions);
+    }
+
+    QCustomPlot& m_plot;
+    std::function<void()> m_fit;
+};
+
+}  // namespace
+
+void stylePlot(QCustomPlot& plot) {
+    const Colours& c = theme().colours();
+    plot.setBackground(c.surface);
+    plot.axisRect()->setBackground(c.surface);
+    for (QCPAxis* axis : plot.axisRect()->axes()) {
+        axis->setBasePen(QPen(c.border, 1));
+        axis->setTickPen(QPen(c.border, 1));
+        axis->setSubTickPen(Qt::NoPen);
+        axis->setTickLength(0, 3);
+        axis->setTickLabelColor(c.muted);
+        axis->setLabelColor(c.muted);
+        axis->setTickLabelFont(Theme::smallFont());
+        axis->setLabelFont(Theme::smallFont());
+        axis->setTickLabelPadding(4);
+        axis->setLabelPadding(4);
+        axis->grid()->setPen(QPen(c.grid, 1));
+        axis->grid()->setSubGridVisible(false);
+        axis->grid()->setZeroLinePen(QPen(c.border, 1));
+    }
+    if (plot.legend != nullptr) {
+        plot.legend->setBrush(c.surface);
+        plot.legend->setBorderPen(Qt::NoPen);
+        plot.legend->setTextColor(c.text);
+        plot.legend->setFont(Theme::smallFont());
+        plot.legend->setIconSize(14, 10);
+    }
+}
+
+void makeNavigable(QCustomPlot& plot, std::function<void()> fit) {
+    plot.setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
+    new Navigation(plot, std::move(fit));  // owned by the plot
+}
+
+QSharedPointer<QCPAxisTickerText> categoryTicker(const QStringList& labels) {
+    QSharedPointer<QCPAxisTickerText> ticker(new QCPAxisTickerText);
+    for (qsizetype i = 0; i < labels.size(); ++i) ticker->addTick(static_cast<double>(i), labels[i]);
+    return ticker;
+}
+
+}  // namespace perfmamba::widgets

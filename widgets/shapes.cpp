@@ -1,0 +1,68 @@
+#include "widgets/shapes.h"
+
+#include <QCoreApplication>
+#include <QStringList>
+#include <initializer_list>
+
+namespace perfmamba::widgets {
+namespace {
+
+QString shape(std::initializer_list<std::int64_t> extents) {
+    QStringList parts;
+    for (const std::int64_t extent : extents) parts << QString::number(extent);
+    return QLatin1Char('(') + parts.join(QStringLiteral(", ")) + QLatin1Char(')');
+}
+
+QString tr(const char* text) { return QCoreApplication::translate("Shapes", text); }
+
+}  // namespace
+
+Shapes shapesOf(const model::Config& config, Component component, std::int64_t batch, std::int64_t tokens) {
+    const bool second = config.architecture == model::Architecture::Mamba2;
+    const std::int64_t b = batch;
+    const std::int64_t l = tokens;
+    const std::int64_t d = config.d_model;
+    const std::int64_t di = config.d_inner;
+    const std::int64_t n = config.d_state;
+    const std::int64_t vocab = config.vocab_padded > 0 ? config.vocab_padded : config.vocab_size;
+    switch (component) {
+        case Component::Embedding:
+            return {tr("looks up a row for each token"), shape({b, l}), shape({vocab, d}), shape({b, l, d})};
+        case Component::Norm:
+        case Component::NormF:
+            return {tr("RMS norm over d_model"), shape({b, l, d}), shape({d}), shape({b, l, d})};
+        case Component::InProj:
+            return {second ? tr("one GEMM to z, x, B, C and dt") : tr("one GEMM to x and z"), shape({b, l, d}),
+                    shape({config.inProjRows(), d}), shape({b, l, config.inProjRows()})};
+        case Component::Conv1d: {
+            const std::int64_t width = second ? config.convWidth() : di;
+            return {tr("causal depthwise convolution and SiLU"), shape({b, l, width}), shape({width, config.d_conv}),
+                    shape({b, l, width})};
+        }
+        case Component::XProj:
+            return {tr("GEMM to dt, B and C"), shape({b, l, di}), shape({config.dt_rank + 2 * n, di}),
+                    shape({b, l, config.dt_rank + 2 * n})};
+        case Component::DtProj:
+            return {tr("GEMM from dt_rank to the channels"), shape({b, l, config.dt_rank}), shape({di, config.dt_rank}),
+                    shape({b, l, di})};
+        case Component::Ssm:
+            if (second) {
+                return {tr("SSD: the scan over time, in chunks"),
+                        tr("x %1, B and C %2").arg(shape({b, l, config.n_heads, config.head_dim}), shape({b, l, config.n_groups, n})),
+                        tr("A, D, dt_bias %1").arg(shape({config.n_heads})),
+                        tr("y %1, h %2").arg(shape({b, l, di}), shape({b, config.n_heads, config.head_dim, n}))};
+            }
+            return {tr("selective scan over time"), tr("x %1, B and C %2").arg(shape({b, l, di}), shape({b, l, n})),
+                    tr("A %1, D %2").arg(shape({di, n}), shape({di})),
+                    tr("y %1, h %2").arg(shape({b, l, di}), shape({b, di, n}))};
+        case Component::Gate:
+            return {second ? tr("y · SiLU(z), then RMS norm over d_inner") : tr("y · SiLU(z)"),
+                    tr("y and z %1").arg(shape({b, l, di})), second ? shape({di}) : QString(), shape({b, l, di})};
+        case Component::OutProj: return {tr("GEMM back to d_model, added to the residual"), shape({b, l, di}), shape({d, di}), shape({b, l, d})};
+        case Component::LmHead: return {tr("GEMM to the vocabulary"), shape({b, l, d}), shape({vocab, d}), tr("%1 for each position asked for").arg(shape({vocab}))};
+        case Component::Other: return {tr("what lies between components: copies, the engine's own bookkeeping"), {}, {}, {}};
+    }
+    return {};
+}
+
+}  // namespace perfmamba::widgets

@@ -1,0 +1,19 @@
+// What goes into a component and what comes out, in the field's symbols and in this run's numbers.
+#pragma once
+
+#include <QString>
+
+#include "core/profile/profile.h"
+
+namespace perfmamba::widgets {
+
+struct Shapes {
+    QString what;     // one line: what it computes
+    QString inputs;   // "(1, 1024, 128)"
+    QString weights;  // "in_proj (644, 128)"; empty without any
+    QString outputs;
+};
+
+Shapes shapesOf(const model::Config& config, Component component, std::int64_t batch, std::int64_t tokens);
+
+}  // namespace perfmamba::widgets

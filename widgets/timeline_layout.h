@@ -1,0 +1,57 @@
+// Geometry of the timeline, free of any widget: time to pixels and back, zoom, ticks, and which spans are worth drawing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "kernels/component.h"
+
+namespace perfmamba::widgets {
+
+/// The stretch of time on screen and the pixels it is spread over.
+struct TimeView {
+    double begin_us = 0;
+    double end_us = 1;
+    double left = 0;   // pixels
+    double width = 1;  // pixels
+
+    [[nodiscard]] double toX(double time_us) const {
+        return left + (time_us - begin_us) / (end_us - begin_us) * width;
+    }
+    [[nodiscard]] double toTime(double x) const { return begin_us + (x - left) / width * (end_us - begin_us); }
+    /// Zooms by `factor` (< 1: closer) with the time under `x` staying put, within [0, total] and not below 10 ns.
+    void zoom(double x, double factor, double total_us);
+    /// Moves by so many pixels, within [0, total].
+    void pan(double pixels, double total_us);
+};
+
+/// The step between ticks (1, 2 or 5 times a power of ten) that gives at most `most` of them over `extent`.
+double tickStep(double extent, int most);
+
+/// A row of the timeline: what ran in one layer, in order of begin; stages apart, as they lie inside.
+struct TimelineRow {
+    std::int32_t layer = kNoLayer;
+    std::vector<Span> spans;
+    std::vector<Span> stages;
+};
+
+/// First what belongs to no layer, then a row a layer. Layers that never ran have no row.
+std::vector<TimelineRow> timelineRows(std::span<const Span> spans);
+
+/// One rectangle to draw: a span, or several that fall into the same pixel, shown as the longest of them.
+struct Block {
+    double x0 = 0;
+    double x1 = 0;
+    std::size_t index = 0;  // of the span in its row
+    bool merged = false;
+};
+
+/// Level of detail: the blocks of `spans` (in order, not overlapping) that are in view, at most about one a pixel.
+std::vector<Block> blocksOf(std::span<const Span> spans, const TimeView& view);
+
+/// Index of the span at that time, or of one less than `reach_us` away; −1 where there is none.
+int spanAt(std::span<const Span> spans, double time_us, double reach_us);
+
+}  // namespace perfmamba::widgets

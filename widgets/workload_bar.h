@@ -1,0 +1,62 @@
+// What to measure: device, prefill or decode, batch, lengths; behind one button repetitions, bound, budget, threads.
+#pragma once
+
+#include <QWidget>
+#include <array>
+#include <vector>
+
+#include "core/profile/profile.h"
+
+class QButtonGroup;
+class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+class QSpinBox;
+class QToolButton;
+
+namespace perfmamba::widgets {
+
+class WorkloadBar : public QWidget {
+    Q_OBJECT
+public:
+    struct Device {
+        QString id;
+        QString name;
+        QString missing;  // empty when usable
+    };
+
+    explicit WorkloadBar(QWidget* parent = nullptr);
+
+    void setDevices(const std::vector<Device>& devices);
+    void setOptions(const profile::Options& options);
+    /// At least one length is always chosen.
+    [[nodiscard]] profile::Options options() const;
+    [[nodiscard]] QString device() const;
+    void setDevice(const QString& id);
+    /// What the open model's weights are stored as.
+    void setStoredType(const QString& stored);
+
+Q_SIGNALS:
+    /// The user changed what the next run measures.
+    void changed();
+
+private:
+    QWidget* makeMore();
+    void lengthToggled(int id);
+    void updateMore();
+
+    QComboBox* m_device = nullptr;
+    QButtonGroup* m_mode = nullptr;
+    QSpinBox* m_batch = nullptr;
+    QButtonGroup* m_lengths = nullptr;
+    QToolButton* m_more = nullptr;
+    QSpinBox* m_repeat = nullptr;
+    QDoubleSpinBox* m_bound = nullptr;
+    QDoubleSpinBox* m_budget = nullptr;
+    QSpinBox* m_threads = nullptr;
+    QLabel* m_precision = nullptr;
+    std::uint64_t m_seed = 1;
+    QString m_wanted_device;  // from the settings, until the list of devices is known
+};
+
+}  // namespace perfmamba::widgets
