@@ -1,6 +1,10 @@
 #include "kernels/cpu/thread_pool.h"
 
+#include <string>
+#include <system_error>
+
 #include "kernels/cpu/gemm.h"
+#include "kernels/error.h"
 
 namespace perfmamba::kernels::cpu {
 namespace {
@@ -24,10 +28,22 @@ bool spin(const Ready& ready) {
 
 ThreadPool::ThreadPool(int threads) {
     useOneThreadPerCall();
-    for (int i = 1; i < threads; ++i) m_workers.emplace_back([this] { work(); });
+    try {
+        for (int i = 1; i < threads; ++i) m_workers.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+        const std::size_t started = m_workers.size() + 1;
+        stop();
+        throw Error("threads",
+                    "the system gives this process " + std::to_string(started) + " of " + std::to_string(threads),
+                    "ask for fewer");
+    }
 }
 
 ThreadPool::~ThreadPool() {
+    stop();
+}
+
+void ThreadPool::stop() {
     {
         const std::lock_guard lock(m_mutex);
         m_stopping = true;

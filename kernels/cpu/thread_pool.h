@@ -16,6 +16,7 @@ namespace perfmamba::kernels::cpu {
 /// no more. What a task computes may not depend on which thread runs it: then results do not depend on their number.
 class ThreadPool {
 public:
+    /// Throws Error when the system does not give that many threads.
     explicit ThreadPool(int threads);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;
@@ -28,6 +29,7 @@ public:
     void run(std::int64_t count, const std::function<void(std::int64_t)>& task);
 
 private:
+    void stop();
     void work();
     void takeTasks(const std::function<void(std::int64_t)>& task, std::int64_t count);
 
