@@ -196,8 +196,9 @@ std::string totalText(const profile::Profile& profile, const profile::Point& poi
                         formatTime(total.ci_low), formatTime(total.ci_high), total.n(),
                         formatCount(point.tokens_per_second));
     if (profile.options.repeat == 0 && !point.converged) {
-        text += fmt::format("not within ±{:g} % when the time for it was spent: ±{:.1f} %\n",
-                            profile.options.bound * 100, total.relativeError() * 100);
+        const double error = total.relativeError();
+        text += fmt::format("not within ±{:g} % when the time for it was spent: {}\n", profile.options.bound * 100,
+                            std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes to tell");
     }
     return text;
 }
