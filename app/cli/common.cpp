@@ -18,8 +18,7 @@ namespace perfmamba::cli {
 namespace {
 
 std::string quoted(std::string_view argument) {
-    constexpr std::string_view kPlain =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
+    constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
     if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string_view::npos) return std::string(argument);
     std::string result = "'";
     for (const char c : argument) result += c == '\'' ? std::string("'\\''") : std::string(1, c);

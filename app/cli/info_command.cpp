@@ -46,7 +46,9 @@ std::string pattern(const std::string& name) {
     return result;
 }
 
-std::string shapeText(const std::vector<std::int64_t>& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
+std::string shapeText(const std::vector<std::int64_t>& shape) {
+    return fmt::format("({})", fmt::join(shape, ", "));
+}
 
 /// Tensors of the same pattern, shape and type as one line.
 std::string tensorText(const model::Checkpoint& checkpoint) {
@@ -129,8 +131,7 @@ nlohmann::json infoJson(const model::Checkpoint& checkpoint) {
     object["state_bytes"] = {{"conv", state.conv}, {"ssm", state.ssm}, {"total", state.conv + state.ssm}};
     object["tensors"] = nlohmann::json::array();
     for (const auto& [name, tensor] : checkpoint.tensors()) {
-        object["tensors"].push_back(
-            {{"name", name}, {"shape", tensor.shape}, {"type", perfmamba::name(tensor.dtype)}});
+        object["tensors"].push_back({{"name", name}, {"shape", tensor.shape}, {"type", perfmamba::name(tensor.dtype)}});
     }
     return object;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <functional>
 
 namespace perfmamba::cli {
 namespace {
@@ -16,7 +17,7 @@ sigset_t watched() {
 }
 
 /// SIGUSR1 is how the destructor ends the wait.
-void waitForSignals(std::stop_source source) {
+void waitForSignals(std::stop_source& source) {
     const sigset_t signals = watched();
     int signal = 0;
     while (sigwait(&signals, &signal) == 0 && signal != SIGUSR1) {
@@ -31,7 +32,7 @@ void waitForSignals(std::stop_source source) {
 Interruption::Interruption() {
     const sigset_t signals = watched();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    m_waiter = std::thread(waitForSignals, m_source);
+    m_waiter = std::thread(waitForSignals, std::ref(m_source));
 }
 
 Interruption::~Interruption() {

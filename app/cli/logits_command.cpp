@@ -45,8 +45,8 @@ TokenBatch parseTokens(std::string_view text, const std::string& source) {
     const auto endRow = [&] {
         if (in_row == 0) return;
         if (tokens.batch > 0 && in_row != tokens.length) {
-            throw Error(source, fmt::format("sequence {} has {} ids and the first one {}", tokens.batch, in_row,
-                                            tokens.length),
+            throw Error(source,
+                        fmt::format("sequence {} has {} ids and the first one {}", tokens.batch, in_row, tokens.length),
                         "sequences of a batch are equally long");
         }
         tokens.length = in_row;
@@ -159,8 +159,7 @@ Command logitsCommand(CLI::App& app) {
     command->add_flag("--all", options->all, "Logits at every position, not only the last");
     command->add_option("--device", options->device, "Where it runs; see 'perfmamba-cli devices'")
         ->capture_default_str();
-    command->add_option("--threads", options->threads, "Threads; 0: as many as there are cores")
-        ->capture_default_str();
+    command->add_option("--threads", options->threads, "Threads; 0: as many as there are cores")->capture_default_str();
     command->add_option("--out", options->out, "Where to: dataset 'logits' (batch, positions, vocabulary), float32")
         ->type_name("FILE.h5")
         ->required();

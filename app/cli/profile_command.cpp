@@ -76,6 +76,7 @@ public:
 
     void operator()(const std::shared_ptr<const profile::Profile>& profile, const profile::Progress& progress) {
         m_profile = profile;
+        m_complete = progress.point;
         if (!m_report.empty() && !m_writer) m_writer.emplace(m_report, *profile);
         // The points before the one that is being measured are complete.
         keep(*profile, progress.point);
@@ -94,11 +95,23 @@ public:
         }
     }
 
-    /// After a failure: what was measured stays, as an incomplete report.
+    /// The lengths that were measured before a failure; null where there are none.
+    [[nodiscard]] std::shared_ptr<const profile::Profile> measured() const {
+        if (!m_profile || m_complete == 0) return nullptr;
+        auto profile = std::make_shared<profile::Profile>(*m_profile);
+        profile->points.resize(std::min(m_complete, profile->points.size()));
+        return profile;
+    }
+
+    /// After a failure: what is in the .part becomes the report, as an incomplete one.
     void finishIncomplete() {
         if (!m_writer || m_kept == 0) return;
-        m_writer->finish(false);
-        m_line.say(fmt::format("The lengths measured before are kept in {}", m_report.string()));
+        try {
+            m_writer->finish(false);
+            m_line.say(fmt::format("The lengths measured before are kept in {}", m_report.string()));
+        } catch (const Error&) {
+            // A full disk, likely: the failure that brought us here says so, and the .part stays.
+        }
     }
 
     [[nodiscard]] bool writes() const { return !m_report.empty(); }
@@ -113,7 +126,8 @@ private:
     ProgressLine& m_line;
     std::optional<report::Writer> m_writer;
     std::shared_ptr<const profile::Profile> m_profile;
-    std::size_t m_kept = 0;
+    std::size_t m_complete = 0;  // lengths
+    std::size_t m_kept = 0;      // of them said and written
 };
 
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
@@ -128,6 +142,7 @@ std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, con
         return profile::run(engine, options, provenance, observer, stop);
     } catch (const Error&) {
         follower.finishIncomplete();
+        if (const auto measured = follower.measured()) print(*measured, given.outputs);
         throw;
     }
 }
@@ -145,12 +160,12 @@ void profile(const ProfileOptions& given) {
     line.clear();
 
     const std::size_t points = profile->points.size();
+    if (points > 0) print(*profile, given.outputs);
     if (follower.writes()) {
         // Once more as a whole: only now the clock at the end is known.
         if (points > 0) report::write(given.report, *profile);
         follower.discardPart();
     }
-    if (points > 0) print(*profile, given.outputs);
     if (profile->complete) return;
     throw Interrupted(fmt::format("interrupted: {} of {} lengths were measured{}", points, options.lengths.size(),
                                   follower.writes() && points > 0 ? ", and are kept in " + given.report : ""));
@@ -163,8 +178,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
     given->command_line = command_line;
     CLI::App* command = app.add_subcommand("profile", "Measure where time and memory go, component by component");
     command->add_option("MODEL", given->model, "A Hugging Face folder of a Mamba-1 or Mamba-2 model")->required();
-    command->add_option("--device", given->device, "Where it runs; see 'perfmamba-cli devices'")
-        ->capture_default_str();
+    command->add_option("--device", given->device, "Where it runs; see 'perfmamba-cli devices'")->capture_default_str();
     command->add_option("--mode", given->mode, "prefill: the whole prompt in a pass; decode: one token after it")
         ->type_name("prefill|decode")
         ->capture_default_str();

@@ -9,6 +9,9 @@
 namespace perfmamba::model {
 namespace {
 
+// Far more than any configuration or header has; deeper values would exhaust the stack of whoever walks them.
+constexpr int kMaxDepth = 64;
+
 /// Quotes Python's three non-JSON numbers wherever they stand outside a string.
 std::string quotePythonNumbers(std::string_view text) {
     std::string out;
@@ -46,7 +49,8 @@ nlohmann::json parseJsonObject(std::string_view text, const std::filesystem::pat
     using nlohmann::json;
     std::vector<std::set<std::string>> open_objects;
     std::string duplicate;
-    const auto watchKeys = [&](int /*depth*/, json::parse_event_t event, json& value) {
+    const auto watchKeys = [&](int depth, json::parse_event_t event, json& value) {
+        if (depth > kMaxDepth) throw Error(file.string(), "is nested too deeply to be what it should be");
         if (event == json::parse_event_t::object_start) open_objects.emplace_back();
         if (event == json::parse_event_t::object_end) open_objects.pop_back();
         if (event == json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {

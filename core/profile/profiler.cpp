@@ -122,9 +122,11 @@ private:
         PassStatistics statistics(m_engine.config(), options().mode, options().batch, length());
         std::int64_t reserved = 0;
         try {
-            m_engine.checkFits(options().batch, length());
-            report(statistics, "warming up");
+            const bool decode = options().mode == Mode::Decode;
+            m_engine.checkFits(options().batch, decode ? std::min(length(), kContextPiece) : length());
+            report(statistics, decode ? "running the context" : "warming up");
             Workload workload(m_engine, options(), length(), m_stop);
+            m_point_start = Clock::now();  // a decode's context, however long, leaves the budget whole
             warmUp(workload);
             while (!finished(statistics)) {
                 const Clock::time_point begin = Clock::now();
@@ -215,19 +217,6 @@ private:
         return progress;
     }
 
-    static ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
-        ModelSummary summary;
-        summary.name = checkpoint.name();
-        summary.path = checkpoint.folder().string();
-        summary.hash = checkpoint.hash();
-        summary.config = checkpoint.config();
-        summary.parameters = checkpoint.parameters();
-        summary.file_bytes = checkpoint.fileBytes();
-        summary.stored_type = checkpoint.storedType();
-        summary.compute_type = perfmamba::name(DType::F32);
-        return summary;
-    }
-
     Engine& m_engine;
     const Observer& m_observer;
     const std::stop_token& m_stop;
@@ -261,6 +250,19 @@ std::shared_ptr<const Profile> run(Engine& engine, const Options& options, const
                                    const Observer& observer, const std::stop_token& stop) {
     check(options);
     return Run(engine, options, provenance, observer, stop).measureAll();
+}
+
+ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
+    ModelSummary summary;
+    summary.name = checkpoint.name();
+    summary.path = checkpoint.folder().string();
+    summary.hash = checkpoint.hash();
+    summary.config = checkpoint.config();
+    summary.parameters = checkpoint.parameters();
+    summary.file_bytes = checkpoint.fileBytes();
+    summary.stored_type = checkpoint.storedType();
+    summary.compute_type = perfmamba::name(DType::F32);
+    return summary;
 }
 
 Provenance provenanceOf(const kernels::DeviceInfo& device) {

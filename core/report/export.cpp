@@ -21,18 +21,22 @@ constexpr const char* kCsvHead =
     "gflop_per_s,bytes,gb_per_s,peak_bytes\r\n";
 
 /// Shortest text that reads back as the same number; empty where there is none.
-std::string cell(double value) { return std::isfinite(value) ? fmt::format("{}", value) : std::string(); }
+std::string cell(double value) {
+    return std::isfinite(value) ? fmt::format("{}", value) : std::string();
+}
 
-double perSecond(double amount, double time_us) { return amount / time_us * 1e-3; }
+double perSecond(double amount, double time_us) {
+    return amount / time_us * 1e-3;
+}
 
 void appendCsv(std::string& text, const std::string& workload, const profile::ComponentCost& cost) {
     const profile::Summary& time = cost.time;
     const bool counted = cost.component != Component::Other;
     const double flops = counted ? cost.flops : std::nan("");
     const double bytes = counted ? cost.bytes : std::nan("");
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},", workload, name(cost.component), cell(time.median),
-                        cell(time.mad), cell(time.p5), cell(time.p95), cell(time.ci_low), cell(time.ci_high),
-                        time.n(), cell(cost.share));
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},", workload, name(cost.component), cell(time.median), cell(time.mad),
+                    cell(time.p5), cell(time.p95), cell(time.ci_low), cell(time.ci_high), time.n(), cell(cost.share));
     text += fmt::format("{},{},{},{},{},{}\r\n", cost.calls, cell(flops), cell(perSecond(flops, time.median)),
                         cell(bytes), cell(perSecond(bytes, time.median)), cost.peak_bytes);
 }
@@ -54,7 +58,7 @@ struct MemberWriter {
 };
 
 Json jsonOf(const profile::Summary& time) {
-    return {{"median_us", time.median}, {"mad_us", time.mad},       {"p5_us", time.p5},         {"p95_us", time.p95},
+    return {{"median_us", time.median}, {"mad_us", time.mad},         {"p5_us", time.p5}, {"p95_us", time.p95},
             {"ci_low_us", time.ci_low}, {"ci_high_us", time.ci_high}, {"n", time.n()}};
 }
 

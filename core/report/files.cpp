@@ -14,7 +14,9 @@
 namespace perfmamba::report {
 namespace {
 
-std::string reason(int code) { return std::generic_category().message(code); }
+std::string reason(int code) {
+    return std::generic_category().message(code);
+}
 
 /// A file descriptor that closes itself.
 class Descriptor {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <limits>
 #include <numeric>
+#include <ranges>
 #include <utility>
 
 #include "core/report/utf8.h"
@@ -15,11 +16,11 @@
 namespace perfmamba::report::hdf5 {
 namespace {
 
-constexpr hsize_t kChunkElements = 128 * 1024;  // 1 MiB of numbers: the library's chunk cache holds one whole
+constexpr hsize_t kChunkElements = hsize_t{128} << 10;  // 1 MiB of numbers: the library's chunk cache holds one whole
 constexpr unsigned kDeflateLevel = 4;
-constexpr std::size_t kLongestText = 64 * 1024;
+constexpr std::size_t kLongestText = std::size_t{64} << 10;
 constexpr std::size_t kLongestColumnText = 256;
-constexpr hsize_t kLargestChunkBytes = 64 * 1024 * 1024;
+constexpr hsize_t kLargestChunkBytes = hsize_t{64} << 20;
 // What a dataset may claim to hold: some, and a multiple of what lies in the file for it. Constant columns compress a
 // thousandfold but are short; samples compress by less than ten.
 constexpr double kFreeClaim = 16.0 * 1024 * 1024;
@@ -104,9 +105,9 @@ Handle simpleSpace(const Shape& shape) {
 Shape chunkOf(const Shape& shape) {
     Shape chunk = shape;
     hsize_t left = kChunkElements;
-    for (auto extent = chunk.rbegin(); extent != chunk.rend(); ++extent) {
-        *extent = std::clamp(*extent, hsize_t{1}, left);
-        left = std::max(left / *extent, hsize_t{1});
+    for (hsize_t& extent : std::views::reverse(chunk)) {
+        extent = std::clamp(extent, hsize_t{1}, left);
+        left = std::max(left / extent, hsize_t{1});
     }
     return chunk;
 }
@@ -114,7 +115,7 @@ Shape chunkOf(const Shape& shape) {
 /// Compression; an empty dataset can have none.
 Handle datasetProperties(const Shape& shape) {
     Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-    H5Pset_obj_track_times(properties.get(), 0);
+    H5Pset_obj_track_times(properties.get(), false);
     if (elementsOf(shape) == 0) return properties;
     const Shape chunk = chunkOf(shape);
     H5Pset_chunk(properties.get(), static_cast<int>(chunk.size()), chunk.data());
@@ -141,9 +142,9 @@ hid_t Group::check(hid_t id, const std::string& member, const char* doing) const
 }
 
 Group Group::create(const std::string& name) const {
-    Handle id(check(H5Gcreate2(m_id.get(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), name,
-                    "cannot be written"),
-              H5Gclose);
+    Handle id(
+        check(H5Gcreate2(m_id.get(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), name, "cannot be written"),
+        H5Gclose);
     return {std::move(id), m_path + (m_path.ends_with('/') ? "" : "/") + name, m_file};
 }
 
@@ -191,8 +192,7 @@ template <class T>
 void Group::write(const std::string& name, const About& about, const Shape& shape, std::span<const T> values) const {
     if (elementsOf(shape) != values.size()) fail(name, "cannot be written: its shape contradicts its values");
     const Handle space = simpleSpace(shape);
-    const Handle dataset =
-        createDataset(name, about, fileType<T>(), space.get(), datasetProperties(shape).get());
+    const Handle dataset = createDataset(name, about, fileType<T>(), space.get(), datasetProperties(shape).get());
     if (values.empty()) return;
     check(H5Dwrite(dataset.get(), memoryType<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), name,
           "cannot be written");
@@ -212,13 +212,12 @@ void Group::writeTexts(const std::string& name, const About& about, std::span<co
     const Handle space = simpleSpace(shape);
     const Handle dataset = createDataset(name, about, type.get(), space.get(), datasetProperties(shape).get());
     if (values.empty()) return;
-    check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), name,
-          "cannot be written");
+    check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), name, "cannot be written");
 }
 
 std::uint64_t Group::reserveFloats(const std::string& name, const About& about, const Shape& shape) const {
     const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-    H5Pset_obj_track_times(properties.get(), 0);
+    H5Pset_obj_track_times(properties.get(), false);
     H5Pset_alloc_time(properties.get(), H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(properties.get(), H5D_FILL_TIME_NEVER);
     const Handle space = simpleSpace(shape);
@@ -241,15 +240,18 @@ void Group::makeScale(const std::string& name) const {
 }
 
 void Group::attachScale(const std::string& dataset, unsigned axis, const std::string& scale) const {
-    const Handle data(check(H5Dopen2(m_id.get(), dataset.c_str(), H5P_DEFAULT), dataset, "cannot be opened"),
-                      H5Dclose);
+    const Handle data(check(H5Dopen2(m_id.get(), dataset.c_str(), H5P_DEFAULT), dataset, "cannot be opened"), H5Dclose);
     const Handle label(check(H5Dopen2(m_id.get(), scale.c_str(), H5P_DEFAULT), scale, "cannot be opened"), H5Dclose);
     check(H5DSattach_scale(data.get(), label.get(), axis), dataset, "cannot be given its scale");
 }
 
-bool Group::has(const std::string& name) const { return H5Lexists(m_id.get(), name.c_str(), H5P_DEFAULT) > 0; }
+bool Group::has(const std::string& name) const {
+    return H5Lexists(m_id.get(), name.c_str(), H5P_DEFAULT) > 0;
+}
 
-bool Group::hasAttribute(const std::string& name) const { return H5Aexists(m_id.get(), name.c_str()) > 0; }
+bool Group::hasAttribute(const std::string& name) const {
+    return H5Aexists(m_id.get(), name.c_str()) > 0;
+}
 
 std::size_t Group::size() const {
     H5G_info_t info{};
@@ -351,8 +353,8 @@ void Group::checkStorage(const std::string& name, hid_t dataset, double logical_
     for (int i = 0; i < filters; ++i) {
         unsigned flags = 0;
         std::size_t values = 0;
-        const H5Z_filter_t filter = H5Pget_filter2(properties.get(), static_cast<unsigned>(i), &flags, &values,
-                                                   nullptr, 0, nullptr, nullptr);
+        const H5Z_filter_t filter =
+            H5Pget_filter2(properties.get(), static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, nullptr);
         if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE) {
             fail(name, "is stored with a filter that a report does not use");
         }
@@ -421,8 +423,8 @@ File::File(Handle id, FileFacts facts)
 File File::createInMemory(const std::string& shown_name) {
     prepareLibrary();
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-    constexpr std::size_t kGrowth = 256 * 1024;
-    H5Pset_fapl_core(access.get(), kGrowth, 0);
+    constexpr std::size_t kGrowth = std::size_t{256} << 10;
+    H5Pset_fapl_core(access.get(), kGrowth, false);
     Handle id(H5Fcreate(nameInMemory().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
     if (!id) throw Error(shown_name, "cannot be written: " + libraryReason());
     return {std::move(id), {shown_name, 0}};
@@ -439,7 +441,7 @@ File File::create(const std::filesystem::path& path, const std::string& shown_na
 File File::openImage(std::vector<std::byte> image, const std::string& shown_name) {
     prepareLibrary();
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-    H5Pset_fapl_core(access.get(), 64 * 1024, 0);
+    H5Pset_fapl_core(access.get(), image.size(), false);
     H5Pset_file_image(access.get(), image.data(), image.size());
     Handle id(H5Fopen(nameInMemory().c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
     if (!id) throw Error(shown_name, "is damaged: " + libraryReason());

@@ -9,7 +9,6 @@
 
 namespace perfmamba::report::layout {
 
-
 /// Attributes of the file's root that are no part of what was asked for. `complete` and the format stand beside them.
 template <class Profile, class Visit>
 void visitRoot(Profile& profile, Visit&& visit) {
@@ -110,27 +109,36 @@ template <class Row>
 struct Columns;
 
 template <class Row>
-concept HasTime = requires(Row row) { row.time.samples; };
+concept HasTime = requires(Row row) {
+    row.time.samples;
+};
 
 template <class Visit>
 void visitTime(Visit&& visit) {
-    visit("median_us", About{"us", "median time of a pass"}, [](auto& row) -> auto& { return row.time.median; });
-    visit("mad_us", About{"us", "median absolute deviation of the time"},
-          [](auto& row) -> auto& { return row.time.mad; });
-    visit("p5_us", About{"us", "5th percentile of the time"}, [](auto& row) -> auto& { return row.time.p5; });
-    visit("p95_us", About{"us", "95th percentile of the time"}, [](auto& row) -> auto& { return row.time.p95; });
-    visit("ci_low_us", About{"us", "lower end of the 95 % interval of the median"},
-          [](auto& row) -> auto& { return row.time.ci_low; });
-    visit("ci_high_us", About{"us", "upper end of the 95 % interval of the median"},
-          [](auto& row) -> auto& { return row.time.ci_high; });
+    visit(
+        "median_us", About{"us", "median time of a pass"}, [](auto& row) -> auto& { return row.time.median; });
+    visit(
+        "mad_us", About{"us", "median absolute deviation of the time"},
+        [](auto& row) -> auto& { return row.time.mad; });
+    visit(
+        "p5_us", About{"us", "5th percentile of the time"}, [](auto& row) -> auto& { return row.time.p5; });
+    visit(
+        "p95_us", About{"us", "95th percentile of the time"}, [](auto& row) -> auto& { return row.time.p95; });
+    visit(
+        "ci_low_us", About{"us", "lower end of the 95 % interval of the median"},
+        [](auto& row) -> auto& { return row.time.ci_low; });
+    visit(
+        "ci_high_us", About{"us", "upper end of the 95 % interval of the median"},
+        [](auto& row) -> auto& { return row.time.ci_high; });
 }
 
 template <>
 struct Columns<PassRow> {
     template <class Visit>
     static void visit(Visit&& visit) {
-        visit("recording", About{"", "whether the passes' components were recorded"},
-              [](auto& row) -> auto& { return row.recording; });
+        visit(
+            "recording", About{"", "whether the passes' components were recorded"},
+            [](auto& row) -> auto& { return row.recording; });
         visitTime(visit);
     }
 };
@@ -139,19 +147,26 @@ template <>
 struct Columns<profile::ComponentCost> {
     template <class Visit>
     static void visit(Visit&& visit) {
-        visit("component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
-        visit("layer", About{"1", "layer from 0; -1: no layer, or the sum over the layers"},
-              [](auto& row) -> auto& { return row.layer; });
+        visit(
+            "component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
+        visit(
+            "layer", About{"1", "layer from 0; -1: no layer, or the sum over the layers"},
+            [](auto& row) -> auto& { return row.layer; });
         visitTime(visit);
-        visit("share", About{"1", "share of the pass, ratio of the medians"},
-              [](auto& row) -> auto& { return row.share; });
-        visit("calls", About{"1", "runs in one pass"}, [](auto& row) -> auto& { return row.calls; });
-        visit("flops", About{"1", "floating point operations of a pass, from the cost model"},
-              [](auto& row) -> auto& { return row.flops; });
-        visit("bytes", About{"byte", "least bytes moved in a pass, from the cost model"},
-              [](auto& row) -> auto& { return row.bytes; });
-        visit("peak_bytes", About{"byte", "most activations, workspace and logits in use while it ran"},
-              [](auto& row) -> auto& { return row.peak_bytes; });
+        visit(
+            "share", About{"1", "share of the pass, ratio of the medians"},
+            [](auto& row) -> auto& { return row.share; });
+        visit(
+            "calls", About{"1", "runs in one pass"}, [](auto& row) -> auto& { return row.calls; });
+        visit(
+            "flops", About{"1", "floating point operations of a pass, from the cost model"},
+            [](auto& row) -> auto& { return row.flops; });
+        visit(
+            "bytes", About{"byte", "least bytes moved in a pass, from the cost model"},
+            [](auto& row) -> auto& { return row.bytes; });
+        visit(
+            "peak_bytes", About{"byte", "most activations, workspace and logits in use while it ran"},
+            [](auto& row) -> auto& { return row.peak_bytes; });
     }
 };
 
@@ -159,11 +174,14 @@ template <>
 struct Columns<profile::StageCost> {
     template <class Visit>
     static void visit(Visit&& visit) {
-        visit("component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
-        visit("stage", About{"", "stage inside the component"}, [](auto& row) -> auto& { return row.stage; });
+        visit(
+            "component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
+        visit(
+            "stage", About{"", "stage inside the component"}, [](auto& row) -> auto& { return row.stage; });
         visitTime(visit);
-        visit("share", About{"1", "share of the pass, ratio of the medians"},
-              [](auto& row) -> auto& { return row.share; });
+        visit(
+            "share", About{"1", "share of the pass, ratio of the medians"},
+            [](auto& row) -> auto& { return row.share; });
     }
 };
 
@@ -171,13 +189,17 @@ template <>
 struct Columns<Span> {
     template <class Visit>
     static void visit(Visit&& visit) {
-        visit("component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
-        visit("stage", About{"", "stage inside the component, or whole"},
-              [](auto& row) -> auto& { return row.stage; });
-        visit("layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
-        visit("begin_us", About{"us", "begin, from the start of the pass"},
-              [](auto& row) -> auto& { return row.begin_us; });
-        visit("end_us", About{"us", "end, from the start of the pass"}, [](auto& row) -> auto& { return row.end_us; });
+        visit(
+            "component", About{"", "component"}, [](auto& row) -> auto& { return row.component; });
+        visit(
+            "stage", About{"", "stage inside the component, or whole"}, [](auto& row) -> auto& { return row.stage; });
+        visit(
+            "layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
+        visit(
+            "begin_us", About{"us", "begin, from the start of the pass"},
+            [](auto& row) -> auto& { return row.begin_us; });
+        visit(
+            "end_us", About{"us", "end, from the start of the pass"}, [](auto& row) -> auto& { return row.end_us; });
     }
 };
 
@@ -185,13 +207,17 @@ template <>
 struct Columns<MemoryEvent> {
     template <class Visit>
     static void visit(Visit&& visit) {
-        visit("time_us", About{"us", "time from the start of the pass"},
-              [](auto& row) -> auto& { return row.time_us; });
-        visit("kind", About{"", "what the memory is for"}, [](auto& row) -> auto& { return row.kind; });
-        visit("component", About{"", "component that was running"}, [](auto& row) -> auto& { return row.component; });
-        visit("layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
-        visit("delta_bytes", About{"byte", "bytes allocated, or released where negative"},
-              [](auto& row) -> auto& { return row.delta_bytes; });
+        visit(
+            "time_us", About{"us", "time from the start of the pass"}, [](auto& row) -> auto& { return row.time_us; });
+        visit(
+            "kind", About{"", "what the memory is for"}, [](auto& row) -> auto& { return row.kind; });
+        visit(
+            "component", About{"", "component that was running"}, [](auto& row) -> auto& { return row.component; });
+        visit(
+            "layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
+        visit(
+            "delta_bytes", About{"byte", "bytes allocated, or released where negative"},
+            [](auto& row) -> auto& { return row.delta_bytes; });
     }
 };
 
@@ -199,11 +225,14 @@ template <>
 struct Columns<MemoryRow> {
     template <class Visit>
     static void visit(Visit&& visit) {
-        visit("kind", About{"", "what the memory is for"}, [](auto& row) -> auto& { return row.kind; });
-        visit("peak_bytes", About{"byte", "in use when the total was largest"},
-              [](auto& row) -> auto& { return row.peak_bytes; });
-        visit("at_start_bytes", About{"byte", "in use when the last pass began"},
-              [](auto& row) -> auto& { return row.at_start_bytes; });
+        visit(
+            "kind", About{"", "what the memory is for"}, [](auto& row) -> auto& { return row.kind; });
+        visit(
+            "peak_bytes", About{"byte", "in use when the total was largest"},
+            [](auto& row) -> auto& { return row.peak_bytes; });
+        visit(
+            "at_start_bytes", About{"byte", "in use when the last pass began"},
+            [](auto& row) -> auto& { return row.at_start_bytes; });
     }
 };
 

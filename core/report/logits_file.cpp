@@ -121,8 +121,7 @@ void LogitsFile::write(std::int64_t first, std::int64_t count, std::span<const f
     assert(std::cmp_equal(values.size(), impl.batch * count * impl.vocab));
     const auto row = static_cast<std::size_t>(count * impl.vocab);
     for (std::int64_t sequence = 0; sequence < impl.batch; ++sequence) {
-        std::span<const std::byte> bytes =
-            std::as_bytes(values.subspan(static_cast<std::size_t>(sequence) * row, row));
+        std::span<const std::byte> bytes = std::as_bytes(values.subspan(static_cast<std::size_t>(sequence) * row, row));
         auto at = static_cast<off_t>(impl.offset) +
                   (sequence * impl.positions + first) * impl.vocab * static_cast<off_t>(sizeof(float));
         while (!bytes.empty()) {

@@ -135,8 +135,8 @@ std::vector<Row> readTable(const hdf5::Group& parent, const char* name) {
     layout::Columns<Row>::visit(ColumnReader<Row>{table, rows, sized});
     if constexpr (layout::HasTime<Row>) readSamples(table, rows);
     if constexpr (requires(Row row) { row.layer; }) {
-        const bool valid = std::ranges::all_of(
-            rows, [](const Row& row) { return row.layer >= kNoLayer && row.layer < kMostLayers; });
+        const bool valid =
+            std::ranges::all_of(rows, [](const Row& row) { return row.layer >= kNoLayer && row.layer < kMostLayers; });
         require(valid, table, "layer", "is out of range");
     }
     return rows;
@@ -194,19 +194,19 @@ void readFormat(const hdf5::Group& root, const std::string& file) {
     }
     const auto version = root.number<std::int64_t>("format_version");
     if (version > kFormatVersion) {
-        throw Error(file,
-                    fmt::format("is of format version {}, and this program reads versions up to {}", version,
-                                kFormatVersion),
-                    "use a newer PerfMamba Explorer");
+        throw Error(
+            file,
+            fmt::format("is of format version {}, and this program reads versions up to {}", version, kFormatVersion),
+            "use a newer PerfMamba Explorer");
     }
     require(version >= 1, root, "format_version", "is out of range");
 }
 
 void readConfigLimits(const hdf5::Group& group, const model::Config& config) {
     require(config.n_layer >= 0 && config.n_layer <= kMostLayers, group, "n_layer", "is out of range");
-    for (const std::int64_t size : {config.vocab_size, config.vocab_padded, config.d_model, config.d_inner,
-                                    config.d_state, config.d_conv, config.dt_rank, config.n_heads, config.head_dim,
-                                    config.n_groups, config.chunk_size}) {
+    for (const std::int64_t size :
+         {config.vocab_size, config.vocab_padded, config.d_model, config.d_inner, config.d_state, config.d_conv,
+          config.dt_rank, config.n_heads, config.head_dim, config.n_groups, config.chunk_size}) {
         require(size >= 0 && size <= std::numeric_limits<std::int32_t>::max(), group, "", "has a size out of range");
     }
 }
@@ -224,8 +224,7 @@ void readHeader(const hdf5::Group& root, profile::Profile& profile) {
 
     const hdf5::Group options = root.open("options");
     layout::visitOptions(profile.options, AttributeReader{options});
-    require(profile.options.batch >= 0 && profile.options.batch <= kLargestSize, options, "batch",
-            "is out of range");
+    require(profile.options.batch >= 0 && profile.options.batch <= kLargestSize, options, "batch", "is out of range");
     profile.options.lengths = options.read<std::int64_t>("lengths", 1).values;
     for (const std::int64_t length : profile.options.lengths) {
         require(length >= 0 && length <= kLargestSize, options, "lengths", "is out of range");

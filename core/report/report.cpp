@@ -78,6 +78,7 @@ template <class Row>
 void writeSamples(const hdf5::Group& table, const std::vector<Row>& rows) {
     std::size_t passes = 0;
     std::vector<std::int64_t> counts;
+    counts.reserve(rows.size());
     for (const Row& row : rows) {
         passes = std::max(passes, row.time.n());
         counts.push_back(static_cast<std::int64_t>(row.time.n()));
@@ -115,6 +116,7 @@ void writePoint(const hdf5::Group& group, const profile::Point& point) {
     writeTable(group, "memory_events", point.memory.events);
 
     std::vector<layout::MemoryRow> kinds;
+    kinds.reserve(kMemoryKindCount);
     for (const MemoryKind kind : kMemoryKinds) {
         kinds.push_back({kind, point.memory.peak[kind], point.memory.at_start[kind]});
     }

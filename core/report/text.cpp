@@ -52,7 +52,9 @@ std::string notFinite(double value) {
     return value > 0 ? "∞" : "−∞";
 }
 
-bool isWhole(double value) { return std::abs(value) < 1000 && value == std::floor(value); }
+bool isWhole(double value) {
+    return std::abs(value) < 1000 && value == std::floor(value);
+}
 
 std::string formatPercent(double share) {
     return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : notFinite(share);
@@ -62,8 +64,7 @@ std::string formatPercent(double share) {
 
 using Row = std::vector<std::string>;
 
-const Row kHead = {"component", "time",  "± MAD", "share", "calls",
-                   "FLOPs",     "GFLOP/s", "bytes", "GB/s",  "peak memory"};
+const Row kHead = {"component", "time", "± MAD", "share", "calls", "FLOPs", "GFLOP/s", "bytes", "GB/s", "peak memory"};
 
 /// Columns as wide as their widest cell; the first to the left, numbers to the right.
 std::string aligned(const std::vector<Row>& rows, const std::vector<std::size_t>& ruled_before) {
@@ -91,7 +92,9 @@ std::string aligned(const std::vector<Row>& rows, const std::vector<std::size_t>
 }
 
 /// a / time in units of 10⁹ a second.
-double giga(double amount, double time_us) { return time_us > 0 ? amount / time_us * 1e-3 : kNaN; }
+double giga(double amount, double time_us) {
+    return time_us > 0 ? amount / time_us * 1e-3 : kNaN;
+}
 
 Row rowOf(const profile::ComponentCost& cost) {
     // The cost model does not count what lies between the components: not known is not zero.
@@ -144,10 +147,10 @@ Row totalRow(const profile::Point& point) {
 
 std::string modelText(const profile::ModelSummary& model) {
     const model::Config& config = model.config;
-    std::string text = fmt::format("{} ({}), {} parameters, {} as {}, computed in {}\n", model.name,
-                                   name(config.architecture), formatCount(static_cast<double>(model.parameters)),
-                                   formatBytes(static_cast<double>(model.file_bytes)), model.stored_type,
-                                   model.compute_type);
+    std::string text =
+        fmt::format("{} ({}), {} parameters, {} as {}, computed in {}\n", model.name, name(config.architecture),
+                    formatCount(static_cast<double>(model.parameters)),
+                    formatBytes(static_cast<double>(model.file_bytes)), model.stored_type, model.compute_type);
     text += fmt::format("           {} layers, d_model {}, d_inner {}, d_state {}, d_conv {}, ", config.n_layer,
                         config.d_model, config.d_inner, config.d_state, config.d_conv);
     if (config.architecture == model::Architecture::Mamba1) {
@@ -186,15 +189,16 @@ std::string totalText(const profile::Profile& profile, const profile::Point& poi
     std::string text = fmt::format("{} of {} token{}, batch {}: {} a pass", name(profile.options.mode), point.length,
                                    point.length == 1 ? "" : "s", profile.options.batch, formatTime(total.median));
     if (profile.options.mode == profile::Mode::Decode) {
-        text = fmt::format("decode after {} token{}, batch {}: {} a token", point.length,
-                           point.length == 1 ? "" : "s", profile.options.batch, formatTime(total.median));
+        text = fmt::format("decode after {} token{}, batch {}: {} a token", point.length, point.length == 1 ? "" : "s",
+                           profile.options.batch, formatTime(total.median));
     }
     text += fmt::format(" ({} {} … {}, n = {}), {} tokens/s\n", total.n() < 6 ? "range" : "95 % interval",
                         formatTime(total.ci_low), formatTime(total.ci_high), total.n(),
                         formatCount(point.tokens_per_second));
     if (profile.options.repeat == 0 && !point.converged) {
-        text += fmt::format("not within ±{:g} % when the time for it was spent: ±{:.1f} %\n",
-                            profile.options.bound * 100, total.relativeError() * 100);
+        const double error = total.relativeError();
+        text += fmt::format("not within ±{:g} % when the time for it was spent: {}\n", profile.options.bound * 100,
+                            std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes to tell");
     }
     return text;
 }

@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-unsigned byteAt(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
+unsigned byteAt(std::string_view text, std::size_t i) {
+    return static_cast<unsigned char>(text[i]);
+}
 
 /// Length of the acceptable character at the begin of `text`; 0 where there is none. RFC 3629.
 std::size_t characterLength(std::string_view text) {

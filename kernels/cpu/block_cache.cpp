@@ -23,19 +23,29 @@ std::int64_t readNumber(const char* path) {
     return file ? value : -1;
 }
 
+/// The number beside `key` in a file of "key number" lines; 0 where there is none.
+std::int64_t readEntry(const char* path, const std::string& key) {
+    std::ifstream file(path);
+    for (std::string word; file >> word;) {
+        std::int64_t value = 0;
+        if (word == key && file >> value) return value;
+        file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    }
+    return 0;
+}
+
 }  // namespace
 
 std::int64_t availableMemory() {
-    std::int64_t available = std::numeric_limits<std::int64_t>::max();
-    std::ifstream meminfo("/proc/meminfo");
-    for (std::string key; meminfo >> key;) {
-        std::int64_t kilobytes = 0;
-        if (key == "MemAvailable:" && meminfo >> kilobytes) available = kilobytes * 1024;
-        meminfo.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-    }
+    std::int64_t available = readEntry("/proc/meminfo", "MemAvailable:") * 1024;
+    if (available == 0) available = std::numeric_limits<std::int64_t>::max();
     const std::int64_t limit = readNumber("/sys/fs/cgroup/memory.max");
     const std::int64_t used = readNumber("/sys/fs/cgroup/memory.current");
-    if (limit > 0 && used >= 0) available = std::min(available, std::max<std::int64_t>(limit - used, 0));
+    if (limit > 0 && used >= 0) {
+        // Files that were read, a checkpoint above all, count as used until somebody needs the room.
+        const std::int64_t left = limit - used + readEntry("/sys/fs/cgroup/memory.stat", "file");
+        available = std::min(available, std::max<std::int64_t>(left, 0));
+    }
     return available;
 }
 

@@ -24,8 +24,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Rows or tokens that one task takes: enough to hide the cost of handing it out.
-constexpr std::int64_t kTaskRows = 16;
+// Elements that one task of a row-wise loop takes: some microseconds, enough to hide the cost of handing it out.
+constexpr std::int64_t kTaskElements = 16384;
 
 int usableCores() {
     cpu_set_t set;
@@ -153,7 +153,7 @@ public:
 
     void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) override {
         const std::int64_t width = table.cols;
-        eachRow(static_cast<std::int64_t>(tokens.size()), [&](std::int64_t row) {
+        eachRow(static_cast<std::int64_t>(tokens.size()), width, [&](std::int64_t row) {
             std::memcpy(out + row * width, table.data + tokens[static_cast<std::size_t>(row)] * width,
                         static_cast<std::size_t>(width) * sizeof(float));
         });
@@ -162,7 +162,7 @@ public:
     void addRmsNorm(float* residual, const float* delta, const Weight& weight, float eps, float* out,
                     std::int64_t rows) override {
         const std::int64_t width = weight.cols;
-        eachRow(rows, [&](std::int64_t row) {
+        eachRow(rows, width, [&](std::int64_t row) {
             addRmsNormRow(residual + row * width, delta ? delta + row * width : nullptr, weight.data, eps,
                           out + row * width, width);
         });
@@ -175,7 +175,7 @@ public:
 
     void conv1d(const Conv1dArgs& args) override {
         const std::int64_t before = args.kernel - 1;
-        eachRow(args.batch * args.length, [&](std::int64_t row) {
+        eachRow(args.batch * args.length, args.channels, [&](std::int64_t row) {
             const std::int64_t b = row / args.length;
             const std::int64_t t = row % args.length;
             constexpr std::int64_t kFewInputs = 16;
@@ -207,23 +207,24 @@ public:
     void ssd(const SsdArgs& args) override { cpu::ssd(*this, m_pool, args); }
 
     void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) override {
-        eachRow(rows, [&](std::int64_t row) { gateRow(y + row * width, z + row * z_stride, width); });
+        eachRow(rows, width, [&](std::int64_t row) { gateRow(y + row * width, z + row * z_stride, width); });
     }
 
     void gatedRmsNorm(float* y, const float* z, std::int64_t z_stride, const Weight& weight, float eps,
                       std::int64_t groups, std::int64_t rows) override {
         const std::int64_t width = weight.cols;
-        eachRow(rows, [&](std::int64_t row) {
+        eachRow(rows, width, [&](std::int64_t row) {
             gatedRmsNormRow(y + row * width, z + row * z_stride, weight.data, eps, groups, width);
         });
     }
 
 private:
     template <class Task>
-    void eachRow(std::int64_t rows, const Task& task) {
-        m_pool.run((rows + kTaskRows - 1) / kTaskRows, [&](std::int64_t i) {
-            const std::int64_t end = std::min(rows, (i + 1) * kTaskRows);
-            for (std::int64_t row = i * kTaskRows; row < end; ++row) task(row);
+    void eachRow(std::int64_t rows, std::int64_t width, const Task& task) {
+        const std::int64_t rows_per_task = std::max<std::int64_t>(1, kTaskElements / width);
+        m_pool.run((rows + rows_per_task - 1) / rows_per_task, [&](std::int64_t i) {
+            const std::int64_t end = std::min(rows, (i + 1) * rows_per_task);
+            for (std::int64_t row = i * rows_per_task; row < end; ++row) task(row);
         });
     }
 

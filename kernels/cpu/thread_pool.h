@@ -11,11 +11,12 @@
 
 namespace perfmamba::kernels::cpu {
 
-/// Runs loops on `threads` threads, the caller's among them. Waiting threads sleep after a short spin, so that a
-/// neighbour on the machine gets the core. What a task computes may not depend on which thread runs it: then results
-/// do not depend on the number of threads.
+/// Runs loops on up to `threads` threads, the caller's among them. Waiting threads sleep after a short spin, and a loop
+/// ends when its tasks are done, not when every thread has woken: a busy neighbour on the machine costs its share and
+/// no more. What a task computes may not depend on which thread runs it: then results do not depend on their number.
 class ThreadPool {
 public:
+    /// Throws Error when the system does not give that many threads.
     explicit ThreadPool(int threads);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;
@@ -28,17 +29,18 @@ public:
     void run(std::int64_t count, const std::function<void(std::int64_t)>& task);
 
 private:
+    void stop();
     void work();
-    void takeTasks();
+    void takeTasks(const std::function<void(std::int64_t)>& task, std::int64_t count);
 
-    std::mutex m_mutex;
+    std::mutex m_mutex;  // guards what is not atomic
     std::condition_variable m_wake;
-    std::condition_variable m_done;
-    const std::function<void(std::int64_t)>* m_task = nullptr;
+    std::condition_variable m_left;
+    const std::function<void(std::int64_t)>* m_task = nullptr;  // null between loops: nobody may enter
     std::int64_t m_count = 0;
     std::atomic<std::int64_t> m_next{0};
-    std::atomic<std::uint64_t> m_generation{0};  // a loop each
-    std::atomic<int> m_busy{0};                  // workers that have not finished the present loop
+    std::atomic<std::uint64_t> m_loops{0};  // begun so far, and once more to stop
+    std::atomic<int> m_inside{0};           // workers taking tasks of the present loop
     bool m_stopping = false;
     std::vector<std::thread> m_workers;
 };

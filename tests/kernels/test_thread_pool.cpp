@@ -1,9 +1,12 @@
+#include <sys/resource.h>
+
 #include <QtTest>
 #include <atomic>
 #include <numeric>
 #include <vector>
 
 #include "kernels/cpu/thread_pool.h"
+#include "kernels/error.h"
 
 using perfmamba::kernels::cpu::ThreadPool;
 
@@ -25,6 +28,25 @@ private Q_SLOTS:
             pool.run(count, [&](std::int64_t i) { ++calls[static_cast<std::size_t>(i)]; });
             for (const std::atomic<int>& call : calls) QCOMPARE(call.load(), 1);
         }
+    }
+
+    /// A system that gives too few threads is said so, and those it gave are gone.
+    void tooManyThreads() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        QSKIP("a sanitizer needs the address space");
+#endif
+        rlimit before{};
+        QCOMPARE(::getrlimit(RLIMIT_AS, &before), 0);
+        const rlimit tight{2'000'000'000, before.rlim_max};
+        QCOMPARE(::setrlimit(RLIMIT_AS, &tight), 0);
+        bool refused = false;
+        try {
+            const ThreadPool pool(1000);
+        } catch (const perfmamba::Error& error) {
+            refused = QString::fromUtf8(error.what()).startsWith(u"threads: ");
+        }
+        ::setrlimit(RLIMIT_AS, &before);
+        QVERIFY(refused);
     }
 
     /// What tasks wrote is there when run() returns, also after the workers have gone to sleep.

@@ -38,9 +38,9 @@ struct FabricatedPart {
 /// What one layer runs, in order.
 inline const std::vector<FabricatedPart>& fabricatedLayerParts() {
     static const std::vector<FabricatedPart> parts = {
-        {Component::Norm, 0.05, 1.0, 640, 1536},         {Component::InProj, 1.30, 4.0, 166'000, 3100},
-        {Component::Conv1d, 0.22, 1.5, 3840, 3072},      {Component::Ssm, 2.10, 6.0, 131'000, 4200},
-        {Component::Gate, 0.12, 1.0, 2300, 3072},        {Component::OutProj, 0.55, 3.0, 65'500, 1536},
+        {Component::Norm, 0.05, 1.0, 640, 1536},    {Component::InProj, 1.30, 4.0, 166'000, 3100},
+        {Component::Conv1d, 0.22, 1.5, 3840, 3072}, {Component::Ssm, 2.10, 6.0, 131'000, 4200},
+        {Component::Gate, 0.12, 1.0, 2300, 3072},   {Component::OutProj, 0.55, 3.0, 65'500, 1536},
     };
     return parts;
 }
@@ -82,8 +82,9 @@ inline profile::Point fabricatedPoint(std::int64_t length, std::uint32_t seed = 
         spanOf(part.component, layer, us);
         if (part.component == Component::Ssm) {
             const double begin = at;
-            for (const auto& [stage, share] : {std::pair{Stage::Cumsum, 0.05}, std::pair{Stage::ChunkState, 0.30},
-                                               std::pair{Stage::StatePassing, 0.10}, std::pair{Stage::ChunkScan, 0.50}}) {
+            for (const auto& [stage, share] :
+                 {std::pair{Stage::Cumsum, 0.05}, std::pair{Stage::ChunkState, 0.30},
+                  std::pair{Stage::StatePassing, 0.10}, std::pair{Stage::ChunkScan, 0.50}}) {
                 spanOf(part.component, layer, us * share, stage);
                 at += us * share;
             }

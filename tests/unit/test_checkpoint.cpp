@@ -151,6 +151,9 @@ private Q_SLOTS:
             "config is empty", [](const auto& f) { writeFile(f.path() / "config.json", ""); }, "not valid JSON");
         row(
             "config is a list", [](const auto& f) { writeFile(f.path() / "config.json", "[]"); }, "not a JSON object");
+        row("config is nested deeply",
+            config("\"hidden_size\": 64", "\"hidden_size\": " + std::string(300'000, '[') + std::string(300'000, ']')),
+            "nested too deeply");
         row("key twice", config("\"head_dim\": 16", "\"head_dim\": 16, \"head_dim\": 16"), "\"head_dim\" twice");
         row("another kind of model", config("\"model_type\": \"mamba2\"", "\"model_type\": \"llama\""), "\"llama\"");
         row("a hybrid", config("\"model_type\": \"mamba2\"", "\"model_type\": \"bamba\""), "\"bamba\"");
@@ -202,6 +205,13 @@ private Q_SLOTS:
             }),
             "too large to exist");
         row("shape and bytes disagree", header([](Header& h) { h[kTensor]["shape"] = {7}; }), "need 28");
+        row("shape nested deeply", weights([](const std::string& b) {
+                std::uint64_t length = 0;
+                std::memcpy(&length, b.data(), sizeof length);
+                const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+                return tests::safetensors(R"({"a":{"dtype":"F32","shape":)" + deep + "}}", b.substr(8 + length));
+            }),
+            "nested too deeply");
         row("unknown type", header([](Header& h) { h[kTensor]["dtype"] = "F13"; }), "unknown type F13");
         row("integers", header([](Header& h) { h[kTensor]["dtype"] = "I32"; }), "is of type I32");
         row("no dtype", header([](Header& h) { h[kTensor].erase("dtype"); }), "lacks dtype");

@@ -119,9 +119,8 @@ private Q_SLOTS:
     }
 
     void noFolder() {
-        QVERIFY_EXCEPTION_THROWN(report::LogitsFile(m_path / "none" / "x.h5", 1, 1, 1, std::vector<std::int32_t>{0},
-                                                    "demo", ""),
-                                 Error);
+        QVERIFY_EXCEPTION_THROWN(
+            report::LogitsFile(m_path / "none" / "x.h5", 1, 1, 1, std::vector<std::int32_t>{0}, "demo", ""), Error);
     }
 
 private:

@@ -169,6 +169,23 @@ private Q_SLOTS:
         QVERIFY(!hard->points.at(0).converged || hard->points.at(0).total.ci_low == hard->points.at(0).total.ci_high);
     }
 
+    /// A decode's context is neither counted against its budget nor held in memory at once.
+    void longContext() {
+        engine::Engine engine = openDemo("mamba2-bytes");
+        Options options = optionsFor({16384}, 0);
+        options.mode = Mode::Decode;
+        options.bound = 1e-9;
+        options.budget_s = 0.2;
+        const auto profile = run(engine, options, {});
+        QVERIFY(profile->points.at(0).total.n() > 6);
+        options.batch = 64;
+        options.lengths = {600'000};
+        std::stop_source stop;
+        const auto started = run(
+            engine, options, {}, [&](const auto&, const Progress&) { stop.request_stop(); }, stop.get_token());
+        QVERIFY(started->points.empty());
+    }
+
     void cancelKeepsWhatWasMeasured() {
         engine::Engine engine = openDemo("mamba2-bytes");
         std::stop_source stop;

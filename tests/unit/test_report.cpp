@@ -114,8 +114,8 @@ private Q_SLOTS:
         profile.options.mode = profile::Mode::Decode;
         profile.points.resize(1);
         profile::Point& point = profile.points[0];
-        point.components[0].time = profile::summarise({});            // NaN everywhere, no samples
-        point.components[1].time = profile::summarise({1.5, 2, 1});   // fewer than the others
+        point.components[0].time = profile::summarise({});           // NaN everywhere, no samples
+        point.components[1].time = profile::summarise({1.5, 2, 1});  // fewer than the others
         point.components[2].flops = std::numeric_limits<double>::infinity();
         point.stages.clear();
         point.last_pass.clear();
@@ -254,8 +254,9 @@ private Q_SLOTS:
             [](hid_t file) { replaceNumberAttribute(file, "creator", 7); });
         row("dataset of another type", "median_us is of the wrong type",
             [](hid_t file) { replaceDataset(file, kMedians, H5T_STD_I64LE, {10}); });
-        row("dataset of another rank", "median_us does not have 1 axis",
-            [](hid_t file) { replaceDataset(file, kMedians, H5T_IEEE_F64LE, {10, 2}); });
+        row("dataset of another rank", "median_us does not have 1 axis", [](hid_t file) {
+            replaceDataset(file, kMedians, H5T_IEEE_F64LE, {10, 2});
+        });
         row("dataset of another length", "is not as long as the table's other columns",
             [](hid_t file) { replaceDataset(file, kMedians, H5T_IEEE_F64LE, {3}); });
         row("huge claim", "claims more values than the file can hold",
@@ -360,13 +361,14 @@ private Q_SLOTS:
         const auto profile = test::fabricatedProfile();
         report::write(m_path, *profile);
         QProcess python;
-        python.start("/usr/bin/python3", {PERFMAMBA_SOURCE_DIR "/tests/unit/check_report.py",
-                                          QString::fromStdString(m_path.string())});
+        python.start("/usr/bin/python3",
+                     {PERFMAMBA_SOURCE_DIR "/tests/unit/check_report.py", QString::fromStdString(m_path.string())});
         QVERIFY(python.waitForFinished());
         const QByteArray errors = python.readAllStandardError();
         QVERIFY2(python.exitCode() == 0, errors.constData());
         const profile::ComponentCost* ssm = profile->points[2].find(Component::Ssm);
-        const QString expected = QString("3 points, ssm %1 us, n %2\n").arg(ssm->time.median, 0, 'f', 6).arg(ssm->time.n());
+        const QString expected =
+            QString("3 points, ssm %1 us, n %2\n").arg(ssm->time.median, 0, 'f', 6).arg(ssm->time.n());
         QCOMPARE(QString::fromUtf8(python.readAllStandardOutput()), expected);
     }
 

@@ -28,8 +28,8 @@ class TestStatistics : public QObject {
 private Q_SLOTS:
     void emptyIsNotKnown() {
         const Summary summary = summarise({});
-        for (const double value : {summary.median, summary.mad, summary.p5, summary.p95, summary.ci_low,
-                                   summary.ci_high}) {
+        for (const double value :
+             {summary.median, summary.mad, summary.p5, summary.p95, summary.ci_low, summary.ci_high}) {
             QVERIFY(std::isnan(value));
         }
         QVERIFY(std::isinf(summary.relativeError()));

@@ -88,9 +88,9 @@ private Q_SLOTS:
     void summaryNamesWhatItIs() {
         const auto profile = test::fabricatedProfile();
         const QString text = QString::fromStdString(report::summary(*profile));
-        for (const char* part : {"mamba2-fabricated", "Mamba-2", "Example CPU 1000 – 8 cores", "AVX2", "4 threads",
-                                 "batch 2", "64, 256, 1024", "2026-01-02T03:04:05Z", "24 recorded passes",
-                                 "during ssm of layer 3"}) {
+        for (const char* part :
+             {"mamba2-fabricated", "Mamba-2", "Example CPU 1000 – 8 cores", "AVX2", "4 threads", "batch 2",
+              "64, 256, 1024", "2026-01-02T03:04:05Z", "24 recorded passes", "during ssm of layer 3"}) {
             QVERIFY2(text.contains(QString::fromUtf8(part)), part);
         }
         QVERIFY(!text.contains("nan"));
@@ -139,11 +139,14 @@ private Q_SLOTS:
 
     void utf8() {
         QVERIFY(report::isPlainUtf8("grün ± µ – 中 😀"));
-        for (const char* bad : {"\xFF", "\xC3", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x1B[2J", "\xC2\x9B"}) {
+        for (const char* bad :
+             {"\xFF", "\xC3", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x1B[2J", "\xC2\x9B"}) {
             QVERIFY2(!report::isPlainUtf8(bad), bad);
             QVERIFY(report::isPlainUtf8(report::toPlainUtf8(bad)));
         }
-        COMPARE_TEXT(report::toPlainUtf8("a\xFF" "b"), "a\uFFFDb");
+        COMPARE_TEXT(report::toPlainUtf8("a\xFF"
+                                         "b"),
+                     "a\uFFFDb");
         QCOMPARE(report::columns("± µs"), std::size_t{4});
     }
 };
