@@ -40,7 +40,7 @@ std::vector<TimelineRow> timelineRows(std::span<const Span> spans) {
     std::vector<TimelineRow> rows(static_cast<std::size_t>(layers) + 1);
     for (std::size_t i = 1; i < rows.size(); ++i) rows[i].layer = static_cast<std::int32_t>(i) - 1;
     for (const Span& span : spans) {
-        TimelineRow& row = rows[static_cast<std::size_t>(std::max(span.layer, kNoLayer) + 1)];
+        TimelineRow& row = rows[static_cast<std::size_t>(std::max(span.layer, kNoLayer) - kNoLayer)];
         (span.stage == Stage::Whole ? row.spans : row.stages).push_back(span);
     }
     std::erase_if(rows, [](const TimelineRow& row) { return row.spans.empty() && row.stages.empty(); });
