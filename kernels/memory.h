@@ -38,11 +38,12 @@ struct MemoryUse {
     [[nodiscard]] std::int64_t total() const;
 };
 
-/// One allocation (delta > 0) or release (delta < 0) during a recorded pass.
+/// One allocation (delta > 0) or release (delta < 0) during a recorded pass. A release carries the component and layer
+/// that its allocation did: summed up by component, the events say whose memory is in use.
 struct MemoryEvent {
     double time_us = 0;  // from the start of the pass
     MemoryKind kind = MemoryKind::Activations;
-    Component component = Component::Other;  // the component that was running
+    Component component = Component::Other;  // that allocated; Other: before the pass, or between components
     std::int32_t layer = kNoLayer;
     std::int64_t delta_bytes = 0;
 };

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -50,6 +51,7 @@ public:
         m_record = record;
         m_pass = {};
         m_open.clear();
+        m_owners.clear();
         m_pass.memory_at_start = now;
         m_start = Clock::now();
     }
@@ -69,11 +71,18 @@ public:
         m_pass.spans[m_open.back()].end_us = microseconds();
         m_open.pop_back();
     }
-    void memory(MemoryKind kind, std::int64_t delta_bytes) {
+    /// `block` tells a release whose allocation it ends.
+    void memory(const void* block, MemoryKind kind, std::int64_t delta_bytes) {
         if (!m_record) return;
-        const Span* span = m_open.empty() ? nullptr : &m_pass.spans[m_open.back()];
-        m_pass.memory.push_back({microseconds(), kind, span ? span->component : Component::Other,
-                                 span ? span->layer : kNoLayer, delta_bytes});
+        Span owner;
+        if (delta_bytes > 0) {
+            if (!m_open.empty()) owner = m_pass.spans[m_open.back()];
+            m_owners[block] = owner;
+        } else if (const auto found = m_owners.find(block); found != m_owners.end()) {
+            owner = found->second;
+            m_owners.erase(found);
+        }
+        m_pass.memory.push_back({microseconds(), kind, owner.component, owner.layer, delta_bytes});
     }
 
 private:
@@ -84,7 +93,8 @@ private:
     bool m_record = false;
     Clock::time_point m_start;
     PassRecord m_pass;
-    std::vector<std::size_t> m_open;  // indices of the spans that have not ended
+    std::vector<std::size_t> m_open;                 // indices of the spans that have not ended
+    std::unordered_map<const void*, Span> m_owners;  // of the blocks allocated in this pass
 };
 
 class CpuBackend final : public Backend {
@@ -103,7 +113,7 @@ public:
                             static_cast<double>(bytes) / 1e6, name(kind), static_cast<double>(availableMemory()) / 1e6),
                 "choose a shorter length or a smaller batch");
         }
-        charge(kind, static_cast<std::int64_t>(bytes));
+        charge(data, kind, static_cast<std::int64_t>(bytes));
         return {this, data, bytes, kind};
     }
 
@@ -116,9 +126,10 @@ public:
         if (in_place) {
             weight.data = reinterpret_cast<const float*>(tensor.data);
             const auto bytes = static_cast<std::int64_t>(tensor.bytes());
-            charge(MemoryKind::Weights, bytes);
+            charge(tensor.data, MemoryKind::Weights, bytes);
             weight.owner = std::shared_ptr<const void>(
-                tensor.data, [this, bytes, owner = tensor.owner](const void*) { charge(MemoryKind::Weights, -bytes); });
+                tensor.data,
+                [this, bytes, owner = tensor.owner](const void* data) { charge(data, MemoryKind::Weights, -bytes); });
         } else {
             auto copy =
                 std::make_shared<Buffer>(allocate(MemoryKind::Weights, static_cast<std::size_t>(tensor.elements())));
@@ -241,14 +252,14 @@ private:
         }
     }
 
-    void charge(MemoryKind kind, std::int64_t delta_bytes) {
+    void charge(const void* block, MemoryKind kind, std::int64_t delta_bytes) {
         m_ledger.add(kind, delta_bytes);
-        m_recorder.memory(kind, delta_bytes);
+        m_recorder.memory(block, kind, delta_bytes);
     }
 
     void release(void* data, std::size_t bytes, MemoryKind kind) noexcept override {
         m_blocks.give(data);
-        charge(kind, -static_cast<std::int64_t>(bytes));
+        charge(data, kind, -static_cast<std::int64_t>(bytes));
     }
 
     DeviceInfo m_device;

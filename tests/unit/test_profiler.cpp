@@ -1,6 +1,7 @@
 // The profiler on a real model: everything adds up, memory agrees with the process, stopping loses nothing.
 #include <QtTest>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "core/profile/cost_model.h"
@@ -140,6 +141,21 @@ private Q_SLOTS:
         QCOMPARE(memory.peak_component, Component::Ssm);
         // Nothing is left behind.
         QCOMPARE(engine.backend().ledger().current().total(), ledger_before);
+    }
+
+    /// By component, what is in use is never negative, and at the end of a layer only what the next one needs is left.
+    void memoryHasOwners() {
+        engine::Engine engine = openDemo("mamba1-bytes");
+        const auto profile = run(engine, optionsFor({100}, 1), {});
+        std::map<Component, std::int64_t> use;
+        for (const MemoryEvent& event : profile->points.at(0).memory.events) {
+            use[event.component] += event.delta_bytes;
+            QVERIFY(use[event.component] >= 0);
+        }
+        QVERIFY(!use.contains(Component::Other));
+        QCOMPARE(use.at(Component::InProj), 0);
+        QCOMPARE(use.at(Component::Ssm), 0);
+        QCOMPARE(use.at(Component::LmHead), 256 * 4);  // the logits, which the caller holds
     }
 
     void logitsOnlyWhereAsked() {
