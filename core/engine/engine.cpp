@@ -125,6 +125,8 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
         }
         m_layers.push_back(std::move(layer));
     }
+    // What was converted is not needed twice. What is used in place comes back with the first pass.
+    m_checkpoint->releasePages();
 }
 
 Engine::~Engine() = default;

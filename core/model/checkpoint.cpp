@@ -103,6 +103,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
         const fs::path path = result->m_folder / shard;
         const SafetensorsFile file = SafetensorsFile::open(path);
         hash.add(file.header());
+        result->m_files.push_back(file.mapping());
         result->m_file_bytes += file.fileBytes();
         for (const std::string& tensor : promised) {
             if (!file.entries().contains(tensor)) {
@@ -181,6 +182,10 @@ void Checkpoint::checkShapes() {
         throw Error(m_folder.string(),
                     fmt::format("config.json says num_hidden_layers {}, but there is a tensor {}", c.n_layer, beyond));
     }
+}
+
+void Checkpoint::releasePages() const {
+    for (const auto& file : m_files) file->releasePages();
 }
 
 std::string Checkpoint::storedType() const {

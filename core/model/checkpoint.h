@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/model/config.h"
+#include "core/model/mapped_file.h"
 #include "kernels/tensor.h"
 
 namespace perfmamba::model {
@@ -37,6 +39,8 @@ public:
     [[nodiscard]] const HostTensor& tensor(const std::string& name) const;
     /// The tensor of that name and shape; throws Error when it has another.
     const HostTensor& require(const std::string& name, const std::vector<std::int64_t>& shape) const;
+    /// Takes the files' pages out of this process's memory: for after the weights have been converted elsewhere.
+    void releasePages() const;
     [[nodiscard]] bool has(const std::string& name) const { return m_tensors.contains(name); }
 
 private:
@@ -46,6 +50,7 @@ private:
     std::filesystem::path m_folder;
     Config m_config;
     std::map<std::string, HostTensor> m_tensors;
+    std::vector<std::shared_ptr<const MappedFile>> m_files;
     std::int64_t m_parameters = 0;
     std::int64_t m_file_bytes = 0;
     std::string m_hash;

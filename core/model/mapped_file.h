@@ -18,6 +18,8 @@ public:
     MappedFile& operator=(const MappedFile&) = delete;
 
     [[nodiscard]] std::span<const std::byte> bytes() const { return m_bytes; }
+    /// Takes the pages touched so far out of this process's memory; the next touch brings them back.
+    void releasePages() const;
 
 private:
     explicit MappedFile(std::span<const std::byte> bytes) : m_bytes(bytes) {}

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "core/model/json_file.h"
-#include "core/model/mapped_file.h"
 #include "kernels/error.h"
 
 namespace perfmamba::model {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/mapped_file.h"
 #include "kernels/tensor.h"
 
 namespace perfmamba::model {
@@ -32,10 +33,10 @@ public:
     [[nodiscard]] std::span<const std::byte> header() const { return m_header; }
     [[nodiscard]] std::int64_t fileBytes() const { return m_file_bytes; }
     /// Keeps the mapping alive.
-    [[nodiscard]] const std::shared_ptr<const void>& mapping() const { return m_mapping; }
+    [[nodiscard]] const std::shared_ptr<const MappedFile>& mapping() const { return m_mapping; }
 
 private:
-    std::shared_ptr<const void> m_mapping;
+    std::shared_ptr<const MappedFile> m_mapping;
     std::map<std::string, SafetensorsEntry> m_entries;
     std::span<const std::byte> m_header;
     std::int64_t m_file_bytes = 0;

@@ -9,6 +9,7 @@
 #include "core/profile/system_info.h"
 #include "kernels/devices.h"
 #include "kernels/error.h"
+#include "tests/support/checkpoint_folder.h"
 
 using namespace perfmamba;
 using namespace perfmamba::profile;
@@ -60,15 +61,12 @@ private Q_SLOTS:
         const bool mamba1 = engine.config().architecture == model::Architecture::Mamba1;
         for (const Point& point : profile->points) {
             QCOMPARE(point.total.n(), 9U);
-            // Every pass and the shares exactly; the medians within 2 % and what the machine's noise adds.
+            // Every pass and the shares add up exactly; medians of parts need not.
             for (std::size_t pass = 0; pass < 9; ++pass) {
                 const double parts = sum(point.components, [&](const auto& row) { return row.time.samples[pass]; });
                 QVERIFY(std::abs(parts - point.total.samples[pass]) < 1e-6 * point.total.samples[pass]);
             }
             QVERIFY(std::abs(sum(point.components, [](const auto& row) { return row.share; }) - 1) < 1e-9);
-            const double medians = sum(point.components, [](const auto& row) { return row.time.median; });
-            const double noise = sum(point.components, [](const auto& row) { return row.time.mad; });
-            QVERIFY(std::abs(medians - point.total.median) < 0.02 * point.total.median + noise + point.total.mad);
             QCOMPARE(point.components.back().component, Component::Other);
             QVERIFY(point.components.back().share < 0.25);
 
@@ -141,6 +139,42 @@ private Q_SLOTS:
         QCOMPARE(memory.peak_component, Component::Ssm);
         // Nothing is left behind.
         QCOMPARE(engine.backend().ledger().current().total(), ledger_before);
+    }
+
+    /// Weights that were converted do not stay in memory as they were stored, too.
+    void convertedWeightsOnce() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        QSKIP("a sanitizer's own memory would be counted");
+#endif
+        const tests::CheckpointFolder folder("mamba1-bytes");
+        const std::int64_t rows = 200'000;  // 51 MB of embeddings, 102 MB converted
+        folder.editConfig("\"vocab_size\": 256", "\"vocab_size\": " + std::to_string(rows));
+        std::int64_t end = 0;
+        folder.editHeader([&](nlohmann::ordered_json& header) {
+            for (auto& [name, value] : header.items()) {
+                if (name == "__metadata__") continue;
+                std::int64_t bytes = 2;
+                if (name == "backbone.embeddings.weight") value["shape"][0] = rows;
+                for (const auto& extent : value["shape"]) bytes *= extent.get<std::int64_t>();
+                value["dtype"] = "F16";
+                value["data_offsets"] = {end, end + bytes};
+                end += bytes;
+            }
+        });
+        const auto file = folder.path() / "model.safetensors";
+        std::uint64_t header_bytes = 0;
+        std::memcpy(&header_bytes, tests::readFile(file).data(), sizeof header_bytes);
+        std::filesystem::resize_file(file, 8 + header_bytes + static_cast<std::uint64_t>(end));
+
+        const std::int64_t before = residentBytes();
+        engine::Engine engine(model::Checkpoint::open(folder.path()), kernels::makeBackend("cpu", 1));
+        const std::int64_t weights = engine.backend().ledger().current()[MemoryKind::Weights];
+        QCOMPARE(engine.checkpoint().storedType(), std::string("float16"));
+        QVERIFY(weights > 100'000'000);
+        const std::int64_t process = residentBytes() - before;
+        qInfo("ledger %.1f MB, process %.1f MB", static_cast<double>(weights) / 1e6,
+              static_cast<double>(process) / 1e6);
+        QVERIFY(std::abs(process - weights) < 15'000'000);  // twice would be 51 MB more
     }
 
     /// By component, what is in use is never negative, and at the end of a layer only what the next one needs is left.
