@@ -263,6 +263,28 @@ private Q_SLOTS:
         QVERIFY2(outcome.err.startsWith("perfmamba-cli: " + report + ": is not a report"), qPrintable(outcome.err));
     }
 
+    // The second length asks for more memory than there is.
+    void failedRunKeepsWhatWasMeasured() {
+        const QString report = path("run.h5");
+        const Outcome outcome = runCli({"profile", demo("mamba2-bytes"), "--lengths", "4,1000000000", "--threads", "1",
+                                        "--repeat", "3", "--report", report});
+        QCOMPARE(outcome.code, 1);
+        QVERIFY2(outcome.err.contains("is kept in " + report), qPrintable(outcome.err));
+        QVERIFY2(outcome.err.contains("memory"), qPrintable(outcome.err));
+        QCOMPARE(outcome.err.count("perfmamba-cli: "), 1);
+        QVERIFY(outcome.out.contains("incomplete"));
+        QCOMPARE(files(), QStringList{"run.h5"});
+        const auto read = report::read(report.toStdString());
+        QVERIFY(!read->complete);
+        QCOMPARE(read->points.size(), std::size_t{1});
+        QCOMPARE(read->points[0].length, std::int64_t{4});
+
+        const Outcome nothing = runCli({"profile", demo("mamba2-bytes"), "--lengths", "1000000000", "--threads", "1",
+                                        "--repeat", "3", "--report", path("none.h5")});
+        QCOMPARE(nothing.code, 1);
+        QCOMPARE(files(), QStringList{"run.h5"});
+    }
+
     void interrupted() {
         const QString report = path("run.h5");
         QProcess process;
