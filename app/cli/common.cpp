@@ -59,7 +59,7 @@ void print(const profile::Profile& profile, const Outputs& outputs) {
 
 void writeText(const std::string& target, const std::string& text) {
     if (target != "-") {
-        report::replaceFile(target, std::as_bytes(std::span(text)));
+        report::writeThrough(target, std::as_bytes(std::span(text)));
         return;
     }
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;

@@ -60,7 +60,7 @@ profile::Options checkedOptions(const ProfileOptions& given) {
 /// An existing file is replaced only when it is a report: a wrong name must not cost somebody their weights.
 void checkReport(const std::string& report) {
     if (report.empty()) return;
-    report::checkWritable(report);
+    (void)report::fileToReplace(report);
     if (!fs::exists(report)) return;
     try {
         (void)report::read(report);

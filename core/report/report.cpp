@@ -15,6 +15,7 @@
 #include "core/report/hdf5.h"
 #include "core/report/layout.h"
 #include "core/report/seal.h"
+#include "kernels/error.h"
 
 namespace perfmamba::report {
 namespace {
@@ -169,18 +170,24 @@ struct Writer::Impl {
     Draft draft;
     bool saved = false;  // the .part is of this run
 
-    Impl(std::filesystem::path target, const profile::Profile& header)
-        : path(std::move(target)), part(partOf(path)), draft(path.string(), header) {}
+    Impl(const std::filesystem::path& shown, const profile::Profile& header)
+        : path(fileToReplace(shown)), part(partOf(path)), draft(shown.string(), header) {
+        std::error_code code;
+        const auto kind = std::filesystem::symlink_status(part, code).type();
+        using Kind = std::filesystem::file_type;
+        if (kind != Kind::regular && kind != Kind::not_found) {
+            throw Error(shown.string(), "cannot be written: " + part.string() + " is in the way",
+                        "move it, or give another name");
+        }
+    }
     void save() {
         draft.save(part);
         saved = true;
     }
 };
 
-Writer::Writer(std::filesystem::path path, const profile::Profile& header) {
-    checkWritable(path);
-    m_impl = std::make_unique<Impl>(std::move(path), header);
-}
+Writer::Writer(const std::filesystem::path& path, const profile::Profile& header)
+    : m_impl(std::make_unique<Impl>(path, header)) {}
 
 Writer::~Writer() = default;
 
@@ -203,11 +210,11 @@ void Writer::discard() {
 }
 
 void write(const std::filesystem::path& path, const profile::Profile& profile) {
-    checkWritable(path);
+    const std::filesystem::path target = fileToReplace(path);
     Draft draft(path.string(), profile);
     for (const profile::Point& point : profile.points) draft.add(point);
     draft.setComplete(profile.complete);
-    draft.save(path);
+    draft.save(target);
 }
 
 }  // namespace perfmamba::report

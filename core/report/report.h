@@ -17,8 +17,8 @@ inline constexpr int kFormatVersion = 1;
 /// thread, as all HDF5 here.
 class Writer {
 public:
-    /// Throws Error when the folder cannot be written.
-    Writer(std::filesystem::path path, const profile::Profile& header);
+    /// Throws Error when the folder cannot be written, or there is something of that name that is no file.
+    Writer(const std::filesystem::path& path, const profile::Profile& header);
     ~Writer();
     /// Appends a measured point. Throws Error, for example on a full disk.
     void add(const profile::Point& point);
