@@ -274,6 +274,10 @@ private Q_SLOTS:
             replaceDataset(file, "/points/0001/components/component", type, {hsize_t{1} << 40});
             H5Tclose(type);
         });
+        row("a point of two names", "/points/0001 has more than one name", [](hid_t file) {
+            H5Ldelete(file, "/points/0002", H5P_DEFAULT);
+            H5Lcreate_hard(file, "/points/0001", file, "/points/0002", H5P_DEFAULT, H5P_DEFAULT);
+        });
         row("group for a dataset", "is not a dataset", [](hid_t file) {
             H5Ldelete(file, kMedians, H5P_DEFAULT);
             H5Gclose(H5Gcreate2(file, kMedians, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
