@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/model/config.h"
 #include "kernels/tensor.h"
@@ -50,5 +51,8 @@ private:
     std::int64_t m_file_bytes = 0;
     std::string m_hash;
 };
+
+/// "(128, 64)"
+std::string shapeText(const std::vector<std::int64_t>& shape);
 
 }  // namespace perfmamba::model
