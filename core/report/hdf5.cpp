@@ -27,7 +27,7 @@ constexpr double kFreeClaim = 16.0 * 1024 * 1024;
 constexpr double kLargestCompression = 64;
 // All together: the same multiple of the whole file, whose constant columns stand beside samples, so that a real report
 // stays far below (it holds less than ten times its size). The rest is for small files, of constant columns mostly.
-constexpr double kFreeClaimInAll = 256.0 * 1024 * 1024;
+constexpr double kFreeClaimInAll = 128.0 * 1024 * 1024;
 
 template <class T>
 hid_t memoryType();

@@ -278,6 +278,22 @@ private Q_SLOTS:
             H5Ldelete(file, "/points/0002", H5P_DEFAULT);
             H5Lcreate_hard(file, "/points/0001", file, "/points/0002", H5P_DEFAULT, H5P_DEFAULT);
         });
+        row("huge claims in all", "claims, with what stands before it, more values than", [](hid_t file) {
+            // Each is within what one dataset may claim.
+            for (const char* point : {"0000", "0001", "0002"}) {
+                for (const char* table : {"passes", "components", "layers", "stages"}) {
+                    const std::string name = "/points/" + std::string(point) + "/" + table + "/samples_us";
+                    const hid_t dataset = H5Dopen2(file, name.c_str(), H5P_DEFAULT);
+                    const hid_t space = H5Dget_space(dataset);
+                    std::vector<hsize_t> shape(2);
+                    H5Sget_simple_extent_dims(space, shape.data(), nullptr);
+                    H5Sclose(space);
+                    H5Dclose(dataset);
+                    shape[1] = (hsize_t{16} << 20) / sizeof(double) / shape[0];
+                    replaceDataset(file, name.c_str(), H5T_IEEE_F64LE, shape);
+                }
+            }
+        });
         row("group for a dataset", "is not a dataset", [](hid_t file) {
             H5Ldelete(file, kMedians, H5P_DEFAULT);
             H5Gclose(H5Gcreate2(file, kMedians, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
