@@ -8,25 +8,13 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <span>
-#include <string_view>
 
+#include "core/report/command.h"
 #include "core/report/files.h"
 #include "core/report/text.h"
 #include "kernels/error.h"
 
 namespace perfmamba::cli {
-namespace {
-
-std::string quoted(std::string_view argument) {
-    constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
-    if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string_view::npos) return std::string(argument);
-    std::string result = "'";
-    for (const char c : argument) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return result + "'";
-}
-
-}  // namespace
-
 void addOutputs(CLI::App& app, Outputs& outputs) {
     app.add_option("--json", outputs.json, "Write everything as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");
@@ -59,7 +47,7 @@ void print(const profile::Profile& profile, const Outputs& outputs) {
 
 void writeText(const std::string& target, const std::string& text) {
     if (target != "-") {
-        report::replaceFile(target, std::as_bytes(std::span(text)));
+        report::writeThrough(target, std::as_bytes(std::span(text)));
         return;
     }
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
@@ -73,7 +61,7 @@ std::string toText(const nlohmann::json& json) {
 std::string commandLine(int argc, char** argv) {
     std::string line = "perfmamba-cli";
     for (const char* argument : std::span(argv, static_cast<std::size_t>(argc)).subspan(1)) {
-        line += " " + quoted(argument);
+        line += " " + report::shellQuoted(argument);
     }
     return line;
 }

@@ -48,7 +48,8 @@ void check(const Outputs& outputs);
 /// Writes the files, and standard output.
 void print(const profile::Profile& profile, const Outputs& outputs);
 
-/// To a file that is there whole or not at all, or for "-" to standard output. Throws Error.
+/// To a file that is there whole or not at all, straight into a pipe or a device, or for "-" to standard output.
+/// Throws Error.
 void writeText(const std::string& target, const std::string& text);
 std::string toText(const nlohmann::json& json);
 

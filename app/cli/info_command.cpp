@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <map>
 #include <memory>
@@ -8,6 +7,7 @@
 
 #include "app/cli/common.h"
 #include "core/model/checkpoint.h"
+#include "core/profile/profiler.h"
 #include "core/report/layout.h"
 #include "core/report/text.h"
 #include "core/report/utf8.h"
@@ -46,10 +46,6 @@ std::string pattern(const std::string& name) {
     return result;
 }
 
-std::string shapeText(const std::vector<std::int64_t>& shape) {
-    return fmt::format("({})", fmt::join(shape, ", "));
-}
-
 /// Tensors of the same pattern, shape and type as one line.
 std::string tensorText(const model::Checkpoint& checkpoint) {
     std::map<std::string, std::int64_t> counts;
@@ -57,7 +53,7 @@ std::string tensorText(const model::Checkpoint& checkpoint) {
     for (const auto& [name, tensor] : checkpoint.tensors()) {
         const std::string key = report::toPlainUtf8(pattern(name));
         width = std::max(width, report::columns(key));
-        ++counts[key + '\t' + fmt::format("{}  {}", perfmamba::name(tensor.dtype), shapeText(tensor.shape))];
+        ++counts[key + '\t' + fmt::format("{}  {}", perfmamba::name(tensor.dtype), model::shapeText(tensor.shape))];
     }
     std::string text;
     for (const auto& [line, count] : counts) {
@@ -109,12 +105,7 @@ std::string infoText(const model::Checkpoint& checkpoint) {
 }
 
 nlohmann::json infoJson(const model::Checkpoint& checkpoint) {
-    profile::ModelSummary summary;
-    summary.path = checkpoint.folder().string();
-    summary.config = checkpoint.config();
-    summary.parameters = checkpoint.parameters();
-    summary.file_bytes = checkpoint.fileBytes();
-    summary.stored_type = checkpoint.storedType();
+    const profile::ModelSummary summary = profile::summaryOf(checkpoint);
     nlohmann::json object;
     object["name"] = checkpoint.name();
     object["hash"] = checkpoint.hash();

@@ -9,10 +9,20 @@
 namespace perfmamba::cli {
 namespace {
 
+bool ignored(int signal) {
+    struct sigaction action {};
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/// What was ignored when the program began stays so: nohup wants it to live on without its terminal, and a script to
+/// spare what it runs in the background. Waiting for a signal would take even an ignored one.
 sigset_t watched() {
     sigset_t signals;
     sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        if (!ignored(signal)) sigaddset(&signals, signal);
+    }
+    sigaddset(&signals, SIGUSR1);
     return signals;
 }
 

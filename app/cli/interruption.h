@@ -6,9 +6,9 @@
 
 namespace perfmamba::cli {
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP request a stop; a second one ends the program at once. Make it before any
-/// other thread is started: it blocks the signals in this thread and those that come from it, and waits for them in one
-/// of its own.
+/// While it lives, SIGINT, SIGTERM and SIGHUP request a stop, unless they were ignored when the program began; a second
+/// one ends the program at once. Make it before any other thread is started: it blocks the signals in this thread and
+/// those that come from it, and waits for them in one of its own.
 class Interruption {
 public:
     Interruption();
@@ -17,7 +17,6 @@ public:
     Interruption& operator=(const Interruption&) = delete;
 
     [[nodiscard]] std::stop_token token() const { return m_source.get_token(); }
-    [[nodiscard]] bool requested() const { return m_source.stop_requested(); }
 
 private:
     std::stop_source m_source;

@@ -109,7 +109,7 @@ std::vector<std::int32_t> slice(const TokenBatch& tokens, std::int64_t first, st
 }
 
 void logits(const LogitsOptions& options) {
-    report::checkWritable(options.out);
+    report::LogitsFile::checkTarget(options.out);
     const TokenBatch tokens = readTokens(options.tokens);
     const Interruption interruption;
     const auto checkpoint = model::Checkpoint::open(options.model);

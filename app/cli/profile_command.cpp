@@ -60,7 +60,7 @@ profile::Options checkedOptions(const ProfileOptions& given) {
 /// An existing file is replaced only when it is a report: a wrong name must not cost somebody their weights.
 void checkReport(const std::string& report) {
     if (report.empty()) return;
-    report::checkWritable(report);
+    (void)report::fileToReplace(report);
     if (!fs::exists(report)) return;
     try {
         (void)report::read(report);
@@ -76,7 +76,6 @@ public:
 
     void operator()(const std::shared_ptr<const profile::Profile>& profile, const profile::Progress& progress) {
         m_profile = profile;
-        m_complete = progress.point;
         if (!m_report.empty() && !m_writer) m_writer.emplace(m_report, *profile);
         // The points before the one that is being measured are complete.
         keep(*profile, progress.point);
@@ -95,30 +94,25 @@ public:
         }
     }
 
-    /// The lengths that were measured before a failure; null where there are none.
-    [[nodiscard]] std::shared_ptr<const profile::Profile> measured() const {
-        if (!m_profile || m_complete == 0) return nullptr;
-        auto profile = std::make_shared<profile::Profile>(*m_profile);
-        profile->points.resize(std::min(m_complete, profile->points.size()));
-        return profile;
-    }
-
-    /// After a failure: what is in the .part becomes the report, as an incomplete one.
-    void finishIncomplete() {
-        if (!m_writer || m_kept == 0) return;
+    /// After a failure: all that was measured until then, shown and made an incomplete report. Null where there is
+    /// none.
+    std::shared_ptr<const profile::Profile> finishIncomplete() {
+        if (!m_profile || m_profile->points.empty()) return nullptr;
         try {
-            m_writer->finish(false);
-            m_line.say(fmt::format("The lengths measured before are kept in {}", m_report.string()));
-        } catch (const Error&) {
-            // A full disk, likely: the failure that brought us here says so, and the .part stays.
+            keep(*m_profile, m_profile->points.size());
+            if (m_writer) {
+                m_writer->finish(false);
+                m_line.say(fmt::format("What was measured before is kept in {}", m_report.string()));
+            }
+        } catch (const std::exception&) {
+            // A full disk, likely: the failure that brought us here says so, and a .part that was written stays.
         }
+        return m_profile;
     }
 
     [[nodiscard]] bool writes() const { return !m_report.empty(); }
     void discardPart() {
-        m_writer.reset();
-        std::error_code ignored;
-        fs::remove(report::partOf(m_report), ignored);
+        if (m_writer) m_writer->discard();
     }
 
 private:
@@ -126,9 +120,16 @@ private:
     ProgressLine& m_line;
     std::optional<report::Writer> m_writer;
     std::shared_ptr<const profile::Profile> m_profile;
-    std::size_t m_complete = 0;  // lengths
-    std::size_t m_kept = 0;      // of them said and written
+    std::size_t m_kept = 0;  // lengths said and written
 };
+
+void showBeforeFailure(const profile::Profile& measured, const Outputs& outputs) {
+    try {
+        print(measured, outputs);
+    } catch (const std::exception&) {
+        // The failure that ended the run is the one to tell of.
+    }
+}
 
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
                                                 Follower& follower, const std::stop_token& stop) {
@@ -140,9 +141,8 @@ std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, con
     const auto observer = [&](const auto& profile, const auto& progress) { follower(profile, progress); };
     try {
         return profile::run(engine, options, provenance, observer, stop);
-    } catch (const Error&) {
-        follower.finishIncomplete();
-        if (const auto measured = follower.measured()) print(*measured, given.outputs);
+    } catch (const std::exception&) {
+        if (const auto measured = follower.finishIncomplete()) showBeforeFailure(*measured, given.outputs);
         throw;
     }
 }

@@ -85,11 +85,11 @@ std::map<std::string, std::set<std::string>> findShards(const fs::path& folder) 
     throw Error(folder.string(), fmt::format("holds neither {} nor {}", kSingleFile, kIndexFile));
 }
 
+}  // namespace
+
 std::string shapeText(const std::vector<std::int64_t>& shape) {
     return fmt::format("({})", fmt::join(shape, ", "));
 }
-
-}  // namespace
 
 std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     const std::shared_ptr<Checkpoint> result(new Checkpoint);

@@ -56,4 +56,7 @@ private:
     std::string m_hash;
 };
 
+/// "(128, 64)"
+std::string shapeText(const std::vector<std::int64_t>& shape);
+
 }  // namespace perfmamba::model

@@ -25,10 +25,6 @@ std::string cell(double value) {
     return std::isfinite(value) ? fmt::format("{}", value) : std::string();
 }
 
-double perSecond(double amount, double time_us) {
-    return amount / time_us * 1e-3;
-}
-
 void appendCsv(std::string& text, const std::string& workload, const profile::ComponentCost& cost) {
     const profile::Summary& time = cost.time;
     const bool counted = cost.component != Component::Other;
@@ -37,8 +33,8 @@ void appendCsv(std::string& text, const std::string& workload, const profile::Co
     text +=
         fmt::format("{},{},{},{},{},{},{},{},{},{},", workload, name(cost.component), cell(time.median), cell(time.mad),
                     cell(time.p5), cell(time.p95), cell(time.ci_low), cell(time.ci_high), time.n(), cell(cost.share));
-    text += fmt::format("{},{},{},{},{},{}\r\n", cost.calls, cell(flops), cell(perSecond(flops, time.median)),
-                        cell(bytes), cell(perSecond(bytes, time.median)), cost.peak_bytes);
+    text += fmt::format("{},{},{},{},{},{}\r\n", cost.calls, cell(flops), cell(gigaPerSecond(flops, time.median)),
+                        cell(bytes), cell(gigaPerSecond(bytes, time.median)), cost.peak_bytes);
 }
 
 /// Takes what a visit… function names as members of an object.

@@ -4,10 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "kernels/error.h"
 
@@ -34,26 +35,69 @@ private:
     int m_fd;
 };
 
-/// 0, or the error number.
-int writeAll(int fd, std::span<const std::byte> bytes) {
+/// At byte `at`, or, where that is nothing, where the file stands. 0, or the error number.
+int writeAll(int fd, std::span<const std::byte> bytes, std::optional<std::uint64_t> at) {
     while (!bytes.empty()) {
-        const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+        const ssize_t written = at ? ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(*at))
+                                   : ::write(fd, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) return errno;
         bytes = bytes.subspan(static_cast<std::size_t>(written));
+        if (at) *at += static_cast<std::uint64_t>(written);
     }
-    return ::fsync(fd) == 0 ? 0 : errno;
+    return 0;
+}
+
+std::filesystem::path folderOf(const std::filesystem::path& path) {
+    return path.has_parent_path() ? path.parent_path() : ".";
 }
 
 /// Makes the renaming itself last through a power failure. Some file systems cannot sync a folder; no harm then.
 void syncFolderOf(const std::filesystem::path& path) {
-    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-    const Descriptor descriptor(folder, O_RDONLY | O_DIRECTORY);
+    const Descriptor descriptor(folderOf(path), O_RDONLY | O_DIRECTORY);
     if (descriptor) ::fsync(descriptor.get());
 }
 
 [[noreturn]] void failWriting(const std::filesystem::path& path, int code) {
     throw Error(path.string(), "cannot be written: " + reason(code));
+}
+
+/// What `path` leads to, which need not be there. Only the last name is followed; folders may be links as they like.
+std::filesystem::path followed(const std::filesystem::path& path) {
+    constexpr int kMostLinks = 40;  // the system's own limit
+    std::filesystem::path at = path;
+    for (int i = 0; i < kMostLinks; ++i) {
+        std::error_code code;
+        const std::filesystem::path next = std::filesystem::read_symlink(at, code);
+        if (code) return at;  // no link
+        at = next.is_absolute() ? next : folderOf(at) / next;
+    }
+    failWriting(path, ELOOP);
+}
+
+/// Standard output or error where `path` is the same, as /dev/stdout is; else −1. A redirection to a file is followed
+/// by the descriptor only: the name would lead to a file that the shell no longer writes to, or to its begin.
+int ownOutput(const struct stat& status) {
+    for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+        struct stat own {};
+        if (::fstat(fd, &own) == 0 && own.st_dev == status.st_dev && own.st_ino == status.st_ino) return fd;
+    }
+    return -1;
+}
+
+void checkFolder(const std::filesystem::path& shown, const std::filesystem::path& path) {
+    std::error_code code;
+    const std::filesystem::path folder = folderOf(path);
+    if (!std::filesystem::exists(folder, code)) {
+        throw Error(shown.string(), "cannot be written: there is no folder " + folder.string());
+    }
+    if (!std::filesystem::is_directory(folder, code)) {
+        throw Error(shown.string(), "cannot be written: " + folder.string() + " is not a folder");
+    }
+    if (!path.has_filename() || std::filesystem::is_directory(path, code)) {
+        throw Error(shown.string(), "cannot be written: it is a folder", "give the name of a file");
+    }
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) failWriting(shown, errno);
 }
 
 }  // namespace
@@ -79,21 +123,57 @@ std::vector<std::byte> readWholeFile(const std::filesystem::path& path, std::uin
     return bytes;
 }
 
+Temporary::Temporary(std::filesystem::path target) : m_target(std::move(target)) {
+    static std::atomic<unsigned> count{0};
+    constexpr int kMostTries = 1000;  // names that killed processes have left
+    for (int i = 0; i < kMostTries && m_fd < 0; ++i) {
+        m_path = m_target;
+        m_path += "." + std::to_string(::getpid()) + "-" + std::to_string(++count) + ".tmp";
+        m_fd = ::open(m_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (m_fd < 0 && errno != EEXIST) break;
+    }
+    if (m_fd < 0) failWriting(m_target, errno);
+}
+
+Temporary::~Temporary() {
+    ::close(m_fd);
+    if (!m_moved) ::unlink(m_path.c_str());
+}
+
+void Temporary::write(std::span<const std::byte> bytes, std::optional<std::uint64_t> at) const {
+    if (const int code = writeAll(m_fd, bytes, at)) failWriting(m_target, code);
+}
+
+void Temporary::reserve(std::uint64_t bytes) const {
+    const int code = ::fallocate(m_fd, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    if (code == ENOSPC || code == EFBIG || code == EDQUOT) failWriting(m_target, code);
+}
+
+void Temporary::moveToTarget() {
+    if (::fsync(m_fd) != 0 || ::rename(m_path.c_str(), m_target.c_str()) != 0) failWriting(m_target, errno);
+    m_moved = true;
+    syncFolderOf(m_target);
+}
+
 void replaceFile(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-    std::filesystem::path temporary = path;
-    temporary += "~";
-    int code = 0;
-    {
-        const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    Temporary temporary(path);
+    temporary.write(bytes);
+    temporary.moveToTarget();
+}
+
+void writeThrough(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+    struct stat status {};
+    const bool exists = ::stat(path.c_str(), &status) == 0;
+    const int own = exists ? ownOutput(status) : -1;
+    if (own >= 0) {
+        if (const int code = writeAll(own, bytes, {})) failWriting(path, code);
+    } else if (exists && !S_ISREG(status.st_mode)) {
+        const Descriptor file(path, O_WRONLY | O_NOCTTY);
         if (!file) failWriting(path, errno);
-        code = writeAll(file.get(), bytes);
+        if (const int code = writeAll(file.get(), bytes, {})) failWriting(path, code);
+    } else {
+        replaceFile(followed(path), bytes);
     }
-    if (code == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) code = errno;
-    if (code != 0) {
-        ::unlink(temporary.c_str());
-        failWriting(path, code);
-    }
-    syncFolderOf(path);
 }
 
 void syncAndRename(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -111,19 +191,27 @@ std::filesystem::path partOf(const std::filesystem::path& path) {
     return part;
 }
 
-void checkWritable(const std::filesystem::path& path) {
+std::filesystem::path fileToReplace(const std::filesystem::path& path) {
     std::error_code code;
-    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-    if (!std::filesystem::exists(folder, code)) {
-        throw Error(path.string(), "cannot be written: there is no folder " + folder.string());
+    std::filesystem::path target = followed(path);
+    checkFolder(path, target);
+    // Asked of `path`: a link of /proc leads to what has no name.
+    if (std::filesystem::exists(path, code) && !std::filesystem::is_regular_file(path, code)) {
+        throw Error(path.string(), "cannot be written: it is a pipe or a device, and an HDF5 file needs a file",
+                    "give the name of a file");
     }
-    if (!std::filesystem::is_directory(folder, code)) {
-        throw Error(path.string(), "cannot be written: " + folder.string() + " is not a folder");
+    return target;
+}
+
+void checkWritable(const std::filesystem::path& path) {
+    struct stat status {};
+    const bool exists = ::stat(path.c_str(), &status) == 0;
+    if (exists && ownOutput(status) >= 0) return;
+    if (exists && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        if (::access(path.c_str(), W_OK) != 0) failWriting(path, errno);
+        return;
     }
-    if (!path.has_filename() || std::filesystem::is_directory(path, code)) {
-        throw Error(path.string(), "cannot be written: it is a folder", "give the name of a file");
-    }
-    if (::access(folder.c_str(), W_OK | X_OK) != 0) failWriting(path, errno);
+    checkFolder(path, followed(path));
 }
 
 }  // namespace perfmamba::report

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,9 +13,39 @@ namespace perfmamba::report {
 /// The file's bytes. Throws Error for a missing, unreadable or too large file, or a folder.
 std::vector<std::byte> readWholeFile(const std::filesystem::path& path, std::uint64_t largest);
 
-/// Writes `bytes` to `path`: to `PATH~` first, synced, then renamed over it, so that `path` is at any moment the old
-/// file or the new one. Throws Error, after which `path` is as it was.
+/// A new file beside `target`, of a name that no other file has, for what shall be there whole or not at all. Removed
+/// again unless moveToTarget() was called.
+class Temporary {
+public:
+    /// Throws Error, in the target's name, as all here.
+    explicit Temporary(std::filesystem::path target);
+    ~Temporary();
+    Temporary(const Temporary&) = delete;
+    Temporary& operator=(const Temporary&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+    [[nodiscard]] const std::filesystem::path& target() const { return m_target; }
+    /// At byte `at`, or where the file stands.
+    void write(std::span<const std::byte> bytes, std::optional<std::uint64_t> at = {}) const;
+    /// Asks for the room before anything is computed; a file system that cannot say is believed to have it.
+    void reserve(std::uint64_t bytes) const;
+    /// Waits until the file lies on the disk and renames it.
+    void moveToTarget();
+
+private:
+    std::filesystem::path m_target;
+    std::filesystem::path m_path;
+    int m_fd = -1;
+    bool m_moved = false;
+};
+
+/// Writes `bytes` to a file beside `path` and renames it over `path`, which is at any moment the old file or the new
+/// one. A link, pipe or device of that name would be replaced, too: give what fileToReplace() returns.
 void replaceFile(const std::filesystem::path& path, std::span<const std::byte> bytes);
+
+/// As replaceFile() where `path` is a file, after following links, or nothing yet. Into a pipe, a terminal, a device or
+/// this process's own output it is written straight.
+void writeThrough(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 /// Waits until the file lies on the disk and renames it. Throws Error.
 void syncAndRename(const std::filesystem::path& from, const std::filesystem::path& to);
@@ -22,7 +53,11 @@ void syncAndRename(const std::filesystem::path& from, const std::filesystem::pat
 /// NAME.part in the folder of NAME.
 std::filesystem::path partOf(const std::filesystem::path& path);
 
-/// Throws Error when no file can be made at `path`: no such folder, no permission, or `path` is itself a folder.
+/// The file that replaceFile() may replace or make for `path`: what its links lead to. Throws Error when there can be
+/// none: no such folder, no permission, or a folder, pipe or device of that name.
+std::filesystem::path fileToReplace(const std::filesystem::path& path);
+
+/// Throws Error when writeThrough() could not write there.
 void checkWritable(const std::filesystem::path& path);
 
 }  // namespace perfmamba::report

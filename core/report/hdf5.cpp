@@ -25,6 +25,9 @@ constexpr hsize_t kLargestChunkBytes = hsize_t{64} << 20;
 // thousandfold but are short; samples compress by less than ten.
 constexpr double kFreeClaim = 16.0 * 1024 * 1024;
 constexpr double kLargestCompression = 64;
+// All together: the same multiple of the whole file, whose constant columns stand beside samples, so that a real report
+// stays far below (it holds less than ten times its size). The rest is for small files, of constant columns mostly.
+constexpr double kFreeClaimInAll = 128.0 * 1024 * 1024;
 
 template <class T>
 hid_t memoryType();
@@ -128,7 +131,7 @@ Handle datasetProperties(const Shape& shape) {
 
 // Group ------------------------------------------------------------------------------------------------------------
 
-Group::Group(Handle id, std::string path, std::shared_ptr<const FileFacts> file)
+Group::Group(Handle id, std::string path, std::shared_ptr<FileFacts> file)
     : m_id(std::move(id)), m_path(std::move(path)), m_file(std::move(file)) {}
 
 void Group::fail(const std::string& member, const std::string& reason) const {
@@ -266,6 +269,7 @@ Group Group::open(const std::string& name) const {
     if (link.type != H5L_TYPE_HARD) fail(name, "is a link, which a report has none of");
     Handle id(check(H5Oopen(m_id.get(), name.c_str(), H5P_DEFAULT), name, "cannot be read"), H5Oclose);
     if (H5Iget_type(id.get()) != H5I_GROUP) fail(name, "is not a group");
+    checkOnlyName(name, id.get());
     return {std::move(id), m_path + (m_path.ends_with('/') ? "" : "/") + name, m_file};
 }
 
@@ -321,6 +325,7 @@ Handle Group::openDataset(const std::string& name, std::size_t rank, H5T_class_t
     if (link.type != H5L_TYPE_HARD) fail(name, "is a link, which a report has none of");
     Handle dataset(check(H5Oopen(m_id.get(), name.c_str(), H5P_DEFAULT), name, "cannot be read"), H5Oclose);
     if (H5Iget_type(dataset.get()) != H5I_DATASET) fail(name, "is not a dataset");
+    checkOnlyName(name, dataset.get());
 
     const Handle type(check(H5Dget_type(dataset.get()), name, "cannot be read"), H5Tclose);
     if (H5Tget_class(type.get()) != kind) fail(name, "is of the wrong type");
@@ -370,6 +375,17 @@ void Group::checkStorage(const std::string& name, hid_t dataset, double logical_
     if (logical_bytes > kFreeClaim + kLargestCompression * stored) {
         fail(name, "claims more values than the file can hold");
     }
+    m_file->claimed += logical_bytes;
+    if (m_file->claimed > kFreeClaimInAll + kLargestCompression * static_cast<double>(m_file->bytes)) {
+        fail(name, "claims, with what stands before it, more values than the file can hold");
+    }
+}
+
+/// By hard links a small file could show the same data under thousands of names.
+void Group::checkOnlyName(const std::string& name, hid_t object) const {
+    H5O_info_t info{};
+    check(H5Oget_info2(object, &info, H5O_INFO_BASIC), name, "cannot be read");
+    if (info.rc != 1) fail(name, "has more than one name, which nothing in a report has");
 }
 
 template <class T>
@@ -417,8 +433,7 @@ bool isHdf5(std::span<const std::byte> image) {
     return false;
 }
 
-File::File(Handle id, FileFacts facts)
-    : m_id(std::move(id)), m_facts(std::make_shared<const FileFacts>(std::move(facts))) {}
+File::File(Handle id, FileFacts facts) : m_id(std::move(id)), m_facts(std::make_shared<FileFacts>(std::move(facts))) {}
 
 File File::createInMemory(const std::string& shown_name) {
     prepareLibrary();

@@ -58,14 +58,15 @@ struct Array {
 /// What the messages and the limits need to know of the file that a group belongs to.
 struct FileFacts {
     std::string name;         // as the user knows it
-    std::uint64_t bytes = 0;  // when read: no dataset may claim much more than this can hold
+    std::uint64_t bytes = 0;  // when read: no dataset, nor all together, may claim much more than this can hold
+    double claimed = 0;       // bytes of all that was read so far
 };
 
 /// An open group. Numbers are double, std::int64_t or std::uint64_t in attributes, double, std::int64_t or, written
 /// only, std::int32_t in datasets.
 class Group {
 public:
-    Group(Handle id, std::string path, std::shared_ptr<const FileFacts> file);
+    Group(Handle id, std::string path, std::shared_ptr<FileFacts> file);
 
     // Writing ----------------------------------------------------------------------------------------------------
 
@@ -112,10 +113,11 @@ private:
     [[nodiscard]] Handle openDataset(const std::string& name, std::size_t rank, H5T_class_t kind, Shape& shape) const;
     [[nodiscard]] Handle openAttribute(const std::string& name, H5T_class_t kind, Handle& type) const;
     void checkStorage(const std::string& name, hid_t dataset, double logical_bytes) const;
+    void checkOnlyName(const std::string& name, hid_t object) const;
 
     Handle m_id;
     std::string m_path;
-    std::shared_ptr<const FileFacts> m_file;
+    std::shared_ptr<FileFacts> m_file;
 };
 
 /// Whether these bytes begin as an HDF5 file does.
@@ -141,7 +143,7 @@ public:
 private:
     File(Handle id, FileFacts facts);
     Handle m_id;
-    std::shared_ptr<const FileFacts> m_facts;
+    std::shared_ptr<FileFacts> m_facts;
 };
 
 }  // namespace perfmamba::report::hdf5

@@ -113,6 +113,8 @@ concept HasTime = requires(Row row) {
     row.time.samples;
 };
 
+inline constexpr About kShareAbout{"1", "its time over the passes' time, summed over the calmer half of the passes"};
+
 template <class Visit>
 void visitTime(Visit&& visit) {
     visit(
@@ -154,8 +156,7 @@ struct Columns<profile::ComponentCost> {
             [](auto& row) -> auto& { return row.layer; });
         visitTime(visit);
         visit(
-            "share", About{"1", "share of the pass, ratio of the medians"},
-            [](auto& row) -> auto& { return row.share; });
+            "share", kShareAbout, [](auto& row) -> auto& { return row.share; });
         visit(
             "calls", About{"1", "runs in one pass"}, [](auto& row) -> auto& { return row.calls; });
         visit(
@@ -180,8 +181,7 @@ struct Columns<profile::StageCost> {
             "stage", About{"", "stage inside the component"}, [](auto& row) -> auto& { return row.stage; });
         visitTime(visit);
         visit(
-            "share", About{"1", "share of the pass, ratio of the medians"},
-            [](auto& row) -> auto& { return row.share; });
+            "share", kShareAbout, [](auto& row) -> auto& { return row.share; });
     }
 };
 
@@ -212,7 +212,7 @@ struct Columns<MemoryEvent> {
         visit(
             "kind", About{"", "what the memory is for"}, [](auto& row) -> auto& { return row.kind; });
         visit(
-            "component", About{"", "component that was running"}, [](auto& row) -> auto& { return row.component; });
+            "component", About{"", "component that allocated it; other: before the pass"}, [](auto& row) -> auto& { return row.component; });
         visit(
             "layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
         visit(

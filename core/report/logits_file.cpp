@@ -2,12 +2,8 @@
 // place directly. That is as fast as the disk, needs no memory, and a full disk is an ordinary failed write.
 #include "core/report/logits_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cassert>
-#include <cerrno>
-#include <system_error>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -21,20 +17,14 @@ namespace {
 constexpr const char* kFormatName = "PerfMamba Explorer logits";
 constexpr std::int64_t kFormatVersion = 1;
 
-[[noreturn]] void failWriting(const std::filesystem::path& path, int code) {
-    throw Error(path.string(), "cannot be written: " + std::generic_category().message(code));
-}
-
-/// Asks for the room before anything is computed; a file system that cannot say is believed to have it.
-void checkRoom(const std::filesystem::path& shown, const std::filesystem::path& part, std::uint64_t bytes) {
-    const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) failWriting(shown, errno);
-    const int code = ::fallocate(fd, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
-    ::close(fd);
-    if (code == ENOSPC || code == EFBIG || code == EDQUOT) {
-        ::unlink(part.c_str());
-        failWriting(shown, code);
-    }
+/// The name stands among the first things that are written, so that HDF5 need not be trusted with a file unknown.
+bool isLogitsFile(const std::filesystem::path& path) {
+    constexpr std::size_t kWithin = std::size_t{64} << 10;
+    std::string begin(kWithin, '\0');
+    std::ifstream file(path, std::ios::binary);
+    file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+    begin.resize(static_cast<std::size_t>(file.gcount()));
+    return hdf5::isHdf5(std::as_bytes(std::span(begin))) && begin.find(kFormatName) != std::string::npos;
 }
 
 std::uint64_t makeFile(const std::filesystem::path& part, const std::string& shown, const hdf5::Shape& shape,
@@ -77,43 +67,32 @@ std::uint64_t makeFile(const std::filesystem::path& part, const std::string& sho
 }  // namespace
 
 struct LogitsFile::Impl {
-    std::filesystem::path path;
-    std::filesystem::path part;
     std::int64_t batch = 0;
     std::int64_t positions = 0;
     std::int64_t vocab = 0;
+    Temporary file;
     std::uint64_t offset = 0;  // of the logits in the file
-    int fd = -1;
-    bool finished = false;
-
-    Impl() = default;
-    Impl(const Impl&) = delete;
-    Impl& operator=(const Impl&) = delete;
-    ~Impl() {
-        if (fd >= 0) ::close(fd);
-        if (!finished && !part.empty()) ::unlink(part.c_str());
-    }
 };
 
-LogitsFile::LogitsFile(std::filesystem::path path, std::int64_t batch, std::int64_t positions, std::int64_t vocab,
-                       std::span<const std::int32_t> tokens, const std::string& model, const std::string& model_hash)
-    : m_impl(std::make_unique<Impl>()) {
-    checkWritable(path);
-    Impl& impl = *m_impl;
-    impl.path = std::move(path);
-    impl.part = partOf(impl.path);
-    impl.batch = batch;
-    impl.positions = positions;
-    impl.vocab = vocab;
+LogitsFile::LogitsFile(const std::filesystem::path& path, std::int64_t batch, std::int64_t positions,
+                       std::int64_t vocab, std::span<const std::int32_t> tokens, const std::string& model,
+                       const std::string& model_hash)
+    : m_impl(new Impl{batch, positions, vocab, Temporary(checkTarget(path))}) {
     const hdf5::Shape shape = {static_cast<hsize_t>(batch), static_cast<hsize_t>(positions),
                                static_cast<hsize_t>(vocab)};
-    checkRoom(impl.path, impl.part, shape[0] * shape[1] * shape[2] * sizeof(float) + tokens.size_bytes());
-    impl.offset = makeFile(impl.part, impl.path.string(), shape, tokens, model, model_hash);
-    impl.fd = ::open(impl.part.c_str(), O_WRONLY | O_CLOEXEC);
-    if (impl.fd < 0) failWriting(impl.path, errno);
+    m_impl->file.reserve(shape[0] * shape[1] * shape[2] * sizeof(float) + tokens.size_bytes());
+    m_impl->offset = makeFile(m_impl->file.path(), path.string(), shape, tokens, model, model_hash);
 }
 
 LogitsFile::~LogitsFile() = default;
+
+std::filesystem::path LogitsFile::checkTarget(const std::filesystem::path& path) {
+    std::filesystem::path target = fileToReplace(path);
+    if (std::filesystem::exists(target) && !isLogitsFile(target)) {
+        throw Error(path.string(), "exists and is not a file of logits", "remove it, or give another name");
+    }
+    return target;
+}
 
 void LogitsFile::write(std::int64_t first, std::int64_t count, std::span<const float> values) {
     const Impl& impl = *m_impl;
@@ -121,22 +100,14 @@ void LogitsFile::write(std::int64_t first, std::int64_t count, std::span<const f
     assert(std::cmp_equal(values.size(), impl.batch * count * impl.vocab));
     const auto row = static_cast<std::size_t>(count * impl.vocab);
     for (std::int64_t sequence = 0; sequence < impl.batch; ++sequence) {
-        std::span<const std::byte> bytes = std::as_bytes(values.subspan(static_cast<std::size_t>(sequence) * row, row));
-        auto at = static_cast<off_t>(impl.offset) +
-                  (sequence * impl.positions + first) * impl.vocab * static_cast<off_t>(sizeof(float));
-        while (!bytes.empty()) {
-            const ssize_t written = ::pwrite(impl.fd, bytes.data(), bytes.size(), at);
-            if (written < 0 && errno == EINTR) continue;
-            if (written < 0) failWriting(impl.path, errno);
-            at += written;
-            bytes = bytes.subspan(static_cast<std::size_t>(written));
-        }
+        const auto before = static_cast<std::uint64_t>((sequence * impl.positions + first) * impl.vocab);
+        impl.file.write(std::as_bytes(values.subspan(static_cast<std::size_t>(sequence) * row, row)),
+                        impl.offset + before * sizeof(float));
     }
 }
 
 void LogitsFile::finish() {
-    syncAndRename(m_impl->part, m_impl->path);
-    m_impl->finished = true;
+    m_impl->file.moveToTarget();
 }
 
 }  // namespace perfmamba::report

@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <limits>
+#include <system_error>
 #include <type_traits>
+#include <utility>
 
 #include "core/report/files.h"
 #include "core/report/hdf5.h"
 #include "core/report/layout.h"
 #include "core/report/seal.h"
+#include "kernels/error.h"
 
 namespace perfmamba::report {
 namespace {
@@ -141,51 +144,77 @@ void writeHeader(const hdf5::Group& root, profile::Profile header) {
     options.attachScale("lengths", 0, "row");
 }
 
+/// A report that grows in memory.
+class Draft {
+public:
+    Draft(const std::string& shown_name, const profile::Profile& header)
+        : m_file(hdf5::File::createInMemory(shown_name)), m_root(m_file.root()), m_points(m_root.create("points")) {
+        writeHeader(m_root, header);
+    }
+    void add(const profile::Point& point) { writePoint(m_points.create(fmt::format("{:04}", m_count++)), point); }
+    void setComplete(bool complete) const { m_root.setNumber<std::int64_t>("complete", complete ? 1 : 0); }
+    void save(const std::filesystem::path& path) const { replaceFile(path, sealed(m_file.image())); }
+
+private:
+    hdf5::File m_file;
+    hdf5::Group m_root;
+    hdf5::Group m_points;
+    std::size_t m_count = 0;
+};
+
 }  // namespace
 
 struct Writer::Impl {
     std::filesystem::path path;
     std::filesystem::path part;
-    hdf5::File file;
-    hdf5::Group root;
-    hdf5::Group points;
-    std::size_t count = 0;
+    Draft draft;
+    bool saved = false;  // the .part is of this run
 
-    explicit Impl(std::filesystem::path target, const profile::Profile& header)
-        : path(std::move(target)),
-          part(partOf(path)),
-          file(hdf5::File::createInMemory(path.string())),
-          root(file.root()),
-          points(root.create("points")) {
-        writeHeader(root, header);
+    Impl(const std::filesystem::path& shown, const profile::Profile& header)
+        : path(fileToReplace(shown)), part(partOf(path)), draft(shown.string(), header) {
+        std::error_code code;
+        const auto kind = std::filesystem::symlink_status(part, code).type();
+        using Kind = std::filesystem::file_type;
+        if (kind != Kind::regular && kind != Kind::not_found) {
+            throw Error(shown.string(), "cannot be written: " + part.string() + " is in the way",
+                        "move it, or give another name");
+        }
     }
-    void save() const { replaceFile(part, sealed(file.image())); }
+    void save() {
+        draft.save(part);
+        saved = true;
+    }
 };
 
-Writer::Writer(std::filesystem::path path, const profile::Profile& header) {
-    checkWritable(path);
-    m_impl = std::make_unique<Impl>(std::move(path), header);
-    m_impl->save();
-}
+Writer::Writer(const std::filesystem::path& path, const profile::Profile& header)
+    : m_impl(std::make_unique<Impl>(path, header)) {}
 
 Writer::~Writer() = default;
 
 void Writer::add(const profile::Point& point) {
-    writePoint(m_impl->points.create(fmt::format("{:04}", m_impl->count)), point);
-    ++m_impl->count;
+    m_impl->draft.add(point);
     m_impl->save();
 }
 
 void Writer::finish(bool complete) {
-    m_impl->root.setNumber<std::int64_t>("complete", complete ? 1 : 0);
+    m_impl->draft.setComplete(complete);
     m_impl->save();
     syncAndRename(m_impl->part, m_impl->path);
+    m_impl->saved = false;
+}
+
+void Writer::discard() {
+    if (!std::exchange(m_impl->saved, false)) return;
+    std::error_code ignored;
+    std::filesystem::remove(m_impl->part, ignored);
 }
 
 void write(const std::filesystem::path& path, const profile::Profile& profile) {
-    Writer writer(path, profile);
-    for (const profile::Point& point : profile.points) writer.add(point);
-    writer.finish(profile.complete);
+    const std::filesystem::path target = fileToReplace(path);
+    Draft draft(path.string(), profile);
+    for (const profile::Point& point : profile.points) draft.add(point);
+    draft.setComplete(profile.complete);
+    draft.save(target);
 }
 
 }  // namespace perfmamba::report

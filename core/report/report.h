@@ -11,24 +11,27 @@ namespace perfmamba::report {
 inline constexpr std::string_view kFormatName = "PerfMamba Explorer report";
 inline constexpr int kFormatVersion = 1;
 
-/// Writes a report while it is measured. The data go to `NAME.part` in the same folder, flushed after every point;
-/// finish() closes, syncs and renames it. Without finish() the .part file stays, readable: what was measured is kept.
-/// An existing report of that name is replaced only by finish(). All calls on one thread, as all HDF5 here.
+/// Writes a report while it is measured. The data go to `NAME.part` in the same folder, anew with every point, and
+/// finish() renames it. Without finish() the .part file stays, readable: what was measured is kept. An existing report
+/// of that name is replaced only by finish(), the .part of an earlier run only by the first point. All calls on one
+/// thread, as all HDF5 here.
 class Writer {
 public:
-    /// Throws Error when the folder cannot be written.
-    Writer(std::filesystem::path path, const profile::Profile& header);
+    /// Throws Error when the folder cannot be written, or there is something of that name that is no file.
+    Writer(const std::filesystem::path& path, const profile::Profile& header);
     ~Writer();
     /// Appends a measured point. Throws Error, for example on a full disk.
     void add(const profile::Point& point);
     void finish(bool complete);
+    /// Removes the .part, if this wrote one.
+    void discard();
 
 private:
     struct Impl;
     std::unique_ptr<Impl> m_impl;
 };
 
-/// Writes a whole profile at once.
+/// Writes a whole profile at once. Throws Error, after which `path` is as it was and nothing lies beside it.
 void write(const std::filesystem::path& path, const profile::Profile& profile);
 
 /// Reads a report of this or any earlier format version. Throws Error for a file that is not HDF5, not a report, of a

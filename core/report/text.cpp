@@ -91,11 +91,6 @@ std::string aligned(const std::vector<Row>& rows, const std::vector<std::size_t>
     return text;
 }
 
-/// a / time in units of 10⁹ a second.
-double giga(double amount, double time_us) {
-    return time_us > 0 ? amount / time_us * 1e-3 : kNaN;
-}
-
 Row rowOf(const profile::ComponentCost& cost) {
     // The cost model does not count what lies between the components: not known is not zero.
     const bool counted = cost.component != Component::Other;
@@ -107,9 +102,9 @@ Row rowOf(const profile::ComponentCost& cost) {
             formatPercent(cost.share),
             counted ? fmt::format("{}", cost.calls) : std::string(kNotKnown),
             formatCount(flops),
-            formatNumber(giga(flops, cost.time.median)),
+            formatNumber(gigaPerSecond(flops, cost.time.median)),
             formatBytes(bytes),
-            formatNumber(giga(bytes, cost.time.median)),
+            formatNumber(gigaPerSecond(bytes, cost.time.median)),
             formatBytes(static_cast<double>(cost.peak_bytes))};
 }
 
@@ -137,9 +132,9 @@ Row totalRow(const profile::Point& point) {
             formatPercent(1),
             fmt::format("{}", calls),
             formatCount(flops),
-            formatNumber(giga(flops, time)),
+            formatNumber(gigaPerSecond(flops, time)),
             formatBytes(bytes),
-            formatNumber(giga(bytes, time)),
+            formatNumber(gigaPerSecond(bytes, time)),
             formatBytes(static_cast<double>(peak))};
 }
 
@@ -258,6 +253,10 @@ std::string formatNumber(double value) {
     const double shown = rounded(value);
     if (shown != 0 && (std::abs(shown) < 1e-4 || std::abs(shown) >= 1e9)) return fmt::format("{:.2e}", shown);
     return threeDigits(shown);
+}
+
+double gigaPerSecond(double amount, double time_us) {
+    return time_us > 0 ? amount / time_us * 1e-3 : kNaN;
 }
 
 std::string componentTable(const profile::Profile& /*profile*/, const profile::Point& point) {

@@ -18,6 +18,9 @@ std::string formatCount(double count);
 /// "1 235" style plain three significant digits without prefix: "0.0123", "1.23", "1230".
 std::string formatNumber(double value);
 
+/// 10⁹ a second; NaN where no time was measured.
+double gigaPerSecond(double amount, double time_us);
+
 /// The component table of one point, aligned columns, as the command line prints it.
 std::string componentTable(const profile::Profile& profile, const profile::Point& point);
 

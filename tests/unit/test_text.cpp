@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/report/command.h"
 #include "core/report/text.h"
 #include "core/report/utf8.h"
 #include "tests/unit/fabricated_profile.h"
@@ -28,6 +29,28 @@ class TestText : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void commands() {
+        profile::ModelSummary model;
+        model.path = "/models/it's $5";
+        profile::Options options;
+        QCOMPARE(report::commandOf(model, options, "cpu"),
+                 std::string("perfmamba-cli profile '/models/it'\\''s $5' --device cpu --mode prefill --batch 1 "
+                             "--lengths 64,256,1024"));
+        model.path = "demo";
+        options.mode = profile::Mode::Decode;
+        options.batch = 16;
+        options.lengths = {7};
+        options.threads = 4;
+        options.repeat = 20;
+        options.bound = 0.003;
+        options.budget_s = 0.5;
+        options.seed = 9;
+        QCOMPARE(report::commandOf(model, options, "cpu"),
+                 std::string("perfmamba-cli profile demo --device cpu --mode decode --batch 16 --lengths 7 --threads 4 "
+                             "--repeat 20 --bound 0.3 --budget 0.5 --seed 9"));
+        QCOMPARE(report::shellQuoted(""), std::string("''"));
+    }
+
     void times() {
         COMPARE_TEXT(report::formatTime(0), "0 µs");
         COMPARE_TEXT(report::formatTime(0.0123), "12.3 ns");

@@ -1,0 +1,29 @@
+#include "core/report/command.h"
+
+#include <fmt/format.h>
+
+namespace perfmamba::report {
+
+std::string shellQuoted(std::string_view argument) {
+    constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
+    if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string_view::npos) return std::string(argument);
+    std::string result = "'";
+    for (const char c : argument) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return result + "'";
+}
+
+std::string commandOf(const profile::ModelSummary& model, const profile::Options& options, std::string_view device) {
+    const profile::Options defaults;
+    std::string command =
+        fmt::format("perfmamba-cli profile {} --device {} --mode {} --batch {} --lengths {}", shellQuoted(model.path),
+                    shellQuoted(device), profile::name(options.mode), options.batch, fmt::join(options.lengths, ","));
+    if (options.threads != defaults.threads) command += fmt::format(" --threads {}", options.threads);
+    if (options.repeat != defaults.repeat) command += fmt::format(" --repeat {}", options.repeat);
+    // In per cent, without the last digits that come of the multiplication.
+    if (options.bound != defaults.bound) command += fmt::format(" --bound {:.12g}", options.bound * 100);
+    if (options.budget_s != defaults.budget_s) command += fmt::format(" --budget {}", options.budget_s);
+    if (options.seed != defaults.seed) command += fmt::format(" --seed {}", options.seed);
+    return command;
+}
+
+}  // namespace perfmamba::report
