@@ -399,7 +399,8 @@ void MainWindow::modelOpened() {
 
 void MainWindow::reportOpened(const ProfilePtr& profile, const QString& path) {
     action(QStringLiteral("live"))->setChecked(false);
-    m_session->stop();
+    m_newest.reset();
+    m_last_finished.reset();
     m_settings.reports = withRecent(m_settings.reports, path);
     m_shown_from = path;
     m_selection.set({});
