@@ -48,6 +48,8 @@ namespace {
 constexpr int kRefresh_ms = 200;
 /// The style sheet's padding and underline of a tab.
 constexpr int kTabRoom = 20;
+/// Pixels by which the room for the progress grows.
+constexpr int kProgressStep = 24;
 
 }  // namespace
 
@@ -217,6 +219,7 @@ void MainWindow::buildStatusBar() {
     m_overhead_label = label(tr("What recording costs"), false);
     m_source_label = label(tr("Where what is shown comes from"), false);
     m_progress_label = label(tr("Progress"), true);
+    m_progress_label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     m_progress = new QProgressBar;
     m_progress->setTextVisible(false);
     m_progress->setRange(0, 1000);
@@ -272,6 +275,9 @@ void MainWindow::showProgress(const profile::Progress& progress) {
     QString text = QString::fromStdString(progress.what);
     if (progress.seconds_left) text += tr("  ·  %1 left").arg(widgets::timeText(*progress.seconds_left * 1e6));
     m_progress_label->setText(text);
+    // Room in steps, and never less during a run: the numbers' width changes five times a second.
+    const int room = (m_progress_label->sizeHint().width() / kProgressStep + 1) * kProgressStep;
+    m_progress_label->setMinimumWidth(std::max(m_progress_label->minimumWidth(), room));
 }
 
 void MainWindow::updateTexts() {
@@ -359,6 +365,7 @@ void MainWindow::startRun() {
     }
     m_shown_from.clear();
     m_progress->setValue(0);
+    m_progress_label->setMinimumWidth(0);
     m_progress_label->setText(tr("loading the weights"));
     if (!again) showProfile(nullptr);
     m_session->run(m_workload->options(), m_workload->device(), m_kept_as);
