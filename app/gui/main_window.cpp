@@ -48,8 +48,6 @@ namespace {
 constexpr int kRefresh_ms = 200;
 /// The style sheet's padding and underline of a tab.
 constexpr int kTabRoom = 20;
-/// Pixels by which the room for the progress grows.
-constexpr int kProgressStep = 24;
 
 }  // namespace
 
@@ -219,7 +217,11 @@ void MainWindow::buildStatusBar() {
     m_overhead_label = label(tr("What recording costs"), false);
     m_source_label = label(tr("Where what is shown comes from"), false);
     m_progress_label = label(tr("Progress"), true);
+    // Room for the longest text from the start: QProgressBar paints the window at once when its value changes, also
+    // while a layout for a text that has grown still waits.
     m_progress_label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    m_progress_label->setFixedWidth(m_progress_label->fontMetrics().horizontalAdvance(
+        tr("prefill 16384, batch 4096: pass 1000, ±10.0 %  ·  1000 min left  ")));
     m_progress = new QProgressBar;
     m_progress->setTextVisible(false);
     m_progress->setRange(0, 1000);
@@ -271,13 +273,10 @@ void MainWindow::showNewest() {
 }
 
 void MainWindow::showProgress(const profile::Progress& progress) {
-    m_progress->setValue(static_cast<int>(std::lround(progress.done * 1000)));
     QString text = QString::fromStdString(progress.what);
     if (progress.seconds_left) text += tr("  ·  %1 left").arg(widgets::timeText(*progress.seconds_left * 1e6));
     m_progress_label->setText(text);
-    // Room in steps, and never less during a run: the numbers' width changes five times a second.
-    const int room = (m_progress_label->sizeHint().width() / kProgressStep + 1) * kProgressStep;
-    m_progress_label->setMinimumWidth(std::max(m_progress_label->minimumWidth(), room));
+    m_progress->setValue(static_cast<int>(std::lround(progress.done * 1000)));
 }
 
 void MainWindow::updateTexts() {
@@ -364,8 +363,8 @@ void MainWindow::startRun() {
         m_last_finished.reset();
     }
     m_shown_from.clear();
+    statusBar()->clearMessage();
     m_progress->setValue(0);
-    m_progress_label->setMinimumWidth(0);
     m_progress_label->setText(tr("loading the weights"));
     if (!again) showProfile(nullptr);
     m_session->run(m_workload->options(), m_workload->device(), m_kept_as);
