@@ -141,17 +141,32 @@ double metricOf(const profile::ComponentCost& cost, MapMetric metric) {
     return kMissing;
 }
 
+namespace {
+
+/// Whether two runs measured the same thing in the same way, so that their points can stand side by side.
+bool comparable(const profile::Profile& a, const profile::Profile& b) {
+    return a.model.hash == b.model.hash && a.options.mode == b.options.mode && a.options.batch == b.options.batch &&
+           a.options.threads == b.options.threads && a.options.repeat == b.options.repeat &&
+           a.options.bound == b.options.bound && a.options.budget_s == b.options.budget_s &&
+           a.options.seed == b.options.seed && a.provenance.device_id == b.provenance.device_id &&
+           a.provenance.device == b.provenance.device;
+}
+
+}  // namespace
+
 ProfilePtr mergedForLive(const ProfilePtr& previous, const ProfilePtr& next) {
-    if (!previous || !next || previous->model.hash != next->model.hash ||
-        previous->options.mode != next->options.mode || previous->options.batch != next->options.batch) {
-        return next;
-    }
+    if (!previous || !next || !comparable(*previous, *next)) return next;
+    // A point of one or two passes says little, unless no more are wanted.
+    constexpr std::size_t kEnough = 3;
+    const std::size_t enough = next->complete             ? 1
+                               : next->options.repeat > 0 ? std::min<std::size_t>(kEnough, next->options.repeat)
+                                                          : kEnough;
     auto merged = std::make_shared<profile::Profile>(*next);
     merged->points.clear();
     for (const std::int64_t length : next->options.lengths) {
         const auto at_length = [length](const profile::Point& p) { return p.length == length; };
         const auto fresh = std::find_if(next->points.begin(), next->points.end(), at_length);
-        if (fresh != next->points.end() && fresh->total.n() >= 3) {
+        if (fresh != next->points.end() && fresh->total.n() >= enough) {
             merged->points.push_back(*fresh);
             continue;
         }

@@ -52,7 +52,8 @@ enum class MapMetric { Time, Share, Memory, Flops, FlopRate };
 /// NaN where there is nothing measured.
 double metricOf(const profile::ComponentCost& cost, MapMetric metric);
 
-/// A repeated run over the last one: points not yet measured again are shown as they were.
+/// A repeated run over the last one: points not yet measured again are shown as they were. `next` alone where the two
+/// did not measure the same thing in the same way.
 ProfilePtr mergedForLive(const ProfilePtr& previous, const ProfilePtr& next);
 
 }  // namespace perfmamba::widgets

@@ -50,9 +50,21 @@ void ModelCard::addRow(int cell, const QString& name, const QString& value, cons
     }
     m_grid->addWidget(key, cell / 2, (cell % 2) * 2);
     m_grid->addWidget(number, cell / 2, (cell % 2) * 2 + 1);
+    // A layout shows new children when the event loop comes to it; during a run that can be late.
+    key->show();
+    number->show();
 }
 
 void ModelCard::setModel(const std::optional<profile::ModelSummary>& model) {
+    // Asked for with every snapshot of a run: what is there stays, instead of being built anew and blank until laid
+    // out.
+    QString shows;
+    if (model) {
+        shows = QString::fromStdString(model->name + '\n' + model->path + '\n' + model->hash + '\n' +
+                                       model->stored_type + '\n' + model->compute_type);
+    }
+    if (m_shows == shows) return;
+    m_shows = shows;
     while (QLayoutItem* item = m_grid->takeAt(0)) {
         delete item->widget();
         delete item;

@@ -24,6 +24,7 @@ private:
     QLabel* m_name = nullptr;
     QLabel* m_kind = nullptr;
     QGridLayout* m_grid = nullptr;
+    std::optional<QString> m_shows;  // what identifies the model that the card is filled with; empty: no model
 };
 
 }  // namespace perfmamba::widgets

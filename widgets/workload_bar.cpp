@@ -5,7 +5,6 @@
 #include <QDoubleSpinBox>
 #include <QFormLayout>
 #include <QHBoxLayout>
-#include <QLabel>
 #include <QMenu>
 #include <QSpinBox>
 #include <QStandardItemModel>
@@ -129,7 +128,9 @@ QWidget* WorkloadBar::makeMore() {
     m_threads->setRange(0, 1024);
     m_threads->setSpecialValueText(tr("all"));
     form->addRow(tr("Threads"), m_threads);
-    m_precision = new QLabel;
+    m_precision = new QComboBox;
+    m_precision->setAccessibleName(tr("Precision"));
+    m_precision->setObjectName(QStringLiteral("precision"));
     form->addRow(tr("Precision"), m_precision);
     setStoredType({});
     return panel;
@@ -180,7 +181,15 @@ QString WorkloadBar::device() const {
 }
 
 void WorkloadBar::setStoredType(const QString& stored) {
-    m_precision->setText(stored.isEmpty() ? tr("float32") : tr("float32, stored as %1").arg(stored));
+    // One choice so far; a list all the same, so that one sees what is computed in and where others will be.
+    m_precision->clear();
+    m_precision->addItem(stored.isEmpty() ? tr("float32") : tr("float32, stored as %1").arg(stored),
+                         QStringLiteral("float32"));
+    m_precision->setToolTip(stored.isEmpty()
+                                ? tr("What the model is computed in: on the CPU float32")
+                                : tr("What the model is computed in: on the CPU float32. Its weights are stored as %1 "
+                                     "and converted when they are loaded.")
+                                      .arg(stored));
 }
 
 void WorkloadBar::setOptions(const profile::Options& options) {

@@ -10,7 +10,6 @@
 class QButtonGroup;
 class QComboBox;
 class QDoubleSpinBox;
-class QLabel;
 class QSpinBox;
 class QToolButton;
 
@@ -54,7 +53,7 @@ private:
     QDoubleSpinBox* m_bound = nullptr;
     QDoubleSpinBox* m_budget = nullptr;
     QSpinBox* m_threads = nullptr;
-    QLabel* m_precision = nullptr;
+    QComboBox* m_precision = nullptr;
     std::uint64_t m_seed = 1;
     QString m_wanted_device;  // from the settings, until the list of devices is known
 };

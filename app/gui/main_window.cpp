@@ -217,6 +217,11 @@ void MainWindow::buildStatusBar() {
     m_overhead_label = label(tr("What recording costs"), false);
     m_source_label = label(tr("Where what is shown comes from"), false);
     m_progress_label = label(tr("Progress"), true);
+    // Room for the longest text from the start: QProgressBar paints the window at once when its value changes, also
+    // while a layout for a text that has grown still waits.
+    m_progress_label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    m_progress_label->setFixedWidth(m_progress_label->fontMetrics().horizontalAdvance(
+        tr("prefill 16384, batch 4096: pass 1000, ±10.0 %  ·  1000 min left  ")));
     m_progress = new QProgressBar;
     m_progress->setTextVisible(false);
     m_progress->setRange(0, 1000);
@@ -268,10 +273,10 @@ void MainWindow::showNewest() {
 }
 
 void MainWindow::showProgress(const profile::Progress& progress) {
-    m_progress->setValue(static_cast<int>(std::lround(progress.done * 1000)));
     QString text = QString::fromStdString(progress.what);
     if (progress.seconds_left) text += tr("  ·  %1 left").arg(widgets::timeText(*progress.seconds_left * 1e6));
     m_progress_label->setText(text);
+    m_progress->setValue(static_cast<int>(std::lround(progress.done * 1000)));
 }
 
 void MainWindow::updateTexts() {
@@ -358,6 +363,7 @@ void MainWindow::startRun() {
         m_last_finished.reset();
     }
     m_shown_from.clear();
+    statusBar()->clearMessage();
     m_progress->setValue(0);
     m_progress_label->setText(tr("loading the weights"));
     if (!again) showProfile(nullptr);
@@ -399,7 +405,8 @@ void MainWindow::modelOpened() {
 
 void MainWindow::reportOpened(const ProfilePtr& profile, const QString& path) {
     action(QStringLiteral("live"))->setChecked(false);
-    m_session->stop();
+    m_newest.reset();
+    m_last_finished.reset();
     m_settings.reports = withRecent(m_settings.reports, path);
     m_shown_from = path;
     m_selection.set({});

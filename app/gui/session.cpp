@@ -15,19 +15,6 @@ std::filesystem::path pathOf(const QString& text) {
     return {text.toStdU16String()};
 }
 
-profile::ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
-    profile::ModelSummary summary;
-    summary.name = checkpoint.name();
-    summary.path = checkpoint.folder().string();
-    summary.hash = checkpoint.hash();
-    summary.config = checkpoint.config();
-    summary.parameters = checkpoint.parameters();
-    summary.file_bytes = checkpoint.fileBytes();
-    summary.stored_type = checkpoint.storedType();
-    summary.compute_type = "float32";
-    return summary;
-}
-
 }  // namespace
 
 /// The loaded model and what it was loaded for: kept from run to run.
@@ -88,15 +75,19 @@ void Session::open(const QString& path) {
         guarded([&] {
             std::shared_ptr<const model::Checkpoint> checkpoint = model::Checkpoint::open(pathOf(path));
             answer([this, checkpoint] {
-                stop();
-                ++m_generation;  // what the old model's run still sends is stale
-                setRunning(false);
+                detachRun();
                 m_checkpoint = checkpoint;
-                m_model = summaryOf(*checkpoint);
+                m_model = profile::summaryOf(*checkpoint);
                 Q_EMIT modelOpened();
             });
         });
     });
+}
+
+void Session::detachRun() {
+    stop();
+    ++m_generation;  // what that run still sends is stale
+    setRunning(false);
 }
 
 void Session::setRunning(bool running) {
@@ -120,15 +111,17 @@ void Session::measure(std::uint64_t generation, const std::shared_ptr<const mode
                       const profile::Options& options, const std::string& device, const QString& keep_as,
                       const std::stop_token& stop) {
     ProfilePtr result;
+    ProfilePtr so_far;
     guarded([&] {
         try {
             profile::check(options);
             engine::Engine& engine = m_engine->prepared(checkpoint, device, options.threads);
             profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
-            provenance.command = commandOf(summaryOf(*checkpoint), options, device);
+            provenance.command = commandOf(profile::summaryOf(*checkpoint), options, device);
             result = profile::run(
                 engine, options, provenance,
                 [&](const ProfilePtr& profile, const profile::Progress& progress) {
+                    so_far = profile;
                     offer(generation, profile, progress);
                 },
                 stop);
@@ -136,6 +129,8 @@ void Session::measure(std::uint64_t generation, const std::shared_ptr<const mode
             // Stopped before anything was measured.
         }
     });
+    // A length that failed takes nothing from those measured before it.
+    if (!result) result = so_far;
     if (result && result->points.empty()) result = nullptr;
     if (result && !keep_as.isEmpty()) {
         m_files->post("keep " + keep_as.toStdString(), [this, result, keep_as] {
@@ -181,7 +176,10 @@ void Session::openReport(const QString& path) {
     m_files->post("open report", [this, path] {
         guarded([&] {
             ProfilePtr profile = report::read(pathOf(path));
-            answer([this, profile, path] { Q_EMIT reportOpened(profile, path); });
+            answer([this, profile, path] {
+                detachRun();
+                Q_EMIT reportOpened(profile, path);
+            });
         });
     });
 }

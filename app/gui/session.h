@@ -36,6 +36,7 @@ public:
     /// @param keep_as where the result is written when the run ends, finished or stopped; empty: nowhere
     void run(const profile::Options& options, const QString& device, const QString& keep_as = {});
     void stop();
+    /// Reads a report. Once it is read a run under way is stopped and no longer heard of, but still kept.
     void openReport(const QString& path);
     void saveReport(const ProfilePtr& profile, const QString& path);
 
@@ -48,7 +49,7 @@ Q_SIGNALS:
     void runningChanged(bool running);
     /// The run so far, at most about 30 times a second; never of a run that another has replaced.
     void snapshot(const perfmamba::app::ProfilePtr& profile, const perfmamba::profile::Progress& progress);
-    /// A run's end. `profile` is null when it failed or nothing was measured; complete = false when it was stopped.
+    /// A run's end. `profile` is null when nothing was measured; complete = false when it was stopped or failed.
     void finished(const perfmamba::app::ProfilePtr& profile);
     void reportOpened(const perfmamba::app::ProfilePtr& profile, const QString& path);
     /// `kept`: written by itself, not asked for.
@@ -69,6 +70,7 @@ private:
                  const profile::Options& options, const std::string& device, const QString& keep_as,
                  const std::stop_token& stop);
     void offer(std::uint64_t generation, const ProfilePtr& profile, const profile::Progress& progress);
+    void detachRun();
     void setRunning(bool running);
 
     // GUI thread

@@ -187,6 +187,41 @@ private Q_SLOTS:
         QCOMPARE(mergedForLive(nullptr, next), ProfilePtr(next));
     }
 
+    void liveTakesShortRunsToo() {
+        const auto previous = test::fabricatedProfile();
+        auto next = std::make_shared<profile::Profile>(*previous);
+        next->points[0].total.median = 123;
+        next->points[0].total.samples.resize(2);
+        next->complete = false;
+        QCOMPARE(mergedForLive(previous, next)->points[0].total.median, previous->points[0].total.median);
+        // A run of two passes never has three.
+        auto before = std::make_shared<profile::Profile>(*previous);
+        before->options.repeat = next->options.repeat = 2;
+        QCOMPARE(mergedForLive(before, next)->points[0].total.median, 123.0);
+        // A complete run counts whatever it holds.
+        next->options.repeat = before->options.repeat = 0;
+        next->complete = true;
+        QCOMPARE(mergedForLive(before, next)->points[0].total.median, 123.0);
+    }
+
+    void liveDoesNotMixWorkloads() {
+        const auto previous = test::fabricatedProfile();
+        const auto differs = [&](auto change) {
+            auto next = std::make_shared<profile::Profile>(*previous);
+            next->points.resize(1);
+            change(*next);
+            return mergedForLive(previous, next) == ProfilePtr(next);
+        };
+        QVERIFY(!differs([](profile::Profile&) {}));
+        QVERIFY(differs([](profile::Profile& p) { p.options.threads += 1; }));
+        QVERIFY(differs([](profile::Profile& p) { p.options.repeat += 1; }));
+        QVERIFY(differs([](profile::Profile& p) { p.options.bound *= 2; }));
+        QVERIFY(differs([](profile::Profile& p) { p.options.budget_s += 1; }));
+        QVERIFY(differs([](profile::Profile& p) { p.options.seed += 1; }));
+        QVERIFY(differs([](profile::Profile& p) { p.provenance.device_id = "cuda"; }));
+        QVERIFY(differs([](profile::Profile& p) { p.model.hash = "another"; }));
+    }
+
     void histogram() {
         const Histogram flat = histogramOf({5, 5, 5, 5});
         QCOMPARE(flat.edges.size(), flat.counts.size() + 1);

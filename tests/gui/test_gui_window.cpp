@@ -133,6 +133,58 @@ private Q_SLOTS:
         QCOMPARE(window.shown()->points[0].length, std::int64_t{128});
     }
 
+    void aReportOpenedDuringARunStays() {
+        MainWindow window;
+        window.show();
+        window.openPath(demo("mamba1-recall"));
+        QTRY_VERIFY_WITH_TIMEOUT(isOpen(window, "mamba1-recall"), kPatience);
+        window.workload()->setOptions(shortOptions({64}));
+        QSignalSpy finished(&window.session(), &app::Session::finished);
+        window.startRun();
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kPatience);
+        const QString file = m_place->path(QStringLiteral("meanwhile.h5"));
+        window.session().saveReport(window.shown(), file);
+        QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(file), kPatience);
+
+        window.workload()->setOptions(shortOptions({128, 256}, 100'000));
+        QSignalSpy snapshots(&window.session(), &app::Session::snapshot);
+        QSignalSpy saved(&window.session(), &app::Session::reportSaved);
+        window.startRun();
+        QTRY_VERIFY_WITH_TIMEOUT(snapshots.count() >= 3, kPatience);
+        saved.clear();
+        QSignalSpy opened(&window.session(), &app::Session::reportOpened);
+        window.openPath(file);
+        QTRY_COMPARE_WITH_TIMEOUT(opened.count(), 1, kPatience);
+        QVERIFY(!window.session().running());
+        // The run is kept, and nothing of it takes the report's place.
+        QTRY_COMPARE_WITH_TIMEOUT(saved.count(), 1, kPatience);
+        QVERIFY(saved[0][1].toBool());
+        QTest::qWait(300);
+        QCOMPARE(finished.count(), 1);
+        QCOMPARE(window.shown()->points.size(), std::size_t{1});
+        QCOMPARE(window.shown()->points[0].length, std::int64_t{64});
+    }
+
+    void aLengthThatFailsLeavesTheOthers() {
+        MainWindow window;
+        window.show();
+        window.openPath(demo("mamba1-recall"));
+        QTRY_VERIFY_WITH_TIMEOUT(isOpen(window, "mamba1-recall"), kPatience);
+        QSignalSpy finished(&window.session(), &app::Session::finished);
+        QSignalSpy saved(&window.session(), &app::Session::reportSaved);
+        const QString file = m_place->path(QStringLiteral("until it failed.h5"));
+        constexpr std::int64_t kTooLong = std::int64_t{1} << 30;  // terabytes of activations
+        window.session().run(shortOptions({64, kTooLong}), QStringLiteral("cpu"), file);
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kPatience);
+        QCOMPARE(window.messages()->count(), 1);
+        QVERIFY(window.shown() && !window.shown()->complete);
+        QCOMPARE(window.shown()->points.size(), std::size_t{1});
+        QCOMPARE(window.shown()->points[0].length, std::int64_t{64});
+        QTRY_COMPARE_WITH_TIMEOUT(saved.count(), 1, kPatience);
+        QVERIFY(QFile::exists(file));
+        QCOMPARE(window.messages()->count(), 1);
+    }
+
     void badFolderSaysSoAndChangesNothing() {
         MainWindow window;
         window.show();
