@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <new>
 
+#include "core/report/command.h"
 #include "core/report/report.h"
 #include "kernels/error.h"
 
@@ -51,7 +52,21 @@ Session::~Session() {
 }
 
 void Session::answer(std::function<void()> on_gui_thread) {
-    QMetaObject::invokeMethod(this, std::move(on_gui_thread), Qt::QueuedConnection);
+    {
+        const std::lock_guard lock(m_answers_mutex);
+        m_answers.push_back(std::move(on_gui_thread));
+        if (m_answers.size() > 1) return;  // the event for the first one is on its way
+    }
+    QMetaObject::invokeMethod(this, &Session::takeAnswers, Qt::QueuedConnection);
+}
+
+void Session::takeAnswers() {
+    std::vector<std::function<void()>> answers;
+    {
+        const std::lock_guard lock(m_answers_mutex);
+        answers.swap(m_answers);
+    }
+    for (const std::function<void()>& answer : answers) answer();
 }
 
 void Session::guarded(const std::function<void()>& job) {
@@ -117,7 +132,7 @@ void Session::measure(std::uint64_t generation, const std::shared_ptr<const mode
             profile::check(options);
             engine::Engine& engine = m_engine->prepared(checkpoint, device, options.threads);
             profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
-            provenance.command = commandOf(profile::summaryOf(*checkpoint), options, device);
+            provenance.command = report::commandOf(profile::summaryOf(*checkpoint), options, device);
             result = profile::run(
                 engine, options, provenance,
                 [&](const ProfilePtr& profile, const profile::Progress& progress) {
@@ -192,24 +207,6 @@ void Session::saveReport(const ProfilePtr& profile, const QString& path) {
             answer([this, path] { Q_EMIT reportSaved(path, false); });
         });
     });
-}
-
-std::string commandOf(const profile::ModelSummary& model, const profile::Options& options, const std::string& device) {
-    std::string lengths;
-    for (const std::int64_t length : options.lengths) lengths += (lengths.empty() ? "" : ",") + std::to_string(length);
-    const bool quote = model.path.find_first_of(" '\"$\\") != std::string::npos;
-    std::string path = model.path;
-    if (quote) {
-        std::string escaped;
-        for (const char c : path) escaped += c == '\'' ? std::string("'\\''") : std::string(1, c);
-        path = "'" + escaped + "'";
-    }
-    std::string command = "perfmamba-cli profile " + path + " --device " + device + " --mode " +
-                          std::string(profile::name(options.mode)) + " --batch " + std::to_string(options.batch) +
-                          " --lengths " + lengths;
-    if (options.repeat > 0) command += " --repeat " + std::to_string(options.repeat);
-    if (options.threads > 0) command += " --threads " + std::to_string(options.threads);
-    return command;
 }
 
 }  // namespace perfmamba::app

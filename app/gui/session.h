@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "app/gui/lane.h"
 #include "core/profile/profile.h"
@@ -65,6 +66,7 @@ private:
         profile::Progress progress;
     };
     void answer(std::function<void()> on_gui_thread);
+    void takeAnswers();
     void guarded(const std::function<void()>& job);
     void measure(std::uint64_t generation, const std::shared_ptr<const model::Checkpoint>& checkpoint,
                  const profile::Options& options, const std::string& device, const QString& keep_as,
@@ -80,6 +82,10 @@ private:
     bool m_running = false;
     std::stop_source m_stop;
 
+    // What the threads have for the GUI thread, in their order. Qt's event only says that there is something.
+    std::mutex m_answers_mutex;
+    std::vector<std::function<void()>> m_answers;
+
     // The newest snapshot, until the GUI thread has taken it: a slow window gets fewer, never a queue of them.
     std::mutex m_latest_mutex;
     std::optional<Latest> m_latest;
@@ -88,8 +94,5 @@ private:
     std::optional<Lane> m_files;
     std::optional<Lane> m_measurements;
 };
-
-/// The same measurement as one would type it.
-std::string commandOf(const profile::ModelSummary& model, const profile::Options& options, const std::string& device);
 
 }  // namespace perfmamba::app
