@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace perfmamba::widgets {
 
@@ -74,26 +75,37 @@ std::vector<double> spreadLabels(std::span<const double> wanted, double gap, dou
     return at;
 }
 
-MemoryCurve memoryCurveOf(const profile::Point& point, std::size_t columns) {
-    const profile::MemoryProfile& memory = point.memory;
+namespace {
+
+template <std::size_t N>
+struct Steps {
+    std::vector<double> time_us;
+    std::array<std::vector<double>, N> bytes;
+};
+
+/// Replays the pass's events over `use`, one number a band, and joins what falls into one of `columns`.
+/// `apply(use, event)` says which bands an event changes.
+template <std::size_t N, typename Apply>
+Steps<N> stepsOf(const profile::Point& point, std::size_t columns, std::array<std::int64_t, N> use, Apply apply) {
+    using Use = std::array<std::int64_t, N>;
     struct Step {
         double time_us;
-        MemoryUse use;
+        Use use;
     };
+    const auto total = [](const Use& u) { return std::accumulate(u.begin(), u.end(), std::int64_t{0}); };
     std::vector<Step> steps;
-    steps.push_back({0, memory.at_start});
+    steps.push_back({0, use});
     const double width = columns > 0 ? point.last_pass_us / static_cast<double>(columns) : 0;
-    MemoryUse use = memory.at_start;
     double column_begin = 0;
-    MemoryUse last = use;
-    for (const MemoryEvent& event : memory.events) {
-        use[event.kind] += event.delta_bytes;
+    Use last = use;
+    for (const MemoryEvent& event : point.memory.events) {
+        apply(use, event);
         const bool same_column = steps.size() > 1 && event.time_us < column_begin + width;
         if (same_column) {
-            if (use.total() > steps.back().use.total()) steps.back().use = use;
+            if (total(use) > total(steps.back().use)) steps.back().use = use;
         } else {
             // The column before ends with what was in use at its end, not with its peak.
-            if (steps.size() > 1 && steps.back().use.total() != last.total()) {
+            if (steps.size() > 1 && total(steps.back().use) != total(last)) {
                 const double end = std::max(steps.back().time_us, std::min(event.time_us, column_begin + width));
                 steps.push_back({end, last});
             }
@@ -104,14 +116,64 @@ MemoryCurve memoryCurveOf(const profile::Point& point, std::size_t columns) {
     }
     steps.push_back({point.last_pass_us, last});
 
-    MemoryCurve curve;
-    curve.time_us.reserve(steps.size());
+    Steps<N> result;
+    result.time_us.reserve(steps.size());
     for (const Step& step : steps) {
-        curve.time_us.push_back(step.time_us);
-        for (const MemoryKind kind : kMemoryKinds) {
-            curve.bytes[static_cast<std::size_t>(kind)].push_back(static_cast<double>(step.use[kind]));
-        }
+        result.time_us.push_back(step.time_us);
+        for (std::size_t i = 0; i < N; ++i) result.bytes[i].push_back(static_cast<double>(step.use[i]));
     }
+    return result;
+}
+
+constexpr std::size_t kBeforeBand = kComponentCount;
+constexpr std::size_t kWeightsBand = kComponentCount + 1;
+using ComponentUse = std::array<std::int64_t, kComponentCount + 2>;
+
+/// A release beyond what its component holds ends something older: of the time before the pass, or, in reports whose
+/// releases name the component that released, of the component that holds most.
+void release(ComponentUse& use, std::size_t band, std::int64_t bytes) {
+    const auto take = [&](std::size_t from) {
+        const std::int64_t taken = std::min(bytes, use[from]);
+        use[from] -= taken;
+        bytes -= taken;
+    };
+    take(band);
+    if (band != kWeightsBand) take(kBeforeBand);
+    while (bytes > 0) {
+        const auto most = std::max_element(use.begin(), use.end());
+        if (*most <= 0) return;
+        take(static_cast<std::size_t>(most - use.begin()));
+    }
+}
+
+}  // namespace
+
+MemoryCurve memoryCurveOf(const profile::Point& point, std::size_t columns) {
+    auto steps = stepsOf(point, columns, point.memory.at_start.bytes, [](auto& use, const MemoryEvent& event) {
+        use[static_cast<std::size_t>(event.kind)] += event.delta_bytes;
+    });
+    return {std::move(steps.time_us), std::move(steps.bytes)};
+}
+
+ComponentMemoryCurve componentMemoryCurveOf(const profile::Point& point, std::size_t columns) {
+    const MemoryUse& at_start = point.memory.at_start;
+    ComponentUse start{};
+    start[kWeightsBand] = at_start[MemoryKind::Weights];
+    start[kBeforeBand] = at_start.total() - at_start[MemoryKind::Weights];
+    auto steps = stepsOf(point, columns, start, [](ComponentUse& use, const MemoryEvent& event) {
+        const std::size_t band =
+            event.kind == MemoryKind::Weights ? kWeightsBand : static_cast<std::size_t>(event.component);
+        if (event.delta_bytes >= 0) {
+            use[band] += event.delta_bytes;
+        } else {
+            release(use, band, -event.delta_bytes);
+        }
+    });
+    ComponentMemoryCurve curve;
+    curve.time_us = std::move(steps.time_us);
+    curve.before = std::move(steps.bytes[kBeforeBand]);
+    curve.weights = std::move(steps.bytes[kWeightsBand]);
+    for (std::size_t i = 0; i < kComponentCount; ++i) curve.bytes[i] = std::move(steps.bytes[i]);
     return curve;
 }
 

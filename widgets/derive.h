@@ -44,6 +44,15 @@ struct MemoryCurve {
 /// the peak is never lost.
 MemoryCurve memoryCurveOf(const profile::Point& point, std::size_t columns);
 
+/// The same by the component that allocated, at the same times and with the same totals; no value is ever negative.
+struct ComponentMemoryCurve {
+    std::vector<double> time_us;
+    std::array<std::vector<double>, kComponentCount> bytes;
+    std::vector<double> before;   // in use when the pass began, but for the weights: the state above all
+    std::vector<double> weights;  // whoever asked for them
+};
+ComponentMemoryCurve componentMemoryCurveOf(const profile::Point& point, std::size_t columns);
+
 /// The stretches of [0, total] that no component covers. `spans` are in order of their begin; stages are ignored.
 std::vector<std::pair<double, double>> gapsOf(std::span<const Span> spans, double total_us);
 

@@ -1,6 +1,7 @@
 #include "widgets/memory_page.h"
 
 #include <QApplication>
+#include <QButtonGroup>
 #include <QCheckBox>
 #include <QClipboard>
 #include <QHBoxLayout>
@@ -8,6 +9,7 @@
 #include <QLabel>
 #include <QSplitter>
 #include <QTableWidget>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
@@ -17,19 +19,12 @@
 #include "widgets/format.h"
 #include "widgets/plot_style.h"
 #include "widgets/theme.h"
-#include "widgets/timeline_layout.h"
 
 namespace perfmamba::widgets {
 namespace {
 
-constexpr double kBandShare = 0.045;  // of the plot's height, below zero: what was running
-constexpr int kNamesRoom = 80;        // pixels right of the lines, for their names
+constexpr int kNamesRoom = 80;  // pixels right of the lines, for their names
 constexpr double kLabelGap = 13;
-constexpr std::size_t kColumns = 600;  // steps drawn at most: more cannot be told apart
-
-/// From the bottom: what stays longest lies lowest.
-constexpr std::array kStackOrder = {MemoryKind::Weights, MemoryKind::State, MemoryKind::Activations, MemoryKind::Logits,
-                                    MemoryKind::Workspace};
 
 QLabel* headingLabel() {
     auto* label = new QLabel;
@@ -77,6 +72,24 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     auto* bar = new QHBoxLayout;
     m_heading = headingLabel();
     bar->addWidget(m_heading, 1);
+    auto* segments = new QHBoxLayout;
+    segments->setSpacing(0);
+    m_stacked_by = new QButtonGroup(this);
+    const auto segment = [&](int id, const QString& text, const QString& tip) {
+        auto* button = new QToolButton;
+        button->setText(text);
+        button->setToolTip(tip);
+        button->setAccessibleName(tip);
+        button->setCheckable(true);
+        button->setChecked(id == 0);
+        button->setProperty("segment", true);
+        m_stacked_by->addButton(button, id);
+        segments->addWidget(button);
+    };
+    segment(0, tr("by kind"), tr("Stacked by what the memory is for"));
+    segment(1, tr("by component"), tr("Stacked by the component that allocated it"));
+    bar->addLayout(segments);
+    bar->addSpacing(10);
     m_weights = new QCheckBox(tr("with weights"));
     m_weights->setToolTip(tr("Weights are in use throughout; without them the rest can be seen"));
     m_weights->setContentsMargins(0, 0, 10, 0);
@@ -95,6 +108,7 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     m_over_pass->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
     m_over_pass->legend->setFillOrder(QCPLegend::foColumnsFirst);
     makeNavigable(*m_over_pass, [this] { fitOverPass(); });
+    connect(m_over_pass, &QCustomPlot::mouseMove, this, &MemoryPage::hover);
     m_over_pass_picture = pictureOf(
         *m_over_pass, QStringLiteral("memory-over-pass"), [this] { return csv(); }, [this] { fitOverPass(); });
     addPictureMenu(*m_over_pass, m_over_pass_picture);
@@ -195,6 +209,10 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
             m_selection.setLength(m_profile->points[static_cast<std::size_t>(column)].length);
         }
     });
+    connect(m_stacked_by, &QButtonGroup::idClicked, this, [this] {
+        fillOverPass();
+        fitOverPass();
+    });
     connect(m_weights, &QCheckBox::toggled, this, [this] {
         fillOverPass();
         fitOverPass();
@@ -224,115 +242,6 @@ void MemoryPage::refresh() {
         fitOverPass();
         fitByLength();
     }
-}
-
-void MemoryPage::fillOverPass() {
-    QCustomPlot& plot = *m_over_pass;
-    plot.clearItems();
-    plot.clearPlottables();
-    stylePlot(plot);
-    if (m_point == nullptr) {
-        plot.replot(QCustomPlot::rpQueuedReplot);
-        return;
-    }
-    const Colours& c = theme().colours();
-    const bool with_weights = m_weights->isChecked();
-    const MemoryCurve curve = memoryCurveOf(*m_point, kColumns);
-    const std::size_t count = curve.time_us.size();
-    const Unit time = timeUnit(m_point->last_pass_us);
-
-    // Cumulated from the bottom; drawn from the top down, each filled to zero and covering what is above the next.
-    std::vector<std::pair<MemoryKind, std::vector<double>>> layers;
-    std::vector<double> sum(count, 0.0);
-    for (const MemoryKind kind : kStackOrder) {
-        if (kind == MemoryKind::Weights && !with_weights) continue;
-        const std::vector<double>& bytes = curve.bytes[static_cast<std::size_t>(kind)];
-        if (std::all_of(bytes.begin(), bytes.end(), [](double b) { return b == 0; })) continue;
-        for (std::size_t i = 0; i < count; ++i) sum[i] += bytes[i];
-        layers.emplace_back(kind, sum);
-    }
-    m_most = sum.empty() ? 1 : *std::max_element(sum.begin(), sum.end());
-    const Unit unit = bytesUnit(m_most);
-    QVector<double> keys;
-    for (const double t : curve.time_us) keys.push_back(t * time.factor);
-    for (auto it = layers.rbegin(); it != layers.rend(); ++it) {
-        QCPGraph* graph = plot.addGraph();
-        graph->setName(nameOf(it->first));
-        graph->setLineStyle(QCPGraph::lsStepLeft);
-        graph->setPen(Qt::NoPen);
-        graph->setBrush(theme().of(it->first));
-        graph->setAntialiasedFill(false);
-        QVector<double> values;
-        for (const double bytes : it->second) values.push_back(bytes * unit.factor);
-        graph->setData(keys, values, true);
-    }
-    plot.xAxis->setLabel(tr("time in the pass, %1").arg(time.name));
-    plot.yAxis->setLabel(with_weights ? tr("in use, %1").arg(unit.name)
-                                      : tr("in use besides weights, %1").arg(unit.name));
-
-    // What was running: a band along the time axis in the components' colours.
-    if (!m_point->last_pass.empty()) {
-        TimeView view{0, m_point->last_pass_us, 0, static_cast<double>(kColumns)};
-        std::vector<Span> whole;
-        for (const Span& span : m_point->last_pass) {
-            if (span.stage == Stage::Whole) whole.push_back(span);
-        }
-        const auto chosen = m_selection.focus();
-        for (const Block& block : blocksOf(whole, view)) {
-            const Span& span = whole[block.index];
-            auto* rect = new QCPItemRect(&plot);
-            rect->topLeft->setTypeY(QCPItemPosition::ptAxisRectRatio);
-            rect->bottomRight->setTypeY(QCPItemPosition::ptAxisRectRatio);
-            rect->topLeft->setCoords(view.toTime(block.x0) * time.factor, 1 - kBandShare * 0.8);
-            rect->bottomRight->setCoords(view.toTime(block.x1) * time.factor, 1);
-            rect->setPen(Qt::NoPen);
-            const bool lit = (!chosen.component || *chosen.component == span.component) &&
-                             (!chosen.layer || *chosen.layer == span.layer);
-            rect->setBrush(lit ? theme().of(span.component) : theme().faded(theme().of(span.component)));
-            rect->setAntialiased(false);
-        }
-    }
-
-    const auto peak = sum.empty() ? sum.end() : std::max_element(sum.begin(), sum.end());
-    if (peak != sum.end() && *peak > 0) {
-        const double at = keys[static_cast<qsizetype>(peak - sum.begin())];
-        auto* line = new QCPItemStraightLine(&plot);
-        line->point1->setCoords(0, *peak * unit.factor);
-        line->point2->setCoords(1, *peak * unit.factor);
-        line->setPen(QPen(c.text, 1, Qt::DashLine));
-        auto* label = new QCPItemText(&plot);
-        const profile::MemoryProfile& memory = m_point->memory;
-        label->setText((with_weights ? tr("peak %1 · %2%3") : tr("peak %1 without weights · %2%3"))
-                           .arg(bytesText(*peak), nameOf(memory.peak_component),
-                                memory.peak_layer >= 0 ? tr(", layer %1").arg(memory.peak_layer) : QString()));
-        label->setFont(Theme::smallFont());
-        label->setColor(c.text);
-        label->setPadding(QMargins(4, 1, 4, 2));
-        const bool right_half = at > m_point->last_pass_us * time.factor / 2;
-        label->setPositionAlignment(Qt::AlignBottom | (right_half ? Qt::AlignRight : Qt::AlignLeft));
-        label->position->setCoords(at, *peak * unit.factor);
-    }
-    if (const auto range = m_selection.focus().range_us) {
-        auto* band = new QCPItemRect(&plot);
-        band->topLeft->setTypeY(QCPItemPosition::ptAxisRectRatio);
-        band->bottomRight->setTypeY(QCPItemPosition::ptAxisRectRatio);
-        band->topLeft->setCoords(range->first * time.factor, 0);
-        band->bottomRight->setCoords(range->second * time.factor, 1);
-        QColor colour = c.accent;
-        colour.setAlphaF(0.16F);
-        band->setBrush(colour);
-        band->setPen(QPen(c.accent, 1));
-    }
-    plot.replot(QCustomPlot::rpQueuedReplot);
-}
-
-void MemoryPage::fitOverPass() {
-    if (m_point == nullptr) return;
-    const Unit unit = bytesUnit(m_most);
-    m_over_pass->xAxis->setRange(0, std::max(m_point->last_pass_us, 1e-3) * timeUnit(m_point->last_pass_us).factor);
-    const double top = m_most * unit.factor * 1.16;
-    m_over_pass->yAxis->setRange(-top * kBandShare / (1 - kBandShare), top);
-    m_over_pass->replot(QCustomPlot::rpQueuedReplot);
 }
 
 void MemoryPage::fillByLength() {
@@ -496,13 +405,32 @@ QString MemoryPage::explanation() const {
 
 QString MemoryPage::csv() const {
     QString text = QStringLiteral("time [µs]");
-    for (const MemoryKind kind : kMemoryKinds) text += QStringLiteral(",%1 [B]").arg(nameOf(kind));
+    std::vector<std::vector<double>> columns;
+    std::vector<double> times_us;
+    const profile::Point none;
+    const profile::Point& point = m_point != nullptr ? *m_point : none;
+    constexpr std::size_t kEveryStep = 1U << 20U;
+    const auto add = [&](const QString& name, std::vector<double>& bytes) {
+        text += QStringLiteral(",%1 [B]").arg(name);
+        columns.push_back(std::move(bytes));
+    };
+    if (byComponent()) {
+        ComponentMemoryCurve curve = componentMemoryCurveOf(point, kEveryStep);
+        add(nameOf(MemoryKind::Weights), curve.weights);
+        add(tr("before the pass"), curve.before);
+        for (const Component component : kComponents)
+            add(nameOf(component), curve.bytes[static_cast<std::size_t>(component)]);
+        times_us = std::move(curve.time_us);
+    } else {
+        MemoryCurve curve = memoryCurveOf(point, kEveryStep);
+        for (const MemoryKind kind : kMemoryKinds) add(nameOf(kind), curve.bytes[static_cast<std::size_t>(kind)]);
+        times_us = std::move(curve.time_us);
+    }
     text += QLatin1Char('\n');
     if (m_point == nullptr) return text;
-    const MemoryCurve curve = memoryCurveOf(*m_point, 1U << 20U);
-    for (std::size_t i = 0; i < curve.time_us.size(); ++i) {
-        text += QString::number(curve.time_us[i], 'f', 3);
-        for (const auto& bytes : curve.bytes) text += QLatin1Char(',') + QString::number(bytes[i], 'f', 0);
+    for (std::size_t i = 0; i < times_us.size(); ++i) {
+        text += QString::number(times_us[i], 'f', 3);
+        for (const auto& bytes : columns) text += QLatin1Char(',') + QString::number(bytes[i], 'f', 0);
         text += QLatin1Char('\n');
     }
     return text;

@@ -1,6 +1,7 @@
 // Where the memory goes: over the last pass by kind, by length, and as a table.
 #pragma once
 
+#include <QBrush>
 #include <QColor>
 #include <QWidget>
 #include <vector>
@@ -8,9 +9,11 @@
 #include "widgets/plot_menu.h"
 #include "widgets/selection.h"
 
+class QButtonGroup;
 class QCheckBox;
 class QCustomPlot;
 class QLabel;
+class QMouseEvent;
 class QTableWidget;
 
 namespace perfmamba::widgets {
@@ -25,8 +28,23 @@ public:
     [[nodiscard]] QString csv() const;
     /// The sentence under the plot.
     [[nodiscard]] QString explanation() const;
+    /// Stacks the pass by the component that allocated, instead of by what the memory is for.
+    void setByComponent(bool by_component);
+    /// What the plot says at that time of the pass, and at that height of the stack; empty without a profile.
+    [[nodiscard]] QString overPassTip(double time_us, double bytes) const;
 
 private:
+    /// A layer of the stack, over m_times_us.
+    struct Band {
+        QString name;
+        QBrush brush;
+        std::vector<double> bytes;
+    };
+    [[nodiscard]] bool byComponent() const;
+    void makeBands();
+    void makeComponentBands(bool with_weights);
+    void paintRunning(double time_factor);
+    void hover(QMouseEvent* event);
     void refresh();
     void fillOverPass();
     void fillByLength();
@@ -39,6 +57,7 @@ private:
     ProfilePtr m_profile;
     const profile::Point* m_point = nullptr;
     QLabel* m_heading = nullptr;
+    QButtonGroup* m_stacked_by = nullptr;
     QCheckBox* m_weights = nullptr;
     QCustomPlot* m_over_pass = nullptr;
     QLabel* m_explanation = nullptr;
@@ -52,6 +71,8 @@ private:
         double value = 0;
     };
     std::vector<LineEnd> m_ends;
+    std::vector<double> m_times_us;
+    std::vector<Band> m_bands;  // from the bottom
     double m_most = 1;
 };
 

@@ -158,6 +158,59 @@ private Q_SLOTS:
         QCOMPARE(memoryCurveOf(point, 100'000).time_us.size(), std::size_t{1002});
     }
 
+    void memoryByComponent() {
+        profile::Point point;
+        point.last_pass_us = 100;
+        point.memory.at_start[MemoryKind::Weights] = 1000;
+        point.memory.at_start[MemoryKind::State] = 50;
+        using enum Component;
+        using enum MemoryKind;
+        point.memory.events = {
+            {10, Activations, Embedding, kNoLayer, 8},
+            {20, Activations, InProj, 0, 30},
+            {25, Workspace, Ssm, 0, 5},
+            {30, Activations, Ssm, 0, 12},
+            {35, Workspace, Ssm, 0, -5},
+            {40, Activations, InProj, 0, -30},
+            {50, Weights, LmHead, kNoLayer, 100},
+            {60, State, Other, kNoLayer, -20},
+        };
+        const ComponentMemoryCurve curve = componentMemoryCurveOf(point, 1'000'000);
+        QCOMPARE(curve.time_us, (std::vector<double>{0, 10, 20, 25, 30, 35, 40, 50, 60, 100}));
+        const auto of = [&](Component component) { return curve.bytes[static_cast<std::size_t>(component)]; };
+        QCOMPARE(of(Embedding), (std::vector<double>{0, 8, 8, 8, 8, 8, 8, 8, 8, 8}));
+        QCOMPARE(of(InProj), (std::vector<double>{0, 0, 30, 30, 30, 30, 0, 0, 0, 0}));
+        QCOMPARE(of(Ssm), (std::vector<double>{0, 0, 0, 5, 17, 12, 12, 12, 12, 12}));
+        QCOMPARE(of(LmHead), std::vector<double>(10, 0));
+        QCOMPARE(curve.weights, (std::vector<double>{1000, 1000, 1000, 1000, 1000, 1000, 1000, 1100, 1100, 1100}));
+        QCOMPARE(curve.before, (std::vector<double>{50, 50, 50, 50, 50, 50, 50, 50, 30, 30}));
+    }
+
+    void memoryByComponentIsNeverNegative() {
+        // Releases that name another component than their allocation's, as older reports have them.
+        profile::Point point;
+        point.last_pass_us = 10;
+        point.memory.at_start[MemoryKind::State] = 5;
+        point.memory.events = {{1, MemoryKind::Activations, Component::InProj, 0, 100},
+                               {2, MemoryKind::Activations, Component::Ssm, 0, 10},
+                               {3, MemoryKind::Activations, Component::OutProj, 0, -100},
+                               {4, MemoryKind::Activations, Component::OutProj, 0, -1000}};
+        const ComponentMemoryCurve curve = componentMemoryCurveOf(point, 1'000'000);
+        const MemoryCurve by_kind = memoryCurveOf(point, 1'000'000);
+        QCOMPARE(curve.time_us, by_kind.time_us);
+        std::vector<double> sums(curve.time_us.size(), 0.0);
+        const auto add = [&](const std::vector<double>& bytes) {
+            for (std::size_t i = 0; i < sums.size(); ++i) {
+                QVERIFY(bytes[i] >= 0);
+                sums[i] += bytes[i];
+            }
+        };
+        for (const auto& bytes : curve.bytes) add(bytes);
+        add(curve.before);
+        add(curve.weights);
+        QCOMPARE(sums, (std::vector<double>{5, 105, 115, 15, 0, 0}));
+    }
+
     void measures() {
         const auto profile = test::fabricatedProfile();
         const profile::Point& point = profile->points.back();

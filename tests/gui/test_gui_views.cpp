@@ -1,6 +1,8 @@
 // The views on a fabricated profile: one selection, numbers where they belong, exports, both themes, 64 layers.
+#include <QComboBox>
 #include <QElapsedTimer>
 #include <QHeaderView>
+#include <QLabel>
 #include <QLineEdit>
 #include <QSignalSpy>
 #include <QTableView>
@@ -258,6 +260,51 @@ private Q_SLOTS:
         card.grab();
     }
 
+    void memoryByComponent() {
+        Selection selection;
+        MemoryPage memory(selection);
+        memory.resize(900, 600);
+        const ProfilePtr profile = test::fabricatedProfile();
+        memory.setProfile(profile);
+        const double middle = profile->points.back().last_pass_us / 2;
+        QVERIFY(memory.overPassTip(middle, 0).contains(QStringLiteral("state: ")));
+        QVERIFY(memory.csv().startsWith(QStringLiteral("time [µs],weights [B],state [B]")));
+        memory.setByComponent(true);
+        const QString tip = memory.overPassTip(middle, 0);
+        QVERIFY(tip.contains(QStringLiteral("<b>before the pass: ")));
+        QVERIFY(!tip.contains(QStringLiteral("state: ")));
+        QVERIFY(memory.overPassTip(-1, 0).isEmpty());
+        QVERIFY(memory.csv().startsWith(QStringLiteral("time [µs],weights [B],before the pass [B],embedding [B]")));
+        // What is not selected steps back.
+        memory.grab();
+        selection.setComponent(Component::Ssm);
+        memory.grab();
+        QCOMPARE(memory.overPassTip(middle, 0), tip);
+        memory.setByComponent(false);
+        memory.setProfile(nullptr);
+        QVERIFY(memory.overPassTip(middle, 0).isEmpty());
+    }
+
+    void theCardKeepsItsNumbers() {
+        ModelCard card;
+        card.resize(240, 160);
+        card.show();
+        const profile::ModelSummary model = test::fabricatedProfile()->model;
+        card.setModel(model);
+        const auto labels = [&] {
+            QList<QLabel*> found = card.findChildren<QLabel*>();
+            found.removeIf([](const QLabel* label) { return !label->isVisible() || label->text().isEmpty(); });
+            return found;
+        };
+        // At once, without a turn of the event loop; and the same ones with every snapshot of a run.
+        const QList<QLabel*> first = labels();
+        QVERIFY(first.size() > 12);
+        card.setModel(model);
+        QCOMPARE(labels(), first);
+        card.setModel(std::nullopt);
+        QCOMPARE(labels().size(), qsizetype{2});
+    }
+
     void themesChangeEveryView() {
         Selection selection;
         ProfilePage page(selection);
@@ -328,6 +375,11 @@ private Q_SLOTS:
         QCOMPARE(back.bound, options.bound);
         QCOMPARE(back.budget_s, options.budget_s);
         QCOMPARE(back.threads, options.threads);
+        auto* precision = bar.findChild<QComboBox*>(QStringLiteral("precision"));
+        QVERIFY(precision != nullptr);
+        bar.setStoredType(QStringLiteral("bfloat16"));
+        QCOMPARE(precision->currentText(), QStringLiteral("float32, stored as bfloat16"));
+        QCOMPARE(precision->count(), 1);
         options.lengths = {};
         bar.setOptions(options);
         QVERIFY(!bar.options().lengths.empty());
