@@ -212,7 +212,8 @@ struct Columns<MemoryEvent> {
         visit(
             "kind", About{"", "what the memory is for"}, [](auto& row) -> auto& { return row.kind; });
         visit(
-            "component", About{"", "component that allocated it; other: before the pass"}, [](auto& row) -> auto& { return row.component; });
+            "component", About{"", "component that allocated it; other: before the pass"},
+            [](auto& row) -> auto& { return row.component; });
         visit(
             "layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
         visit(
