@@ -93,7 +93,8 @@ QString newKeptReport(const QString& model_name) {
     QString name = model_name;
     static const QRegularExpression kUnsafe(QStringLiteral("[^A-Za-z0-9._-]+"));
     name.replace(kUnsafe, QStringLiteral("_"));
-    const QString time = QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss"));
+    // To the millisecond: two runs may end within a second, and each has a file of its own.
+    const QString time = QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss-zzz"));
     return folder.filePath(name + QLatin1Char('-') + time + QStringLiteral(".h5"));
 }
 
