@@ -57,7 +57,8 @@ void Session::answer(std::function<void()> on_gui_thread) {
         m_answers.push_back(std::move(on_gui_thread));
         if (m_answers.size() > 1) return;  // the event for the first one is on its way
     }
-    QMetaObject::invokeMethod(this, &Session::takeAnswers, Qt::QueuedConnection);
+    // By name: the event is then Qt's alone, and what crosses the threads is what stands in the queue.
+    QMetaObject::invokeMethod(this, "takeAnswers", Qt::QueuedConnection);
 }
 
 void Session::takeAnswers() {

@@ -66,7 +66,7 @@ private:
         profile::Progress progress;
     };
     void answer(std::function<void()> on_gui_thread);
-    void takeAnswers();
+    Q_INVOKABLE void takeAnswers();
     void guarded(const std::function<void()>& job);
     void measure(std::uint64_t generation, const std::shared_ptr<const model::Checkpoint>& checkpoint,
                  const profile::Options& options, const std::string& device, const QString& keep_as,
