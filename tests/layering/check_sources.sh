@@ -52,7 +52,7 @@ found=$(grep -nHE 'Qt6|QCustomPlot|perfmamba_(widgets|gui)' core/CMakeLists.txt 
 [[ -z $found ]] || report 'Qt below the window' "$found"
 
 # The top: few names, all agreed. Where git is there, what it tracks; otherwise what lies there, but for builds.
-allowed='^(\..*|CMakeLists\.txt|CMakePresets\.json|LICENSE.*|README\.md|app|core|kernels|resources|tests|widgets)$'
+allowed='^(\..*|CMakeLists\.txt|CMakePresets\.json|LICENSE|README\.md|app|core|kernels|resources|tests|widgets)$'
 names=$(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u) || true
 [[ $names ]] || names=$(find . -mindepth 1 -maxdepth 1 -not -name 'build*' -printf '%f\n')
 found=$(grep -vE "$allowed" <<<"$names") || true
