@@ -48,8 +48,10 @@ struct Engine::Pass {
     [[nodiscard]] Buffer activations(Backend& backend, std::int64_t width) const {
         return backend.allocate(MemoryKind::Activations, static_cast<std::size_t>(rows * width));
     }
-    void checkStop() const {
+    /// Opens a component's span, unless the pass is to stop: then throws Cancelled.
+    [[nodiscard]] SpanScope enter(Backend& backend, Component component, std::int32_t layer = kNoLayer) const {
         if (stop.stop_requested()) throw Cancelled();
+        return SpanScope(backend, component, layer);
     }
 };
 
@@ -182,14 +184,13 @@ Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, Logit
     Pass pass{state.batch, length, rows, state, stop, {}, {}};
     Buffer residual;
     {
-        const SpanScope span(*m_backend, Component::Embedding, kNoLayer);
+        const SpanScope span = pass.enter(*m_backend, Component::Embedding);
         residual = pass.activations(*m_backend, c.d_model);
         m_backend->embed(tokens, m_embedding, residual.data());
     }
     for (const Layer& layer : m_layers) {
         {
-            pass.checkStop();
-            const SpanScope span(*m_backend, Component::Norm, layer.index);
+            const SpanScope span = pass.enter(*m_backend, Component::Norm, layer.index);
             pass.normed = pass.activations(*m_backend, c.d_model);
             m_backend->addRmsNorm(residual.data(), pass.delta.data(), layer.norm, eps, pass.normed.data(), rows);
             pass.delta = Buffer();
@@ -203,12 +204,11 @@ Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, Logit
     state.position += length;
     if (logits_for == LogitsFor::None) return {};
 
-    pass.checkStop();
     // Only the positions asked for go through the last norm and the head.
     const std::int64_t positions = logits_for == LogitsFor::LastToken ? 1 : length;
     Logits logits{{}, state.batch, positions, c.vocab_padded};
     {
-        const SpanScope span(*m_backend, Component::NormF, kNoLayer);
+        const SpanScope span = pass.enter(*m_backend, Component::NormF);
         pass.normed =
             m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(state.batch * positions * c.d_model));
         for (std::int64_t b = 0; b < state.batch; ++b) {
@@ -217,7 +217,7 @@ Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, Logit
                                   pass.normed.data() + b * positions * c.d_model, positions);
         }
     }
-    const SpanScope span(*m_backend, Component::LmHead, kNoLayer);
+    const SpanScope span = pass.enter(*m_backend, Component::LmHead);
     logits.values =
         m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(state.batch * positions * c.vocab_padded));
     m_backend->linear(pass.normed.data(), c.d_model, m_lm_head, {}, logits.values.data(), state.batch * positions);
@@ -230,16 +230,14 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
     const auto state = static_cast<std::size_t>(layer.index);
     Buffer xz;  // (rows, 2·Di): x, z
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::InProj, layer.index);
+        const SpanScope span = pass.enter(backend, Component::InProj, layer.index);
         xz = pass.activations(backend, 2 * c.d_inner);
         backend.linear(pass.normed.data(), c.d_model, layer.in_proj, layer.in_proj_bias, xz.data(), pass.rows);
         pass.normed = Buffer();
     }
     Buffer x;
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::Conv1d, layer.index);
+        const SpanScope span = pass.enter(backend, Component::Conv1d, layer.index);
         x = pass.activations(backend, c.d_inner);
         backend.conv1d({pass.batch, pass.length, c.d_inner, c.d_conv, xz.data(), 2 * c.d_inner, layer.conv_weight.data,
                         layer.conv_bias.data, pass.state.conv[state].data(), x.data()});
@@ -247,22 +245,19 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
     const std::int64_t dbc_width = c.dt_rank + 2 * c.d_state;
     Buffer dbc;  // (rows, R + 2·N): δ, B, C
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::XProj, layer.index);
+        const SpanScope span = pass.enter(backend, Component::XProj, layer.index);
         dbc = pass.activations(backend, dbc_width);
         backend.linear(x.data(), c.d_inner, layer.x_proj, {}, dbc.data(), pass.rows);
     }
     Buffer dt;
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::DtProj, layer.index);
+        const SpanScope span = pass.enter(backend, Component::DtProj, layer.index);
         dt = pass.activations(backend, c.d_inner);
         backend.linear(dbc.data(), dbc_width, layer.dt_proj, {}, dt.data(), pass.rows);
     }
     Buffer y;
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::Ssm, layer.index);
+        const SpanScope span = pass.enter(backend, Component::Ssm, layer.index);
         y = pass.activations(backend, c.d_inner);
         kernels::SelectiveScanArgs args;
         args.batch = pass.batch;
@@ -285,15 +280,11 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
         dbc = Buffer();
     }
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::Gate, layer.index);
+        const SpanScope span = pass.enter(backend, Component::Gate, layer.index);
         backend.gate(y.data(), xz.data() + c.d_inner, 2 * c.d_inner, pass.rows, c.d_inner);
         xz = Buffer();
     }
-    pass.checkStop();
-    const SpanScope span(backend, Component::OutProj, layer.index);
-    pass.delta = pass.activations(backend, c.d_model);
-    backend.linear(y.data(), c.d_inner, layer.out_proj, layer.out_proj_bias, pass.delta.data(), pass.rows);
+    outProj(layer, pass, y);
 }
 
 void Engine::mamba2(const Layer& layer, Pass& pass) {
@@ -303,24 +294,21 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
     const std::int64_t width = c.inProjRows();
     Buffer zxbcdt;  // (rows, 2·Di + 2·G·N + H): z, x, B, C, dt
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::InProj, layer.index);
+        const SpanScope span = pass.enter(backend, Component::InProj, layer.index);
         zxbcdt = pass.activations(backend, width);
         backend.linear(pass.normed.data(), c.d_model, layer.in_proj, layer.in_proj_bias, zxbcdt.data(), pass.rows);
         pass.normed = Buffer();
     }
     Buffer xbc;
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::Conv1d, layer.index);
+        const SpanScope span = pass.enter(backend, Component::Conv1d, layer.index);
         xbc = pass.activations(backend, c.convWidth());
         backend.conv1d({pass.batch, pass.length, c.convWidth(), c.d_conv, zxbcdt.data() + c.d_inner, width,
                         layer.conv_weight.data, layer.conv_bias.data, pass.state.conv[state].data(), xbc.data()});
     }
     Buffer y;
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::Ssm, layer.index);
+        const SpanScope span = pass.enter(backend, Component::Ssm, layer.index);
         y = pass.activations(backend, c.d_inner);
         kernels::SsdArgs args;
         args.batch = pass.batch;
@@ -348,16 +336,19 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
         xbc = Buffer();
     }
     {
-        pass.checkStop();
-        const SpanScope span(backend, Component::Gate, layer.index);
+        const SpanScope span = pass.enter(backend, Component::Gate, layer.index);
         backend.gatedRmsNorm(y.data(), zxbcdt.data(), width, layer.gated_norm, static_cast<float>(c.norm_eps),
                              c.n_groups, pass.rows);
         zxbcdt = Buffer();
     }
-    pass.checkStop();
-    const SpanScope span(backend, Component::OutProj, layer.index);
-    pass.delta = pass.activations(backend, c.d_model);
-    backend.linear(y.data(), c.d_inner, layer.out_proj, layer.out_proj_bias, pass.delta.data(), pass.rows);
+    outProj(layer, pass, y);
+}
+
+void Engine::outProj(const Layer& layer, Pass& pass, const Buffer& y) {
+    const Config& c = config();
+    const SpanScope span = pass.enter(*m_backend, Component::OutProj, layer.index);
+    pass.delta = pass.activations(*m_backend, c.d_model);
+    m_backend->linear(y.data(), c.d_inner, layer.out_proj, layer.out_proj_bias, pass.delta.data(), pass.rows);
 }
 
 std::vector<float> Engine::logits(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for) {

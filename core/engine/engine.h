@@ -62,6 +62,7 @@ private:
     struct Pass;
     void mamba1(const Layer& layer, Pass& pass);
     void mamba2(const Layer& layer, Pass& pass);
+    void outProj(const Layer& layer, Pass& pass, const kernels::Buffer& y);
 
     std::shared_ptr<const model::Checkpoint> m_checkpoint;
     std::unique_ptr<kernels::Backend> m_backend;
