@@ -206,9 +206,9 @@ private:
 
     [[nodiscard]] Progress progress(const std::string& what) const {
         const double spent = secondsSince(m_start);
-        double left = std::max(0.0, expected_s(m_index) - secondsSince(m_point_start));
+        const bool measured = m_profile.points.size() > m_index;
+        double left = measured ? 0 : std::max(0.0, expected_s(m_index) - secondsSince(m_point_start));
         for (std::size_t i = m_index + 1; i < options().lengths.size(); ++i) left += expected_s(i);
-        if (m_profile.points.size() > m_index) left -= std::max(0.0, expected_s(m_index) - secondsSince(m_point_start));
         Progress progress;
         progress.done = spent + left > 0 ? spent / (spent + left) : 0;
         if (m_pass_s > 0) progress.seconds_left = left;
