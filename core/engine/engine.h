@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stop_token>
 #include <vector>
 
+#include "core/engine/state_observer.h"
 #include "core/model/checkpoint.h"
 #include "kernels/backend.h"
 
@@ -31,6 +33,10 @@ struct Logits {
     std::int64_t vocab = 0;
 };
 
+/// Which states take part: for each layer a flag for each of its states, group 0's first; 1 stays, 0 is masked. Empty:
+/// all.
+using Mask = std::vector<std::vector<std::uint8_t>>;
+
 /// A model on a device. Used by one thread.
 class Engine {
 public:
@@ -54,6 +60,23 @@ public:
     Logits forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
                    const std::stop_token& stop = {});
 
+    /// Called for a layer after it was observed and before it runs for good; may call setMask() for that layer.
+    using LayerHook = std::function<void(std::int64_t layer)>;
+    /// A forward pass from an empty state, without logits, in which each layer runs twice: observed, and then, after
+    /// `hook`, for good, so that the next layer sees the output of an already masked one. Needs observe().
+    void forwardByLayer(std::span<const std::int32_t> tokens, State& state, const LayerHook& hook,
+                        const std::stop_token& stop = {});
+
+    /// Takes states out of the computation from the next pass on, at once: their B and C are zeroed, which gives the
+    /// logits of a model without them. An empty mask ends it. Throws Error for a mask of another shape.
+    void setMask(const Mask& mask);
+    /// The same for one layer.
+    void setMask(std::int64_t layer, const std::vector<std::uint8_t>& flags);
+
+    /// From the next pass on, adds what every state does to `observer`, which must be of this engine's configuration
+    /// and outlive its use; null ends it. The logits stay bit for bit the same.
+    void observe(StateObserver* observer) { m_observer = observer; }
+
     /// forward() with the logits copied to the host.
     std::vector<float> logits(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for);
 
@@ -70,6 +93,7 @@ private:
     kernels::Weight m_norm_f;
     kernels::Weight m_lm_head;
     std::vector<Layer> m_layers;
+    StateObserver* m_observer = nullptr;
 };
 
 }  // namespace perfmamba::engine

@@ -129,6 +129,17 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     return result;
 }
 
+std::shared_ptr<const Checkpoint> Checkpoint::derive(const std::shared_ptr<const Checkpoint>& source, Config config,
+                                                     std::map<std::string, HostTensor> replaced) {
+    const std::shared_ptr<Checkpoint> result(new Checkpoint(*source));
+    result->m_config = std::move(config);
+    for (auto& [name, tensor] : replaced) result->m_tensors[name] = std::move(tensor);
+    result->checkShapes();
+    result->m_parameters = 0;
+    for (const auto& [name, tensor] : result->m_tensors) result->m_parameters += tensor.elements();
+    return result;
+}
+
 void Checkpoint::checkShapes() {
     Config& c = m_config;
     const HostTensor& embeddings = tensor("backbone.embeddings.weight");

@@ -23,6 +23,11 @@ public:
     /// between config.json and the weights.
     static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder);
 
+    /// `source` with another configuration and some tensors replaced, in memory. The rest stays mapped. Throws Error
+    /// when the shapes do not fit the configuration.
+    static std::shared_ptr<const Checkpoint> derive(const std::shared_ptr<const Checkpoint>& source, Config config,
+                                                    std::map<std::string, HostTensor> replaced);
+
     [[nodiscard]] const std::filesystem::path& folder() const { return m_folder; }
     /// The folder's own name: what the model is called on screen.
     [[nodiscard]] std::string name() const { return m_folder.filename().string(); }

@@ -130,6 +130,12 @@ std::string_view name(Architecture architecture) {
     return architecture == Architecture::Mamba1 ? "Mamba-1" : "Mamba-2";
 }
 
+std::int64_t Config::states(std::int64_t layer) const {
+    std::int64_t sum = 0;
+    for (std::int64_t group = 0; group < groups(); ++group) sum += states(layer, group);
+    return sum;
+}
+
 Config readConfig(const std::filesystem::path& file) {
     std::ifstream stream(file, std::ios::binary);
     if (!stream) throw Error(file.string(), "cannot be read", "a checkpoint folder holds a config.json");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace perfmamba::model {
 
@@ -20,7 +21,7 @@ struct Config {
     std::int64_t d_model = 0;
     std::int64_t n_layer = 0;
     std::int64_t d_inner = 0;
-    std::int64_t d_state = 0;
+    std::int64_t d_state = 0;  // N; where it differs from layer to layer, the largest
     std::int64_t d_conv = 0;
     std::int64_t dt_rank = 0;     // Mamba-1
     std::int64_t n_heads = 0;     // Mamba-2
@@ -34,6 +35,28 @@ struct Config {
     bool tie_stated = false;     // config.json has the key
     bool use_bias = false;       // in_proj and out_proj
     bool use_conv_bias = true;
+    /// N of each group of each layer (Mamba-1: one group); empty where it is d_state everywhere. May be 0.
+    std::vector<std::vector<std::int64_t>> state_sizes;
+
+    /// Groups that share B and C: n_groups in Mamba-2, 1 in Mamba-1.
+    [[nodiscard]] std::int64_t groups() const { return architecture == Architecture::Mamba1 ? 1 : n_groups; }
+    /// N of a group of a layer.
+    [[nodiscard]] std::int64_t states(std::int64_t layer, std::int64_t group) const {
+        if (state_sizes.empty()) return d_state;
+        return state_sizes[static_cast<std::size_t>(layer)][static_cast<std::size_t>(group)];
+    }
+    /// N summed over the groups of a layer: columns of B, and of C.
+    [[nodiscard]] std::int64_t states(std::int64_t layer) const;
+    /// Floats of h of one sequence in a layer: Di/G channels for each group's N.
+    [[nodiscard]] std::int64_t ssmState(std::int64_t layer) const { return d_inner / groups() * states(layer); }
+    /// Channels of a layer's convolution: Di, and in Mamba-2 B and C too.
+    [[nodiscard]] std::int64_t convWidth(std::int64_t layer) const {
+        return architecture == Architecture::Mamba1 ? d_inner : d_inner + 2 * states(layer);
+    }
+    /// Rows of a layer's in_proj.
+    [[nodiscard]] std::int64_t inProjRows(std::int64_t layer) const {
+        return architecture == Architecture::Mamba1 ? 2 * d_inner : d_inner + convWidth(layer) + n_heads;
+    }
 
     /// Channels of the convolution: Di, and in Mamba-2 B and C too.
     [[nodiscard]] std::int64_t convWidth() const { return d_inner + 2 * n_groups * d_state; }

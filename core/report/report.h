@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <memory>
 
+#include "core/activity/activity.h"
 #include "core/profile/profile.h"
+#include "core/study/study.h"
 
 namespace perfmamba::report {
 
@@ -37,5 +39,19 @@ void write(const std::filesystem::path& path, const profile::Profile& profile);
 /// Reads a report of this or any earlier format version. Throws Error for a file that is not HDF5, not a report, of a
 /// later version, or damaged.
 std::shared_ptr<const profile::Profile> read(const std::filesystem::path& path);
+
+/// Writes an activity, or a study as far as it has come, as a report of its own, whole at once. Throws Error, after
+/// which `path` is as it was.
+void writeActivity(const std::filesystem::path& path, const activity::Activity& activity);
+void writeStudy(const std::filesystem::path& path, const study::Study& study);
+
+/// What a report holds; null where it holds none of that.
+struct Contents {
+    std::shared_ptr<const profile::Profile> profile;
+    activity::ActivityPtr activity;
+    study::StudyPtr study;
+};
+/// Reads any report, as read().
+Contents readContents(const std::filesystem::path& path);
 
 }  // namespace perfmamba::report

@@ -1,0 +1,67 @@
+// The tokens that a model is calibrated and judged on.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/checkpoint.h"
+
+namespace perfmamba::evaluate {
+
+/// Multi-query associative recall, as a demo's task.json describes it: `pairs` key-value pairs (key in 1 … keys, then
+/// value in keys + 1 … keys + values), then filler 0 with each key asked once, in random order at random places. At a
+/// key asked the prediction scored is its value. (Arora et al., Zoology, arXiv 2312.04927.)
+struct RecallTask {
+    std::int64_t pairs = 0, keys = 0, values = 0, length = 0;
+};
+
+/// Sequences of one length, and where they are from.
+struct TokenSet {
+    std::string description;  // "recall: 8 pairs in 64 tokens, 64 sequences, seed 7"
+    std::string source;       // "task", "random", or the file's canonical path
+    std::string hash;         // 16 hex digits over all tokens
+    std::int64_t length = 0;  // tokens of a sequence
+    std::vector<std::vector<std::int32_t>> sequences;
+    /// Recall: at each position the token wanted next, −1 where nothing is asked. Empty: every next token counts.
+    std::vector<std::vector<std::int32_t>> targets;
+    double bytes_per_token = 0;  // 1 where a token is a byte; 0: not known
+
+    [[nodiscard]] std::int64_t tokens() const { return length * static_cast<std::int64_t>(sequences.size()); }
+};
+
+/// What tokens a user asks for.
+struct TokenRequest {
+    /// "task": what task.json beside the weights describes; "random": uniform ids; anything else is a file: text where
+    /// the model's tokens are bytes, otherwise token ids in decimal, separated by white space or commas (*.ids:
+    /// always).
+    std::string source = "task";
+    std::int64_t length = 0;     // tokens of a sequence, a window of a text; 0: the task's length, or kWindow
+    std::int64_t sequences = 0;  // at most; 0: kRecallSequences of a task, of a text all
+    std::uint64_t seed = 1;      // of what is generated
+};
+inline constexpr std::int64_t kWindow = 2048;
+inline constexpr std::int64_t kRecallSequences = 256;
+/// Seeds that keep generated calibration and evaluation apart.
+inline constexpr std::uint64_t kCalibrationSeed = 7;
+inline constexpr std::uint64_t kEvaluationSeed = 12345;
+
+/// The recall task that the folder's task.json describes; empty where there is none or it is another task. Throws Error
+/// for one that is broken or does not fit the model's vocabulary.
+std::optional<RecallTask> recallTask(const model::Checkpoint& checkpoint);
+
+/// Whether the model's tokens are bytes: its task.json says so, or its vocabulary is 256.
+bool tokensAreBytes(const model::Checkpoint& checkpoint);
+
+/// Generates or reads what is asked for. A text is cut into windows that do not overlap; what is left at its end,
+/// shorter than a window, is left out. Throws Error: no task, a file that is missing, empty or shorter than a window,
+/// an id outside the vocabulary (naming id and place), a text for a model whose tokenizer this program does not read.
+TokenSet load(const TokenRequest& request, const model::Checkpoint& checkpoint);
+
+/// Throws Error when both are the same text, or were generated with the same seed: nobody may calibrate on what is
+/// evaluated.
+void checkApart(const TokenSet& calibration, const TokenSet& evaluation);
+
+}  // namespace perfmamba::evaluate

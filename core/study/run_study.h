@@ -1,0 +1,46 @@
+// Runs studies and measures single plans. A cell is measured on its own, so that a study can be stopped, killed and
+// resumed at any cell.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+
+#include "core/engine/engine.h"
+#include "core/profile/profiler.h"
+#include "core/prune/export.h"
+#include "core/study/study.h"
+
+namespace perfmamba::study {
+
+/// Called on the engine's thread after each cell (cell_done) and now and then within one.
+using Observer = std::function<void(const StudyPtr&, const profile::Progress&, bool cell_done)>;
+
+/// Throws Error for criteria that are unknown or cannot rank this architecture, shares outside 0 … 0.99, equal cells,
+/// calibration tokens that are also evaluated, tokens that cannot be had.
+void check(const Options& options, const model::Checkpoint& checkpoint);
+
+/// Measures the cells that `resume` (may be null) has not. Throws Error when `resume` is another study (another model,
+/// other options or tokens). A cell that fails is marked so and the study goes on; stopped, it returns what there is.
+StudyPtr run(engine::Engine& engine, const prune::MakeBackend& make_backend, const Options& options,
+             const profile::Provenance& provenance, const StudyPtr& resume = nullptr, const Observer& observer = {},
+             const std::stop_token& stop = {});
+
+/// What a live view needs of one plan: accuracy under a mask, at once, without speeds.
+evaluate::Accuracy measureMasked(engine::Engine& engine, const prune::Plan& plan, const evaluate::TokenSet& tokens,
+                                 const std::function<void(const profile::Progress&)>& progress = {},
+                                 const std::stop_token& stop = {});
+
+/// For the record: compacts, then accuracy against the unpruned model and, for each workload, speed in turn with it.
+Measurement measure(engine::Engine& engine, const prune::MakeBackend& make_backend, const prune::Plan& plan,
+                    const prune::Facts& facts, const evaluate::TokenSet& tokens, const Options& options,
+                    const std::function<void(const profile::Progress&)>& progress = {},
+                    const std::stop_token& stop = {});
+
+/// Times the workloads at several N (by removing states at random, for what is removed does not matter to time).
+CostPtr measureCostOfStates(engine::Engine& engine, const prune::MakeBackend& make_backend,
+                            const std::vector<Workload>& workloads, double budget_s,
+                            const std::function<void(const profile::Progress&)>& progress = {},
+                            const std::stop_token& stop = {});
+
+}  // namespace perfmamba::study
