@@ -28,7 +28,7 @@ Estimate estimate(std::span<const Tally> tallies, std::int64_t Tally::*count, co
         const double residual = sum(tally) - result.value * static_cast<double>(tally.*count);
         squares += residual * residual;
     }
-    const double sequences = static_cast<double>(n);
+    const auto sequences = static_cast<double>(n);
     result.standard_error = std::sqrt(sequences / (sequences - 1) * squares) / static_cast<double>(all);
     return result;
 }
