@@ -186,6 +186,49 @@ private Q_SLOTS:
         }
     }
 
+    /// Two of the subjects one engine: what the masked one scores is what it scores alone, and no mask is left behind.
+    void masked_data() {
+        QTest::addColumn<QString>("demo");
+        QTest::newRow("Mamba-1") << "mamba1-recall";
+        QTest::newRow("Mamba-2") << "mamba2-recall";
+    }
+    void masked() {
+        QFETCH(QString, demo);
+        engine::Engine engine = openDemo(demo.toStdString());
+        const TokenSet tokens = tokensFor(engine, "task", 0, 40);
+        engine::Mask half;
+        engine::Mask all;
+        for (std::int64_t layer = 0; layer < engine.config().n_layer; ++layer) {
+            std::vector<std::uint8_t>& flags =
+                half.emplace_back(static_cast<std::size_t>(engine.config().states(layer)), std::uint8_t{1});
+            all.push_back(flags);
+            for (std::size_t i = 0; i < flags.size(); i += 2) flags[i] = 0;
+        }
+        const Subject unpruned{&engine};
+        const Subject pruned{&engine, &half};
+        const Accuracy plain = evaluate::evaluate(unpruned, tokens);
+        const Accuracy alone = evaluate::evaluate(pruned, tokens, nullptr, {16, 20});
+        const Accuracy both = evaluate::evaluate(pruned, tokens, &unpruned, {16, 20});
+        QVERIFY(alone.nats.value > plain.nats.value + 0.1);
+        QCOMPARE(both.nats.value, alone.nats.value);
+        QVERIFY(both.divergence.value > 0.1 && both.agreement.value < 1);
+        // The other way round the unpruned model is the one that is scored.
+        QVERIFY(same(evaluate::evaluate(unpruned, tokens, &pruned, {16, 20}).nats, plain.nats, 1e-5));
+        QCOMPARE(evaluate::evaluate(unpruned, tokens).nats.value, plain.nats.value);
+
+        // A mask that takes nothing away changes nothing.
+        const Subject whole{&engine, &all};
+        QCOMPARE(evaluate::evaluate(whole, tokens, &unpruned).divergence.value, 0.0);
+
+        std::stop_source stop;
+        stop.request_stop();
+        QVERIFY_EXCEPTION_THROWN(evaluate::evaluate(pruned, tokens, &unpruned, {}, {}, stop.get_token()), Cancelled);
+        QCOMPARE(evaluate::evaluate(unpruned, tokens).nats.value, plain.nats.value);
+        half.pop_back();
+        QVERIFY_EXCEPTION_THROWN(evaluate::evaluate(pruned, tokens), Error);
+        QCOMPARE(evaluate::evaluate(unpruned, tokens).nats.value, plain.nats.value);
+    }
+
     void oneSequenceHasNoError() {
         engine::Engine engine = openDemo("mamba2-bytes");
         const Accuracy accuracy = evaluate::evaluate({&engine}, tokensFor(engine, kText, 64, 1));
