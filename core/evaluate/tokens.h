@@ -41,6 +41,8 @@ struct TokenRequest {
     std::int64_t length = 0;     // tokens of a sequence, a window of a text; 0: the task's length, or kWindow
     std::int64_t sequences = 0;  // at most; 0: kRecallSequences of a task, of a text all
     std::uint64_t seed = 1;      // of what is generated
+
+    bool operator==(const TokenRequest&) const = default;
 };
 inline constexpr std::int64_t kWindow = 2048;
 inline constexpr std::int64_t kRecallSequences = 256;

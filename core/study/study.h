@@ -61,6 +61,8 @@ struct Options {
     double budget_s = 10;             // at most for each workload of a cell; at least 6 pairs are taken
     /// Layers pruned one at a time by the first criterion that fits: this share of their states; 0: none are.
     double sensitivity_share = 0;
+
+    bool operator==(const Options&) const = default;
 };
 
 struct Study {
