@@ -74,6 +74,7 @@ struct Study {
     std::vector<Cell> cells;      // trade-off cells criterion by criterion, then those of sensitivity layer by layer
     bool complete = false;
 
+    /// Cells that are measured or failed.
     [[nodiscard]] std::size_t done() const;
 };
 using StudyPtr = std::shared_ptr<const Study>;
@@ -89,7 +90,7 @@ Quality qualityOf(const evaluate::Accuracy& accuracy);
 std::string_view qualityName(const evaluate::Accuracy& accuracy);
 
 /// Indices of the measured trade-off cells that no other one beats in quality and in the other respect (higher is
-/// better). `worth` has an entry for each cell; NaN leaves it out.
+/// better), by ascending worth. `worth` has an entry for each cell; NaN leaves it out.
 std::vector<std::size_t> paretoFrontier(const Study& study, const std::vector<double>& worth);
 
 }  // namespace perfmamba::study
