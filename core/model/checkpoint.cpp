@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/model/hash.h"
 #include "core/model/json_file.h"
 #include "core/model/safetensors.h"
 #include "kernels/error.h"
@@ -20,18 +21,6 @@ namespace fs = std::filesystem;
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
-
-/// FNV-1a: tells checkpoints apart, guards against nothing.
-class Hash {
-public:
-    void add(std::span<const std::byte> bytes) {
-        for (const std::byte b : bytes) m_value = (m_value ^ static_cast<std::uint64_t>(b)) * 0x100000001b3ULL;
-    }
-    [[nodiscard]] std::string text() const { return fmt::format("{:016x}", m_value); }
-
-private:
-    std::uint64_t m_value = 0xcbf29ce484222325ULL;
-};
 
 std::string readText(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);
