@@ -159,14 +159,14 @@ void Checkpoint::checkShapes() {
         const std::string layer = fmt::format("backbone.layers.{}.", i);
         const std::string mixer = layer + "mixer.";
         require(layer + "norm.weight", {c.d_model});
-        require(mixer + "in_proj.weight", {c.inProjRows(), c.d_model});
-        require(mixer + "conv1d.weight", {c.convWidth(), 1, c.d_conv});
+        require(mixer + "in_proj.weight", {c.inProjRows(i), c.d_model});
+        require(mixer + "conv1d.weight", {c.convWidth(i), 1, c.d_conv});
         require(mixer + "out_proj.weight", {c.d_model, c.d_inner});
         if (c.use_bias) {
-            require(mixer + "in_proj.bias", {c.inProjRows()});
+            require(mixer + "in_proj.bias", {c.inProjRows(i)});
             require(mixer + "out_proj.bias", {c.d_model});
         }
-        if (c.use_conv_bias) require(mixer + "conv1d.bias", {c.convWidth()});
+        if (c.use_conv_bias) require(mixer + "conv1d.bias", {c.convWidth(i)});
         for (const auto& [key, used] :
              {std::pair{"in_proj.bias", c.use_bias}, {"out_proj.bias", c.use_bias}, {"conv1d.bias", c.use_conv_bias}}) {
             if (!used && has(mixer + key)) {
@@ -176,10 +176,10 @@ void Checkpoint::checkShapes() {
             }
         }
         if (c.architecture == Architecture::Mamba1) {
-            require(mixer + "x_proj.weight", {c.dt_rank + 2 * c.d_state, c.d_inner});
+            require(mixer + "x_proj.weight", {c.dt_rank + 2 * c.states(i), c.d_inner});
             require(mixer + "dt_proj.weight", {c.d_inner, c.dt_rank});
             require(mixer + "dt_proj.bias", {c.d_inner});
-            require(mixer + "A_log", {c.d_inner, c.d_state});
+            require(mixer + "A_log", {c.d_inner, c.states(i)});
             require(mixer + "D", {c.d_inner});
         } else {
             require(mixer + "dt_bias", {c.n_heads});
