@@ -16,6 +16,7 @@
 
 #include "kernels/component.h"
 #include "kernels/memory.h"
+#include "kernels/observation.h"
 #include "kernels/tensor.h"
 
 namespace perfmamba::kernels {
@@ -98,7 +99,7 @@ struct Conv1dArgs {
 
 /// Selective scan of Mamba-1 (Gu & Dao 2023, algorithm 2):
 /// Δ = softplus(dt + dt_bias); h_t[n,d] = exp(Δ_t[d]·A[n,d])·h_{t−1}[n,d] + Δ_t[d]·B_t[n]·x_t[d];
-/// y_t[d] = Σ_n C_t[n]·h_t[n,d] + D[d]·x_t[d].
+/// y_t[d] = Σ_n C_t[n]·h_t[n,d] + D[d]·x_t[d]. N may be 0: then A, B, C and h are not read.
 struct SelectiveScanArgs {
     std::int64_t batch = 0, length = 0, channels = 0, states = 0;
     const float* x = nullptr;        // (B, L, Di), dense
@@ -116,7 +117,7 @@ struct SelectiveScanArgs {
 /// SSD of Mamba-2 (Dao & Gu 2024, section 6), in chunks of Q. Head i belongs to group g = i / (H/G):
 /// Δ = clamp(softplus(dt + dt_bias), dt_min, dt_max);
 /// h_t[i,p,n] = exp(Δ_t[i]·A[i])·h_{t−1}[i,p,n] + Δ_t[i]·B_t[g,n]·x_t[i,p];
-/// y_t[i,p] = Σ_n C_t[g,n]·h_t[i,p,n] + D[i,p]·x_t[i,p].
+/// y_t[i,p] = Σ_n C_t[g,n]·h_t[i,p,n] + D[i,p]·x_t[i,p]. N may be 0: then B, C and h are not read.
 struct SsdArgs {
     std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 0, states = 0, chunk = 0;
     std::int32_t layer = kNoLayer;  // for the spans of the stages
@@ -131,7 +132,8 @@ struct SsdArgs {
     const float* D = nullptr;        // (Di,): one number a channel
     float dt_min = 0, dt_max = 0;
     float* h = nullptr;  // (B, H, P, N): read, then replaced
-    float* y = nullptr;  // (B, L, Di), dense
+    float* y = nullptr;  // (B, L, H, P), row stride y_stride
+    std::int64_t y_stride = 0;
 };
 
 /// A device that runs the model. One thread owns it and calls everything on it.
@@ -183,6 +185,14 @@ public:
     virtual void conv1d(const Conv1dArgs& args) = 0;
     virtual void selectiveScan(const SelectiveScanArgs& args) = 0;
     virtual void ssd(const SsdArgs& args) = 0;
+    /// Adds what the states do in a scan to the sums of `observation`. Reads args.h as the state before the first token
+    /// and works the states out again for itself: h and y stay as they are, so it is called before the scan, with its
+    /// arguments. With several groups, `binned` holds their states one group after the other.
+    virtual void observe(const SelectiveScanArgs& args, const Observation& observation) = 0;
+    virtual void observe(const SsdArgs& args, const Observation& observation) = 0;
+    /// Zeroes the columns of x (rows, keep.size(); row stride x_stride) whose flag is 0.
+    virtual void maskColumns(float* x, std::int64_t x_stride, std::int64_t rows,
+                             std::span<const std::uint8_t> keep) = 0;
     /// y (M, Di) *= silu(z), z with row stride z_stride.
     virtual void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) = 0;
     /// y (M, Di) = RMSNorm(y · silu(z)) · weight, the norm over each of `groups` parts of a row.

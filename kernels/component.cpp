@@ -7,8 +7,8 @@ constexpr std::array<std::string_view, kComponentCount> kNames = {"embedding", "
                                                                   "x_proj",    "dt_proj", "ssm",     "gate",
                                                                   "out_proj",  "norm_f",  "lm_head", "other"};
 
-constexpr std::array<std::string_view, 5> kStageNames = {"whole", "cumsum", "chunk_state", "state_passing",
-                                                         "chunk_scan"};
+constexpr std::array<std::string_view, kStageCount> kStageNames = {"whole",         "cumsum",     "chunk_state",
+                                                                   "state_passing", "chunk_scan", "observation"};
 
 template <class Enum, std::size_t Count>
 std::optional<Enum> find(const std::array<std::string_view, Count>& names, std::string_view name) {

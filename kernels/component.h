@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -31,8 +32,9 @@ inline constexpr std::array kComponents = {
 };
 inline constexpr std::size_t kComponentCount = kComponents.size();
 
-/// A stage inside a component. Only the SSD of Mamba-2 has any (Dao & Gu 2024, section 6).
-enum class Stage : std::uint8_t { Whole, Cumsum, ChunkState, StatePassing, ChunkScan };
+/// A stage inside ssm: those of Mamba-2's SSD (Dao & Gu 2024, section 6), and watching the states while they run.
+enum class Stage : std::uint8_t { Whole, Cumsum, ChunkState, StatePassing, ChunkScan, Observation };
+inline constexpr std::size_t kStageCount = 6;
 
 /// "in_proj", "conv1d", ...: the name in tables, reports and on the command line.
 std::string_view name(Component component);

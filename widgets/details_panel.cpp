@@ -171,7 +171,8 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
     rows.push_back({tr("peak memory"), other ? QStringLiteral("n/a") : bytesText(static_cast<double>(cost.peak_bytes)),
                     other ? not_other : tr("activations, workspace and logits in use while it ran")});
     const std::int64_t tokens = m_profile->options.mode == profile::Mode::Prefill ? point.length : 1;
-    const Shapes shapes = shapesOf(m_profile->model.config, cost.component, m_profile->options.batch, tokens);
+    const Shapes shapes =
+        shapesOf(m_profile->model.config, cost.component, cost.layer, m_profile->options.batch, tokens);
     rows.push_back({tr("does"), shapes.what, {}});
     if (!shapes.inputs.isEmpty()) rows.push_back({tr("in"), shapes.inputs, {}});
     if (!shapes.weights.isEmpty()) rows.push_back({tr("weights"), shapes.weights, {}});

@@ -88,7 +88,8 @@ void ModelCard::setModel(const std::optional<profile::ModelSummary>& model) {
     int cell = 0;
     addRow(cell++, tr("layers"), QString::number(config.n_layer));
     addRow(cell++, tr("d_model"), QString::number(config.d_model));
-    addRow(cell++, tr("d_state"), QString::number(config.d_state), tr("N, the states of each channel or head"));
+    addRow(cell++, tr("d_state"), QString::fromStdString(model::stateSizeText(config)),
+           tr("N, the states of each channel or head"));
     addRow(cell++, tr("d_inner"), QString::number(config.d_inner));
     if (second) {
         addRow(cell++, tr("heads"), QStringLiteral("%1 × %2").arg(config.n_heads).arg(config.head_dim),

@@ -2,6 +2,7 @@
 
 #include <QCoreApplication>
 #include <QStringList>
+#include <algorithm>
 #include <initializer_list>
 
 namespace perfmamba::widgets {
@@ -17,15 +18,20 @@ QString tr(const char* text) {
     return QCoreApplication::translate("Shapes", text);
 }
 
-}  // namespace
+bool dependsOnStates(const model::Config& config, Component component) {
+    const bool projects = component == Component::InProj || component == Component::Conv1d;
+    return component == Component::Ssm || component == Component::XProj ||
+           (projects && config.architecture == model::Architecture::Mamba2);
+}
 
-Shapes shapesOf(const model::Config& config, Component component, std::int64_t batch, std::int64_t tokens) {
+Shapes shapesOfLayer(const model::Config& config, Component component, std::int64_t layer, std::int64_t batch,
+                     std::int64_t tokens) {
     const bool second = config.architecture == model::Architecture::Mamba2;
     const std::int64_t b = batch;
     const std::int64_t l = tokens;
     const std::int64_t d = config.d_model;
     const std::int64_t di = config.d_inner;
-    const std::int64_t n = config.d_state;
+    const std::int64_t n = config.states(layer);
     const std::int64_t vocab = config.vocab_padded > 0 ? config.vocab_padded : config.vocab_size;
     switch (component) {
         case Component::Embedding:
@@ -34,9 +40,9 @@ Shapes shapesOf(const model::Config& config, Component component, std::int64_t b
         case Component::NormF: return {tr("RMS norm over d_model"), shape({b, l, d}), shape({d}), shape({b, l, d})};
         case Component::InProj:
             return {second ? tr("one GEMM to z, x, B, C and dt") : tr("one GEMM to x and z"), shape({b, l, d}),
-                    shape({config.inProjRows(), d}), shape({b, l, config.inProjRows()})};
+                    shape({config.inProjRows(layer), d}), shape({b, l, config.inProjRows(layer)})};
         case Component::Conv1d: {
-            const std::int64_t width = second ? config.convWidth() : di;
+            const std::int64_t width = config.convWidth(layer);
             return {tr("causal depthwise convolution and SiLU"), shape({b, l, width}), shape({width, config.d_conv}),
                     shape({b, l, width})};
         }
@@ -48,11 +54,16 @@ Shapes shapesOf(const model::Config& config, Component component, std::int64_t b
                     shape({b, l, di})};
         case Component::Ssm:
             if (second) {
+                const bool even = config.evenGroups(layer);
+                const std::int64_t group = n / config.n_groups;
                 return {tr("SSD: the scan over time, in chunks"),
                         tr("x %1, B and C %2")
-                            .arg(shape({b, l, config.n_heads, config.head_dim}), shape({b, l, config.n_groups, n})),
+                            .arg(shape({b, l, config.n_heads, config.head_dim}),
+                                 even ? shape({b, l, config.n_groups, group}) : shape({b, l, n})),
                         tr("A, D, dt_bias %1").arg(shape({config.n_heads})),
-                        tr("y %1, h %2").arg(shape({b, l, di}), shape({b, config.n_heads, config.head_dim, n}))};
+                        tr("y %1, h %2")
+                            .arg(shape({b, l, di}), even ? shape({b, config.n_heads, config.head_dim, group})
+                                                         : shape({b, config.ssmState(layer)}))};
             }
             return {tr("selective scan over time"), tr("x %1, B and C %2").arg(shape({b, l, di}), shape({b, l, n})),
                     tr("A %1, D %2").arg(shape({di, n}), shape({di})),
@@ -70,6 +81,17 @@ Shapes shapesOf(const model::Config& config, Component component, std::int64_t b
             return {tr("what lies between components: copies, the engine's own bookkeeping"), {}, {}, {}};
     }
     return {};
+}
+
+}  // namespace
+
+Shapes shapesOf(const model::Config& config, Component component, std::int32_t layer, std::int64_t batch,
+                std::int64_t tokens) {
+    const Shapes shapes = shapesOfLayer(config, component, std::max(layer, 0), batch, tokens);
+    if (layer == kNoLayer && !config.state_sizes.empty() && dependsOnStates(config, component)) {
+        return {shapes.what, {}, {}, {}};
+    }
+    return shapes;
 }
 
 }  // namespace perfmamba::widgets

@@ -14,6 +14,8 @@ struct Shapes {
     QString outputs;
 };
 
-Shapes shapesOf(const model::Config& config, Component component, std::int64_t batch, std::int64_t tokens);
+/// @param layer  kNoLayer for all layers together: where they differ in N, what depends on it is left empty
+Shapes shapesOf(const model::Config& config, Component component, std::int32_t layer, std::int64_t batch,
+                std::int64_t tokens);
 
 }  // namespace perfmamba::widgets

@@ -232,6 +232,7 @@ QColor Theme::of(Stage stage) const {
         case Stage::ChunkState: return mix(base, white, 0.32);
         case Stage::StatePassing: return mix(base, black, 0.38);
         case Stage::ChunkScan: return mix(base, black, 0.16);
+        case Stage::Observation: return mix(base, white, 0.72);
     }
     return base;
 }

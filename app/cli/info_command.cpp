@@ -28,8 +28,12 @@ struct StateBytes {
 
 StateBytes stateBytes(const model::Config& config) {
     constexpr std::int64_t kFloat = sizeof(float);
-    return {config.n_layer * (config.d_conv - 1) * config.convWidth() * kFloat,
-            config.n_layer * config.d_inner * config.d_state * kFloat};
+    StateBytes bytes;
+    for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
+        bytes.conv += (config.d_conv - 1) * config.convWidth(layer) * kFloat;
+        bytes.ssm += config.ssmState(layer) * kFloat;
+    }
+    return bytes;
 }
 
 /// The name with each number between dots replaced: the same tensor of every layer has the same.
@@ -82,7 +86,7 @@ std::string infoText(const model::Checkpoint& checkpoint) {
     line("layers", fmt::format("{}", config.n_layer));
     line("d_model", fmt::format("{}", config.d_model));
     line("d_inner", fmt::format("{}", config.d_inner));
-    line("d_state", fmt::format("{}", config.d_state));
+    line("d_state", model::stateSizeText(config));
     line("d_conv", fmt::format("{}", config.d_conv));
     if (config.architecture == model::Architecture::Mamba1) {
         line("dt_rank", fmt::format("{}", config.dt_rank));

@@ -1,6 +1,7 @@
 #include "core/engine/engine.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -14,6 +15,7 @@ namespace perfmamba::engine {
 using kernels::Backend;
 using kernels::Buffer;
 using kernels::SpanScope;
+using kernels::SsdArgs;
 using kernels::Weight;
 using model::Architecture;
 using model::Config;
@@ -42,6 +44,8 @@ struct Engine::Pass {
     std::int64_t rows = 0;
     State& state;
     const std::stop_token& stop;
+    StateObserver* observer;
+    Buffer residual;
     Buffer normed;  // input of the mixer
     Buffer delta;   // output of the mixer, not yet added to the residual
 
@@ -109,7 +113,7 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
             layer.out_proj_bias = load(mixer + "out_proj.bias");
         }
         layer.conv_weight =
-            transposed(*m_backend, m_checkpoint->tensor(mixer + "conv1d.weight"), c.convWidth(), c.d_conv, same);
+            transposed(*m_backend, m_checkpoint->tensor(mixer + "conv1d.weight"), c.convWidth(i), c.d_conv, same);
         if (c.use_conv_bias) layer.conv_bias = load(mixer + "conv1d.bias");
         const HostTensor& a_log = m_checkpoint->tensor(mixer + "A_log");
         const HostTensor& d = m_checkpoint->tensor(mixer + "D");
@@ -117,7 +121,7 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
             layer.x_proj = load(mixer + "x_proj.weight");
             layer.dt_proj = load(mixer + "dt_proj.weight");
             layer.dt_bias = load(mixer + "dt_proj.bias");
-            layer.A = transposed(*m_backend, a_log, c.d_inner, c.d_state, negativeExp);
+            layer.A = transposed(*m_backend, a_log, c.d_inner, c.states(i), negativeExp);
             layer.D = m_backend->load(d);
         } else {
             layer.dt_bias = load(mixer + "dt_bias");
@@ -127,6 +131,7 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
         }
         m_layers.push_back(std::move(layer));
     }
+    m_mask.resize(m_layers.size());
     // What was converted is not needed twice. What is used in place comes back with the first pass.
     m_checkpoint->releasePages();
 }
@@ -135,9 +140,14 @@ Engine::~Engine() = default;
 
 void Engine::checkFits(std::int64_t batch, std::int64_t length) const {
     const Config& c = config();
-    const double state = static_cast<double>(c.n_layer) * static_cast<double>(c.d_inner * c.d_state);
-    // What is alive in every layer's ssm: residual, the projections, the convolution's output, y.
-    const auto row = static_cast<double>(c.d_model + c.inProjRows() + c.convWidth() + c.d_inner);
+    double state = 0;
+    std::int64_t projected = 0;
+    for (std::int64_t i = 0; i < c.n_layer; ++i) {
+        state += static_cast<double>(c.ssmState(i));
+        projected = std::max(projected, c.inProjRows(i) + c.convWidth(i));
+    }
+    // What is alive in a layer's ssm: residual, the projections, the convolution's output, y.
+    const auto row = static_cast<double>(c.d_model + projected + c.d_inner);
     const double needed = static_cast<double>(batch) * (state + static_cast<double>(length) * row) * sizeof(float);
     const auto left = static_cast<double>(m_backend->available_bytes());
     if (needed <= left) return;
@@ -158,15 +168,13 @@ State Engine::newState(std::int64_t batch) {
             m_backend->fillZero(buffer);
             return buffer;
         };
-        state.conv.push_back(zeros(batch * (c.d_conv - 1) * c.convWidth()));
-        state.ssm.push_back(zeros(batch * c.d_inner * c.d_state));
+        state.conv.push_back(zeros(batch * (c.d_conv - 1) * c.convWidth(i)));
+        state.ssm.push_back(zeros(batch * c.ssmState(i)));
     }
     return state;
 }
 
-Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
-                       const std::stop_token& stop) {
-    const Config& c = config();
+void Engine::checkTokens(std::span<const std::int32_t> tokens, const State& state) const {
     const auto rows = static_cast<std::int64_t>(tokens.size());
     if (rows == 0) throw Error("tokens", "there are none", "a sequence has at least one");
     if (rows % state.batch != 0) {
@@ -175,52 +183,93 @@ Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, Logit
     const std::int64_t length = rows / state.batch;
     for (std::int64_t i = 0; i < rows; ++i) {
         const std::int32_t id = tokens[static_cast<std::size_t>(i)];
-        if (id < 0 || id >= c.vocab_size) {
+        if (id < 0 || id >= config().vocab_size) {
             throw Error("tokens", fmt::format("id {} at position {} of sequence {} is outside the vocabulary of {}", id,
-                                              i % length, i / length, c.vocab_size));
+                                              i % length, i / length, config().vocab_size));
         }
     }
-    const auto eps = static_cast<float>(c.norm_eps);
-    Pass pass{state.batch, length, rows, state, stop, {}, {}};
-    Buffer residual;
-    {
-        const SpanScope span = pass.enter(*m_backend, Component::Embedding);
-        residual = pass.activations(*m_backend, c.d_model);
-        m_backend->embed(tokens, m_embedding, residual.data());
-    }
-    for (const Layer& layer : m_layers) {
-        {
-            const SpanScope span = pass.enter(*m_backend, Component::Norm, layer.index);
-            pass.normed = pass.activations(*m_backend, c.d_model);
-            m_backend->addRmsNorm(residual.data(), pass.delta.data(), layer.norm, eps, pass.normed.data(), rows);
-            pass.delta = Buffer();
-        }
-        if (c.architecture == Architecture::Mamba1) {
-            mamba1(layer, pass);
-        } else {
-            mamba2(layer, pass);
-        }
-    }
-    state.position += length;
-    if (logits_for == LogitsFor::None) return {};
+}
 
-    // Only the positions asked for go through the last norm and the head.
-    const std::int64_t positions = logits_for == LogitsFor::LastToken ? 1 : length;
-    Logits logits{{}, state.batch, positions, c.vocab_padded};
+Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
+                       const std::stop_token& stop) {
+    Pass pass = beginPass(tokens, state, stop);
+    for (const Layer& layer : m_layers) {
+        norm(layer, pass);
+        mixer(layer, pass);
+    }
+    state.position += pass.length;
+    return head(pass, logits_for);
+}
+
+void Engine::forwardByLayer(std::span<const std::int32_t> tokens, State& state, const LayerHook& hook,
+                            const std::stop_token& stop) {
+    assert(m_observer && state.position == 0);
+    Pass pass = beginPass(tokens, state, stop);
+    for (const Layer& layer : m_layers) {
+        norm(layer, pass);
+        Buffer normed = pass.activations(*m_backend, config().d_model);
+        m_backend->copy(pass.normed, normed);
+        pass.observer = m_observer;
+        mixer(layer, pass);
+        const auto i = static_cast<std::size_t>(layer.index);
+        m_backend->fillZero(state.conv[i]);
+        m_backend->fillZero(state.ssm[i]);
+        hook(layer.index);
+        pass.normed = std::move(normed);
+        pass.observer = nullptr;
+        mixer(layer, pass);
+    }
+    state.position += pass.length;
+}
+
+Engine::Pass Engine::beginPass(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop) {
+    checkTokens(tokens, state);
+    const auto rows = static_cast<std::int64_t>(tokens.size());
+    Pass pass{state.batch, rows / state.batch, rows, state, stop, m_observer, {}, {}, {}};
+    const SpanScope span = pass.enter(*m_backend, Component::Embedding);
+    pass.residual = pass.activations(*m_backend, config().d_model);
+    m_backend->embed(tokens, m_embedding, pass.residual.data());
+    return pass;
+}
+
+void Engine::norm(const Layer& layer, Pass& pass) {
+    const SpanScope span = pass.enter(*m_backend, Component::Norm, layer.index);
+    pass.normed = pass.activations(*m_backend, config().d_model);
+    m_backend->addRmsNorm(pass.residual.data(), pass.delta.data(), layer.norm, static_cast<float>(config().norm_eps),
+                          pass.normed.data(), pass.rows);
+    pass.delta = Buffer();
+}
+
+void Engine::mixer(const Layer& layer, Pass& pass) {
+    if (config().architecture == Architecture::Mamba1) {
+        mamba1(layer, pass);
+    } else {
+        mamba2(layer, pass);
+    }
+    if (pass.observer) pass.observer->count(layer.index, pass.batch, pass.length, pass.state.position);
+}
+
+/// Only the positions asked for go through the last norm and the head.
+Logits Engine::head(Pass& pass, LogitsFor logits_for) {
+    if (logits_for == LogitsFor::None) return {};
+    const Config& c = config();
+    const std::int64_t positions = logits_for == LogitsFor::LastToken ? 1 : pass.length;
+    Logits logits{{}, pass.batch, positions, c.vocab_padded};
     {
         const SpanScope span = pass.enter(*m_backend, Component::NormF);
         pass.normed =
-            m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(state.batch * positions * c.d_model));
-        for (std::int64_t b = 0; b < state.batch; ++b) {
-            const std::int64_t from = ((b + 1) * length - positions) * c.d_model;
-            m_backend->addRmsNorm(residual.data() + from, pass.delta.data() + from, m_norm_f, eps,
-                                  pass.normed.data() + b * positions * c.d_model, positions);
+            m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(pass.batch * positions * c.d_model));
+        for (std::int64_t b = 0; b < pass.batch; ++b) {
+            const std::int64_t from = ((b + 1) * pass.length - positions) * c.d_model;
+            m_backend->addRmsNorm(pass.residual.data() + from, pass.delta.data() + from, m_norm_f,
+                                  static_cast<float>(c.norm_eps), pass.normed.data() + b * positions * c.d_model,
+                                  positions);
         }
     }
     const SpanScope span = pass.enter(*m_backend, Component::LmHead);
     logits.values =
-        m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(state.batch * positions * c.vocab_padded));
-    m_backend->linear(pass.normed.data(), c.d_model, m_lm_head, {}, logits.values.data(), state.batch * positions);
+        m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(pass.batch * positions * c.vocab_padded));
+    m_backend->linear(pass.normed.data(), c.d_model, m_lm_head, {}, logits.values.data(), pass.batch * positions);
     return logits;
 }
 
@@ -242,12 +291,14 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
         backend.conv1d({pass.batch, pass.length, c.d_inner, c.d_conv, xz.data(), 2 * c.d_inner, layer.conv_weight.data,
                         layer.conv_bias.data, pass.state.conv[state].data(), x.data()});
     }
-    const std::int64_t dbc_width = c.dt_rank + 2 * c.d_state;
+    const std::int64_t states = c.states(layer.index);
+    const std::int64_t dbc_width = c.dt_rank + 2 * states;
     Buffer dbc;  // (rows, R + 2·N): δ, B, C
     {
         const SpanScope span = pass.enter(backend, Component::XProj, layer.index);
         dbc = pass.activations(backend, dbc_width);
         backend.linear(x.data(), c.d_inner, layer.x_proj, {}, dbc.data(), pass.rows);
+        applyMask(layer, pass, dbc.data() + c.dt_rank, dbc_width);
     }
     Buffer dt;
     {
@@ -263,17 +314,18 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
         args.batch = pass.batch;
         args.length = pass.length;
         args.channels = c.d_inner;
-        args.states = c.d_state;
+        args.states = states;
         args.x = x.data();
         args.dt = dt.data();
         args.dt_bias = layer.dt_bias.data;
         args.A = layer.A.data;
         args.B = dbc.data() + c.dt_rank;
-        args.C = dbc.data() + c.dt_rank + c.d_state;
+        args.C = dbc.data() + c.dt_rank + states;
         args.bc_stride = dbc_width;
         args.D = layer.D.data;
         args.h = pass.state.ssm[state].data();
         args.y = y.data();
+        observeGroup(layer, pass, 0, args);
         backend.selectiveScan(args);
         x = Buffer();
         dt = Buffer();
@@ -291,7 +343,9 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
     const Config& c = config();
     Backend& backend = *m_backend;
     const auto state = static_cast<std::size_t>(layer.index);
-    const std::int64_t width = c.inProjRows();
+    const std::int64_t width = c.inProjRows(layer.index);
+    const std::int64_t conv_width = c.convWidth(layer.index);
+    const std::int64_t states = c.states(layer.index);
     Buffer zxbcdt;  // (rows, 2·Di + 2·G·N + H): z, x, B, C, dt
     {
         const SpanScope span = pass.enter(backend, Component::InProj, layer.index);
@@ -302,28 +356,29 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
     Buffer xbc;
     {
         const SpanScope span = pass.enter(backend, Component::Conv1d, layer.index);
-        xbc = pass.activations(backend, c.convWidth());
-        backend.conv1d({pass.batch, pass.length, c.convWidth(), c.d_conv, zxbcdt.data() + c.d_inner, width,
+        xbc = pass.activations(backend, conv_width);
+        backend.conv1d({pass.batch, pass.length, conv_width, c.d_conv, zxbcdt.data() + c.d_inner, width,
                         layer.conv_weight.data, layer.conv_bias.data, pass.state.conv[state].data(), xbc.data()});
+        applyMask(layer, pass, xbc.data() + c.d_inner, conv_width);
     }
     Buffer y;
     {
         const SpanScope span = pass.enter(backend, Component::Ssm, layer.index);
         y = pass.activations(backend, c.d_inner);
-        kernels::SsdArgs args;
+        SsdArgs args;
         args.batch = pass.batch;
         args.length = pass.length;
         args.heads = c.n_heads;
         args.head_dim = c.head_dim;
         args.groups = c.n_groups;
-        args.states = c.d_state;
+        args.states = c.states(layer.index, 0);
         args.chunk = c.chunk_size;
         args.layer = layer.index;
         args.x = xbc.data();
         args.B = xbc.data() + c.d_inner;
-        args.C = xbc.data() + c.d_inner + c.n_groups * c.d_state;
-        args.xbc_stride = c.convWidth();
-        args.dt = zxbcdt.data() + c.d_inner + c.convWidth();
+        args.C = xbc.data() + c.d_inner + states;
+        args.xbc_stride = conv_width;
+        args.dt = zxbcdt.data() + c.d_inner + conv_width;
         args.dt_stride = width;
         args.dt_bias = layer.dt_bias.data;
         args.A = layer.A.data;
@@ -332,7 +387,8 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
         args.dt_max = static_cast<float>(c.dt_max);
         args.h = pass.state.ssm[state].data();
         args.y = y.data();
-        backend.ssd(args);
+        args.y_stride = c.d_inner;
+        ssd(layer, pass, args);
         xbc = Buffer();
     }
     {
@@ -342,6 +398,79 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
         zxbcdt = Buffer();
     }
     outProj(layer, pass, y);
+}
+
+/// One call for all groups where they have the same N, else one for each.
+void Engine::ssd(const Layer& layer, const Pass& pass, const SsdArgs& args) {
+    const Config& c = config();
+    if (c.evenGroups(layer.index)) {
+        observeGroup(layer, pass, 0, args);
+        m_backend->ssd(args);
+        return;
+    }
+    SsdArgs group = args;
+    group.heads = c.n_heads / c.n_groups;
+    group.groups = 1;
+    const std::int64_t channels = group.heads * c.head_dim;
+    for (std::int64_t g = 0; g < c.n_groups; ++g) {
+        group.states = c.states(layer.index, g);
+        observeGroup(layer, pass, g, group);
+        m_backend->ssd(group);
+        group.x += channels;
+        group.B += group.states;
+        group.C += group.states;
+        group.dt += group.heads;
+        group.dt_bias += group.heads;
+        group.A += group.heads;
+        group.D += channels;
+        group.h += pass.batch * channels * group.states;
+        group.y += channels;
+    }
+}
+
+/// Before the scan of `args`: of one group, or of all of them, `group` being the first.
+template <class Args>
+void Engine::observeGroup(const Layer& layer, const Pass& pass, std::int64_t group, const Args& args) {
+    if (!pass.observer || args.states == 0) return;
+    const SpanScope span(*m_backend, Component::Ssm, layer.index, Stage::Observation);
+    m_backend->observe(args, pass.observer->target(layer.index, group, pass.state.position));
+}
+
+/// @param bc  the layer's B and C, side by side
+void Engine::applyMask(const Layer& layer, const Pass& pass, float* bc, std::int64_t stride) {
+    const std::vector<std::uint8_t>& keep = m_mask[static_cast<std::size_t>(layer.index)];
+    if (!keep.empty()) m_backend->maskColumns(bc, stride, pass.rows, keep);
+}
+
+void Engine::setMask(const Mask& mask) {
+    if (mask.empty()) {
+        for (std::vector<std::uint8_t>& keep : m_mask) keep.clear();
+        return;
+    }
+    if (mask.size() != m_layers.size()) {
+        throw Error("mask", fmt::format("is of {} layers, but the model has {}", mask.size(), m_layers.size()));
+    }
+    for (const Layer& layer : m_layers) checkMask(layer.index, mask[static_cast<std::size_t>(layer.index)]);
+    for (const Layer& layer : m_layers) setMask(layer.index, mask[static_cast<std::size_t>(layer.index)]);
+}
+
+void Engine::setMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) {
+    checkMask(layer, flags);
+    std::vector<std::uint8_t>& keep = m_mask[static_cast<std::size_t>(layer)];
+    keep.clear();
+    if (std::ranges::find(flags, 0) == flags.end()) return;
+    keep = flags;
+    keep.insert(keep.end(), flags.begin(), flags.end());
+}
+
+void Engine::checkMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) const {
+    if (layer < 0 || layer >= config().n_layer) {
+        throw Error("mask", fmt::format("names layer {}, but the model has {}", layer, config().n_layer));
+    }
+    if (!flags.empty() && std::cmp_not_equal(flags.size(), config().states(layer))) {
+        throw Error("mask", fmt::format("has {} flags for layer {}, which has {} states", flags.size(), layer,
+                                        config().states(layer)));
+    }
 }
 
 void Engine::outProj(const Layer& layer, Pass& pass, const Buffer& y) {

@@ -19,7 +19,8 @@ struct State {
     std::int64_t batch = 0;
     std::int64_t position = 0;          // tokens seen so far, of each sequence
     std::vector<kernels::Buffer> conv;  // a layer each: (B, K − 1, conv width)
-    std::vector<kernels::Buffer> ssm;   // a layer each: (B, N, Di) in Mamba-1, (B, H, P, N) in Mamba-2
+    std::vector<kernels::Buffer> ssm;   // a layer each: (B, N, Di) in Mamba-1, (B, H, P, N) in Mamba-2; where the
+                                        // groups of a layer differ in N, one (B, H/G, P, N) after the other
 };
 
 /// Which positions' logits a call computes. Others cost neither time nor memory.
@@ -45,6 +46,8 @@ public:
     ~Engine();
 
     [[nodiscard]] const model::Checkpoint& checkpoint() const { return *m_checkpoint; }
+    /// The same, to derive others from.
+    [[nodiscard]] const std::shared_ptr<const model::Checkpoint>& sharedCheckpoint() const { return m_checkpoint; }
     [[nodiscard]] const model::Config& config() const { return m_checkpoint->config(); }
     [[nodiscard]] kernels::Backend& backend() { return *m_backend; }
 
@@ -70,7 +73,7 @@ public:
     /// Takes states out of the computation from the next pass on, at once: their B and C are zeroed, which gives the
     /// logits of a model without them. An empty mask ends it. Throws Error for a mask of another shape.
     void setMask(const Mask& mask);
-    /// The same for one layer.
+    /// The same for one layer; no flags end it there.
     void setMask(std::int64_t layer, const std::vector<std::uint8_t>& flags);
 
     /// From the next pass on, adds what every state does to `observer`, which must be of this engine's configuration
@@ -83,8 +86,18 @@ public:
 private:
     struct Layer;
     struct Pass;
+    void checkTokens(std::span<const std::int32_t> tokens, const State& state) const;
+    Pass beginPass(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop);
+    void norm(const Layer& layer, Pass& pass);
+    void mixer(const Layer& layer, Pass& pass);
     void mamba1(const Layer& layer, Pass& pass);
     void mamba2(const Layer& layer, Pass& pass);
+    void ssd(const Layer& layer, const Pass& pass, const kernels::SsdArgs& args);
+    template <class Args>
+    void observeGroup(const Layer& layer, const Pass& pass, std::int64_t group, const Args& args);
+    void applyMask(const Layer& layer, const Pass& pass, float* bc, std::int64_t stride);
+    Logits head(Pass& pass, LogitsFor logits_for);
+    void checkMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) const;
     void outProj(const Layer& layer, Pass& pass, const kernels::Buffer& y);
 
     std::shared_ptr<const model::Checkpoint> m_checkpoint;
@@ -94,6 +107,7 @@ private:
     kernels::Weight m_lm_head;
     std::vector<Layer> m_layers;
     StateObserver* m_observer = nullptr;
+    Mask m_mask;  // a layer each: the flags of B's columns, then C's; empty where every state takes part
 };
 
 }  // namespace perfmamba::engine

@@ -28,6 +28,7 @@ struct TokenSet {
     /// Recall: at each position the token wanted next, −1 where nothing is asked. Empty: every next token counts.
     std::vector<std::vector<std::int32_t>> targets;
     double bytes_per_token = 0;  // 1 where a token is a byte; 0: not known
+    std::uint64_t seed = 0;      // of what was generated
 
     [[nodiscard]] std::int64_t tokens() const { return length * static_cast<std::int64_t>(sequences.size()); }
 };
@@ -38,12 +39,16 @@ struct TokenRequest {
     /// the model's tokens are bytes, otherwise token ids in decimal, separated by white space or commas (*.ids:
     /// always).
     std::string source = "task";
-    std::int64_t length = 0;     // tokens of a sequence, a window of a text; 0: the task's length, or kWindow
-    std::int64_t sequences = 0;  // at most; 0: kRecallSequences of a task, of a text all
+    std::int64_t length = 0;     // tokens of a sequence; 0: a task's own, which no other may replace, or kWindow of a
+                                 // text, or kRandomLength
+    std::int64_t sequences = 0;  // at most; 0: kRecallSequences of a task, kRandomSequences, of a text all
     std::uint64_t seed = 1;      // of what is generated
 };
 inline constexpr std::int64_t kWindow = 2048;
 inline constexpr std::int64_t kRecallSequences = 256;
+inline constexpr std::int64_t kRandomLength = 256;
+inline constexpr std::int64_t kRandomSequences = 32;
+inline constexpr std::int64_t kPassage = 256;
 /// Seeds that keep generated calibration and evaluation apart.
 inline constexpr std::uint64_t kCalibrationSeed = 7;
 inline constexpr std::uint64_t kEvaluationSeed = 12345;
@@ -52,7 +57,8 @@ inline constexpr std::uint64_t kEvaluationSeed = 12345;
 /// for one that is broken or does not fit the model's vocabulary.
 std::optional<RecallTask> recallTask(const model::Checkpoint& checkpoint);
 
-/// Whether the model's tokens are bytes: its task.json says so, or its vocabulary is 256.
+/// Whether the model's tokens are bytes: its task.json says so, or, where that names no task, its vocabulary is 256.
+/// Throws Error as recallTask().
 bool tokensAreBytes(const model::Checkpoint& checkpoint);
 
 /// Generates or reads what is asked for. A text is cut into windows that do not overlap; what is left at its end,
@@ -60,8 +66,8 @@ bool tokensAreBytes(const model::Checkpoint& checkpoint);
 /// an id outside the vocabulary (naming id and place), a text for a model whose tokenizer this program does not read.
 TokenSet load(const TokenRequest& request, const model::Checkpoint& checkpoint);
 
-/// Throws Error when both are the same text, or were generated with the same seed: nobody may calibrate on what is
-/// evaluated.
+/// Throws Error when both are the same text or share a passage (of a window, and at least kPassage tokens), or were
+/// generated with the same seed: nobody may calibrate on what is evaluated.
 void checkApart(const TokenSet& calibration, const TokenSet& evaluation);
 
 }  // namespace perfmamba::evaluate

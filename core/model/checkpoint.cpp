@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/model/hash.h"
 #include "core/model/json_file.h"
 #include "core/model/safetensors.h"
 #include "kernels/error.h"
@@ -20,18 +21,6 @@ namespace fs = std::filesystem;
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
-
-/// FNV-1a: tells checkpoints apart, guards against nothing.
-class Hash {
-public:
-    void add(std::span<const std::byte> bytes) {
-        for (const std::byte b : bytes) m_value = (m_value ^ static_cast<std::uint64_t>(b)) * 0x100000001b3ULL;
-    }
-    [[nodiscard]] std::string text() const { return fmt::format("{:016x}", m_value); }
-
-private:
-    std::uint64_t m_value = 0xcbf29ce484222325ULL;
-};
 
 std::string readText(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);
@@ -159,14 +148,14 @@ void Checkpoint::checkShapes() {
         const std::string layer = fmt::format("backbone.layers.{}.", i);
         const std::string mixer = layer + "mixer.";
         require(layer + "norm.weight", {c.d_model});
-        require(mixer + "in_proj.weight", {c.inProjRows(), c.d_model});
-        require(mixer + "conv1d.weight", {c.convWidth(), 1, c.d_conv});
+        require(mixer + "in_proj.weight", {c.inProjRows(i), c.d_model});
+        require(mixer + "conv1d.weight", {c.convWidth(i), 1, c.d_conv});
         require(mixer + "out_proj.weight", {c.d_model, c.d_inner});
         if (c.use_bias) {
-            require(mixer + "in_proj.bias", {c.inProjRows()});
+            require(mixer + "in_proj.bias", {c.inProjRows(i)});
             require(mixer + "out_proj.bias", {c.d_model});
         }
-        if (c.use_conv_bias) require(mixer + "conv1d.bias", {c.convWidth()});
+        if (c.use_conv_bias) require(mixer + "conv1d.bias", {c.convWidth(i)});
         for (const auto& [key, used] :
              {std::pair{"in_proj.bias", c.use_bias}, {"out_proj.bias", c.use_bias}, {"conv1d.bias", c.use_conv_bias}}) {
             if (!used && has(mixer + key)) {
@@ -176,10 +165,10 @@ void Checkpoint::checkShapes() {
             }
         }
         if (c.architecture == Architecture::Mamba1) {
-            require(mixer + "x_proj.weight", {c.dt_rank + 2 * c.d_state, c.d_inner});
+            require(mixer + "x_proj.weight", {c.dt_rank + 2 * c.states(i), c.d_inner});
             require(mixer + "dt_proj.weight", {c.d_inner, c.dt_rank});
             require(mixer + "dt_proj.bias", {c.d_inner});
-            require(mixer + "A_log", {c.d_inner, c.d_state});
+            require(mixer + "A_log", {c.d_inner, c.states(i)});
             require(mixer + "D", {c.d_inner});
         } else {
             require(mixer + "dt_bias", {c.n_heads});

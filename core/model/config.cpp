@@ -1,10 +1,12 @@
 #include "core/model/config.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -30,16 +32,28 @@ public:
 
     [[nodiscard]] std::int64_t extent(const char* key) const {
         if (!has(key)) fail(fmt::format("lacks the key \"{}\"", key));
-        const auto& value = m_json[key];
-        if (!value.is_number_integer()) fail(fmt::format("\"{}\" is {}, not an integer", key, value.dump()));
-        const auto number = value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t(kMaxExtent)
-                                ? kMaxExtent + 1
-                                : value.get<std::int64_t>();
-        if (number < 1 || number > kMaxExtent) fail(fmt::format("\"{}\" is {}, out of range", key, value.dump()));
-        return number;
+        return integer(key, m_json[key], 1);
     }
     [[nodiscard]] std::int64_t extent(const char* key, std::int64_t otherwise) const {
         return has(key) ? extent(key) : otherwise;
+    }
+
+    /// A list of `count` lists of `inner` extents that may be 0; with `flat` a list of `count` extents.
+    [[nodiscard]] std::vector<std::vector<std::int64_t>> sizes(const char* key, std::int64_t count, std::int64_t inner,
+                                                               bool flat) const {
+        const auto& list = m_json[key];
+        requireList(key, list, count);
+        std::vector<std::vector<std::int64_t>> result;
+        for (const auto& entry : list) {
+            std::vector<std::int64_t>& row = result.emplace_back();
+            if (flat) {
+                row.push_back(integer(key, entry, 0));
+                continue;
+            }
+            requireList(key, entry, inner);
+            for (const auto& value : entry) row.push_back(integer(key, value, 0));
+        }
+        return result;
     }
 
     [[nodiscard]] bool flag(const char* key, bool otherwise) const {
@@ -68,6 +82,21 @@ public:
     [[nodiscard]] const nlohmann::json& operator[](const char* key) const { return m_json[key]; }
 
 private:
+    [[nodiscard]] std::int64_t integer(const char* key, const nlohmann::json& value, std::int64_t least) const {
+        if (!value.is_number_integer()) fail(fmt::format("\"{}\" is {}, not an integer", key, value.dump()));
+        const auto number = value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t(kMaxExtent)
+                                ? kMaxExtent + 1
+                                : value.get<std::int64_t>();
+        if (number < least || number > kMaxExtent) fail(fmt::format("\"{}\" is {}, out of range", key, value.dump()));
+        return number;
+    }
+    void requireList(const char* key, const nlohmann::json& value, std::int64_t count) const {
+        if (!value.is_array()) fail(fmt::format("\"{}\" holds {}, not a list of {}", key, value.dump(), count));
+        if (std::cmp_not_equal(value.size(), count)) {
+            fail(fmt::format("\"{}\" has a list of {} where {} belong", key, value.size(), count));
+        }
+    }
+
     const nlohmann::json& m_json;
     const std::filesystem::path& m_file;
 };
@@ -124,6 +153,25 @@ void readMamba2(const Keys& keys, Config& config) {
     if (keys.flag("norm_before_gate", false)) keys.fail("\"norm_before_gate\" is true, which is not supported");
 }
 
+/// N of each layer and group, of a pruned checkpoint of ours; after d_state.
+void readStateSizes(const Keys& keys, Config& config) {
+    constexpr const char* kKey = "state_size_per_layer";
+    if (!keys.has(kKey)) return;
+    config.state_sizes = keys.sizes(kKey, config.n_layer, config.groups(), config.groups() == 1);
+    std::int64_t largest = 0;
+    bool equal = true;
+    for (const std::vector<std::int64_t>& layer : config.state_sizes) {
+        largest = std::max(largest, std::ranges::max(layer));
+        equal = equal && std::ranges::all_of(layer, [&](std::int64_t n) { return n == config.state_sizes[0][0]; });
+    }
+    if (largest == 0) keys.fail(fmt::format("\"{}\" leaves no layer a state", kKey));
+    if (keys.has("state_size") && config.d_state != largest) {
+        keys.fail(fmt::format("\"state_size\" is {}, but the largest in \"{}\" is {}", config.d_state, kKey, largest));
+    }
+    config.d_state = largest;
+    if (equal) config.state_sizes.clear();
+}
+
 }  // namespace
 
 std::string_view name(Architecture architecture) {
@@ -134,6 +182,19 @@ std::int64_t Config::states(std::int64_t layer) const {
     std::int64_t sum = 0;
     for (std::int64_t group = 0; group < groups(); ++group) sum += states(layer, group);
     return sum;
+}
+
+bool Config::evenGroups(std::int64_t layer) const {
+    for (std::int64_t group = 1; group < groups(); ++group) {
+        if (states(layer, group) != states(layer, 0)) return false;
+    }
+    return true;
+}
+
+std::string stateSizeText(const Config& config) {
+    std::int64_t least = config.d_state;
+    for (const std::vector<std::int64_t>& layer : config.state_sizes) least = std::min(least, std::ranges::min(layer));
+    return least == config.d_state ? fmt::format("{}", least) : fmt::format("{} … {}", least, config.d_state);
 }
 
 Config readConfig(const std::filesystem::path& file) {
@@ -172,6 +233,7 @@ Config readConfig(const std::filesystem::path& file) {
     } else {
         readMamba2(keys, config);
     }
+    readStateSizes(keys, config);
     return config;
 }
 

@@ -40,6 +40,8 @@ struct Config {
 
     /// Groups that share B and C: n_groups in Mamba-2, 1 in Mamba-1.
     [[nodiscard]] std::int64_t groups() const { return architecture == Architecture::Mamba1 ? 1 : n_groups; }
+    /// All groups of that layer have the same N.
+    [[nodiscard]] bool evenGroups(std::int64_t layer) const;
     /// N of a group of a layer.
     [[nodiscard]] std::int64_t states(std::int64_t layer, std::int64_t group) const {
         if (state_sizes.empty()) return d_state;
@@ -57,16 +59,13 @@ struct Config {
     [[nodiscard]] std::int64_t inProjRows(std::int64_t layer) const {
         return architecture == Architecture::Mamba1 ? 2 * d_inner : d_inner + convWidth(layer) + n_heads;
     }
-
-    /// Channels of the convolution: Di, and in Mamba-2 B and C too.
-    [[nodiscard]] std::int64_t convWidth() const { return d_inner + 2 * n_groups * d_state; }
-    /// Rows of in_proj.
-    [[nodiscard]] std::int64_t inProjRows() const {
-        return architecture == Architecture::Mamba1 ? 2 * d_inner : d_inner + convWidth() + n_heads;
-    }
 };
 
-/// Reads config.json of a Hugging Face folder (`MambaForCausalLM`, `Mamba2ForCausalLM`).
+/// d_state for people: "64", or "16 … 48" where it differs from layer to layer.
+std::string stateSizeText(const Config& config);
+
+/// Reads config.json of a Hugging Face folder (`MambaForCausalLM`, `Mamba2ForCausalLM`), or of a pruned one of ours,
+/// where `state_size_per_layer` gives each layer (with several groups: a list a layer) its own N.
 /// Throws Error naming the file and the key for anything that is missing, not of its type, out of range,
 /// contradictory, or a kind of model that is not supported.
 Config readConfig(const std::filesystem::path& file);

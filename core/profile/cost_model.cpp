@@ -11,24 +11,24 @@ constexpr double kSoftplusFlops = 3;
 // square, sum, scale, weight
 constexpr double kNormFlops = 4;
 
-/// The configuration's extents as the formulas name them.
+/// The configuration's extents as the formulas name them; N is summed over the groups, and 0 outside the layers.
 struct Extents {
-    double B, L, M, D, Di, N, K, R, G, H, P, C, V;
+    double B, L, M, D, Di, N, DiN, K, R, H, C, I, V;
     std::int64_t length, chunk;
 
-    Extents(const model::Config& c, std::int64_t batch, std::int64_t tokens)
+    Extents(const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t tokens)
         : B(static_cast<double>(batch)),
           L(static_cast<double>(tokens)),
           M(B * L),
           D(static_cast<double>(c.d_model)),
           Di(static_cast<double>(c.d_inner)),
-          N(static_cast<double>(c.d_state)),
+          N(layer == kNoLayer ? 0 : static_cast<double>(c.states(layer))),
+          DiN(layer == kNoLayer ? 0 : static_cast<double>(c.ssmState(layer))),
           K(static_cast<double>(c.d_conv)),
           R(static_cast<double>(c.dt_rank)),
-          G(static_cast<double>(c.n_groups)),
           H(static_cast<double>(c.n_heads)),
-          P(static_cast<double>(c.head_dim)),
-          C(static_cast<double>(c.convWidth())),
+          C(layer == kNoLayer ? 0 : static_cast<double>(c.convWidth(layer))),
+          I(layer == kNoLayer ? 0 : static_cast<double>(c.inProjRows(layer))),
           V(static_cast<double>(c.vocab_padded)),
           length(tokens),
           chunk(c.chunk_size) {}
@@ -41,20 +41,20 @@ Cost linear(double rows, double inputs, double outputs, bool bias) {
 
 /// Mamba-1's scan: for each token, channel and state Δ·A, exp, decay·h, Δx·B, their sum, C·h and its sum.
 Cost selectiveScan(const Extents& e) {
-    const double flops = e.M * e.Di * (7 * e.N + kSoftplusFlops + 3);
-    const double values = 3 * e.M * e.Di + 2 * e.M * e.N + 2 * e.B * e.Di * e.N + e.Di * e.N + 2 * e.Di;
+    const double flops = e.M * (7 * e.DiN + e.Di * (kSoftplusFlops + 3));
+    const double values = 3 * e.M * e.Di + 2 * e.M * e.N + (2 * e.B + 1) * e.DiN + 2 * e.Di;
     return {flops, kFloatBytes * values};
 }
 
 /// The SSD over one chunk of q tokens, the masked half only.
 double chunkFlops(const Extents& e, double q) {
     const double half = q * (q + 1) / 2;
-    const double attention = 2 * half * e.G * e.N;
+    const double attention = 2 * half * e.N;
     const double mask = 4 * half * e.H;  // difference, exp, two multiplications
     const double within = 2 * half * e.Di;
-    const double state = 2 * q * e.Di * e.N + 2 * q * e.Di;
-    const double carried = 2 * q * e.Di * e.N + q * e.G * e.N;
-    const double passing = 2 * e.Di * e.N;
+    const double state = 2 * q * e.DiN + 2 * q * e.Di;
+    const double carried = 2 * q * e.DiN + q * e.N;
+    const double passing = 2 * e.DiN;
     const double steps = q * e.H * (kSoftplusFlops + 2);
     return attention + mask + within + state + carried + passing + steps + 2 * q * e.Di;
 }
@@ -62,27 +62,27 @@ double chunkFlops(const Extents& e, double q) {
 Cost ssd(const Extents& e) {
     double flops = 0;
     if (e.length == 1) {
-        flops = e.Di * (5 * e.N + 3) + e.H * (kSoftplusFlops + 2);
+        flops = 5 * e.DiN + 3 * e.Di + e.H * (kSoftplusFlops + 2);
     } else {
         const std::int64_t whole = e.length / e.chunk;
         const std::int64_t rest = e.length % e.chunk;
         flops = static_cast<double>(whole) * chunkFlops(e, static_cast<double>(e.chunk));
         if (rest > 0) flops += chunkFlops(e, static_cast<double>(rest));
     }
-    const double values = e.M * (2 * e.Di + 2 * e.G * e.N + e.H) + 2 * e.B * e.Di * e.N + 2 * e.H + e.Di;
+    const double values = e.M * (2 * e.Di + 2 * e.N + e.H) + 2 * e.B * e.DiN + 2 * e.H + e.Di;
     return {e.B * flops, kFloatBytes * values};
 }
 
 }  // namespace
 
-Cost costOf(Component component, const model::Config& c, std::int64_t batch, std::int64_t length) {
-    const Extents e(c, batch, length);
+Cost costOf(Component component, const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t length) {
+    const Extents e(c, layer, batch, length);
     const bool mamba1 = c.architecture == model::Architecture::Mamba1;
     switch (component) {
         case Component::Embedding: return {0, kFloatBytes * 2 * e.M * e.D};
         // Reads residual and delta, writes residual and the normalised row.
         case Component::Norm: return {(kNormFlops + 1) * e.M * e.D, kFloatBytes * (4 * e.M * e.D + e.D)};
-        case Component::InProj: return linear(e.M, e.D, static_cast<double>(c.inProjRows()), c.use_bias);
+        case Component::InProj: return linear(e.M, e.D, e.I, c.use_bias);
         case Component::Conv1d:
             return {e.M * e.C * (2 * e.K + kSiluFlops),
                     kFloatBytes * (2 * e.M * e.C + e.C * (e.K + 1) + 2 * e.B * e.C * (e.K - 1))};

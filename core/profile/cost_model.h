@@ -14,11 +14,12 @@ struct Cost {
     double bytes = 0;  // inputs read once, outputs written once, parameters read once, everything in float32
 };
 
-/// One run of a component in one layer (or once, for those outside the layers) on `batch` sequences of `length` tokens,
+/// One run of a component in `layer` (kNoLayer for those outside the layers) on `batch` sequences of `length` tokens,
 /// logits for the last token only. Zero for a component that the architecture does not have, and for `Other`.
 ///
 /// The bytes are those of a perfectly fused component: nothing inside it is written out. The formulas are listed in
 /// resources/docs/how-we-measure.md.
-Cost costOf(Component component, const model::Config& config, std::int64_t batch, std::int64_t length);
+Cost costOf(Component component, const model::Config& config, std::int32_t layer, std::int64_t batch,
+            std::int64_t length);
 
 }  // namespace perfmamba::profile

@@ -5,12 +5,11 @@
 #include <numeric>
 #include <utility>
 
-#include "core/profile/cost_model.h"
-
 namespace perfmamba::profile {
 namespace {
 
-constexpr std::array kStages = {Stage::Cumsum, Stage::ChunkState, Stage::StatePassing, Stage::ChunkScan};
+constexpr std::array kStages = {Stage::Cumsum, Stage::ChunkState, Stage::StatePassing, Stage::ChunkScan,
+                                Stage::Observation};
 
 /// Bytes that come and go within a pass.
 std::int64_t transient(const MemoryUse& use) {
@@ -33,8 +32,8 @@ std::size_t PassStatistics::rowIndex(Component component, std::int32_t layer) co
 void PassStatistics::add(kernels::PassRecord&& record) {
     const std::size_t pass = m_totals.size();
     m_totals.push_back(record.total_us);
-    std::array<double, kStages.size() + 1> stages{};
-    std::array<bool, kStages.size() + 1> stage_seen{};
+    std::array<double, kStageCount> stages{};
+    std::array<bool, kStageCount> stage_seen{};
     for (Row& row : m_rows) row.calls = 0;
     double charged = 0;
     for (const Span& span : record.spans) {
@@ -109,7 +108,12 @@ double PassStatistics::share(const std::vector<double>& samples, const std::vect
     return whole > 0 ? part / whole : 0;
 }
 
-ComponentCost PassStatistics::cost(Component component, std::int32_t layer, const Row& row,
+Cost PassStatistics::work(Component component, std::int32_t layer, const Row& row) const {
+    const Cost one = costOf(component, m_config, layer, m_batch, m_mode == Mode::Decode ? 1 : m_length);
+    return {one.flops * static_cast<double>(row.calls), one.bytes * static_cast<double>(row.calls)};
+}
+
+ComponentCost PassStatistics::cost(Component component, std::int32_t layer, const Row& row, const Cost& work,
                                    const std::vector<std::size_t>& passes) const {
     ComponentCost result;
     result.component = component;
@@ -118,9 +122,8 @@ ComponentCost PassStatistics::cost(Component component, std::int32_t layer, cons
     result.share = share(row.samples, passes);
     result.calls = row.calls;
     result.peak_bytes = row.peak_bytes;
-    const Cost one = costOf(component, m_config, m_batch, m_mode == Mode::Decode ? 1 : m_length);
-    result.flops = one.flops * static_cast<double>(row.calls);
-    result.bytes = one.bytes * static_cast<double>(row.calls);
+    result.flops = work.flops;
+    result.bytes = work.bytes;
     return result;
 }
 
@@ -135,6 +138,7 @@ Point PassStatistics::point() const {
     point.tokens_per_second = tokens / (point.total.median * 1e-6);
     for (const Component component : kComponents) {
         Row sum;
+        Cost sum_work;
         for (std::int32_t layer = kNoLayer; layer < m_config.n_layer; ++layer) {
             const Row& row = m_rows[rowIndex(component, layer)];
             if (row.samples.empty()) continue;
@@ -142,13 +146,17 @@ Point PassStatistics::point() const {
             for (std::size_t i = 0; i < row.samples.size(); ++i) sum.samples[i] += row.samples[i];
             sum.calls += row.calls;
             sum.peak_bytes = std::max(sum.peak_bytes, row.peak_bytes);
+            const Cost row_work = work(component, layer, row);
+            sum_work.flops += row_work.flops;
+            sum_work.bytes += row_work.bytes;
         }
-        if (!sum.samples.empty()) point.components.push_back(cost(component, kNoLayer, sum, calm));
+        if (!sum.samples.empty()) point.components.push_back(cost(component, kNoLayer, sum, sum_work, calm));
     }
     for (std::int32_t layer = 0; layer < m_config.n_layer; ++layer) {
         for (const Component component : kComponents) {
             const Row& row = m_rows[rowIndex(component, layer)];
-            if (!row.samples.empty()) point.layers.push_back(cost(component, layer, row, calm));
+            if (!row.samples.empty())
+                point.layers.push_back(cost(component, layer, row, work(component, layer, row), calm));
         }
     }
     for (const Stage stage : kStages) {

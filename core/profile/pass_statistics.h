@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/model/config.h"
+#include "core/profile/cost_model.h"
 #include "core/profile/profile.h"
 #include "kernels/backend.h"
 
@@ -36,15 +37,16 @@ private:
     void addMemory(const kernels::PassRecord& record);
     [[nodiscard]] std::vector<std::size_t> calmPasses() const;
     [[nodiscard]] double share(const std::vector<double>& samples, const std::vector<std::size_t>& passes) const;
-    [[nodiscard]] ComponentCost cost(Component component, std::int32_t layer, const Row& row,
+    [[nodiscard]] Cost work(Component component, std::int32_t layer, const Row& row) const;
+    [[nodiscard]] ComponentCost cost(Component component, std::int32_t layer, const Row& row, const Cost& work,
                                      const std::vector<std::size_t>& passes) const;
 
     model::Config m_config;
     Mode m_mode;
     std::int64_t m_batch;
     std::int64_t m_length;
-    std::vector<Row> m_rows;  // (layers + 1) × components, those without a layer first
-    std::array<std::vector<double>, 5> m_stages;
+    std::vector<Row> m_rows;                                // (layers + 1) × components, those without a layer first
+    std::array<std::vector<double>, kStageCount> m_stages;  // by Stage
     std::vector<double> m_totals;
     std::vector<double> m_untraced;
     kernels::PassRecord m_last;

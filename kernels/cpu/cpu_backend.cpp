@@ -15,6 +15,7 @@
 
 #include "kernels/cpu/block_cache.h"
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/observe.h"
 #include "kernels/cpu/ssd.h"
 #include "kernels/cpu/thread_pool.h"
 #include "kernels/cpu/vector_ops.h"
@@ -73,7 +74,7 @@ public:
     }
     /// `block` tells a release whose allocation it ends.
     void memory(const void* block, MemoryKind kind, std::int64_t delta_bytes) {
-        if (!m_record) return;
+        if (!m_record || delta_bytes == 0) return;
         Span owner;
         if (delta_bytes > 0) {
             if (!m_open.empty()) owner = m_pass.spans[m_open.back()];
@@ -216,6 +217,23 @@ public:
     }
 
     void ssd(const SsdArgs& args) override { cpu::ssd(*this, m_pool, args); }
+
+    void observe(const SelectiveScanArgs& args, const Observation& observation) override {
+        cpu::observe(*this, m_pool, args, observation);
+    }
+    void observe(const SsdArgs& args, const Observation& observation) override {
+        cpu::observe(*this, m_pool, args, observation);
+    }
+
+    void maskColumns(float* x, std::int64_t x_stride, std::int64_t rows, std::span<const std::uint8_t> keep) override {
+        const auto width = static_cast<std::int64_t>(keep.size());
+        eachRow(rows, width, [&](std::int64_t row) {
+            float* values = x + row * x_stride;
+            for (std::int64_t i = 0; i < width; ++i) {
+                if (keep[static_cast<std::size_t>(i)] == 0) values[i] = 0;
+            }
+        });
+    }
 
     void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) override {
         eachRow(rows, width, [&](std::int64_t row) { gateRow(y + row * width, z + row * z_stride, width); });

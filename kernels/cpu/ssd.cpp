@@ -144,7 +144,7 @@ private:
         const float* x = m.x + row(at) + head * m.head_dim;
         const float* C = m.C + row(at) + group * m.states;
         const float* cb = m_cb.data() + ((at.b * m_chunks + at.chunk) * m.groups + group) * m_chunk * m_chunk;
-        const std::int64_t width = m.heads * m.head_dim;
+        const std::int64_t width = m.y_stride;
         float* y = m.y + (at.b * m.length + at.begin) * width + head * m.head_dim;
         thread_local std::vector<float> scratch;
         scratch.resize(static_cast<std::size_t>(kRowBlock * std::max(m_chunk, m.states)));
@@ -183,7 +183,6 @@ private:
 };
 
 void step(ThreadPool& pool, const SsdArgs& args) {
-    const std::int64_t width = args.heads * args.head_dim;
     pool.run(args.batch * args.heads, [&](std::int64_t i) {
         const std::int64_t b = i / args.heads;
         const std::int64_t head = i % args.heads;
@@ -194,14 +193,26 @@ void step(ThreadPool& pool, const SsdArgs& args) {
         ssdStepHead(args.h + i * args.head_dim * args.states, args.x + row + head * args.head_dim,
                     args.B + row + group * args.states, args.C + row + group * args.states,
                     args.D + head * args.head_dim, std::exp(delta * args.A[head]), delta,
-                    args.y + b * width + head * args.head_dim, args.head_dim, args.states);
+                    args.y + b * args.y_stride + head * args.head_dim, args.head_dim, args.states);
+    });
+}
+
+/// Without a state there is nothing but y = D x.
+void skip(ThreadPool& pool, const SsdArgs& args) {
+    const std::int64_t width = args.heads * args.head_dim;
+    pool.run(args.batch * args.length, [&](std::int64_t row) {
+        float* y = args.y + row * args.y_stride;
+        std::fill(y, y + width, 0.0F);
+        addProductRow(args.x + row * args.xbc_stride, args.D, y, width);
     });
 }
 
 }  // namespace
 
 void ssd(Backend& backend, ThreadPool& pool, const SsdArgs& args) {
-    if (args.length == 1) {
+    if (args.states == 0) {
+        skip(pool, args);
+    } else if (args.length == 1) {
         step(pool, args);
     } else {
         ChunkedSsd(backend, pool, args).run();

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/observation.h"
+
 namespace perfmamba::kernels::reference {
 
 using Values = std::vector<double>;
@@ -46,6 +48,21 @@ struct Ssd {
 };
 /// The plain recurrence, no chunks. Reads and replaces `h` (B, H, P, N).
 Values ssd(const Ssd& args, Values& h);
+
+/// Bins along a sequence, as in Observation.
+struct Bins {
+    std::int64_t count = 1;
+    std::int64_t tokens = 1;    // of a bin
+    std::int64_t position = 0;  // of the first token in its sequence
+};
+/// The sums of kernels/observation.h.
+struct Observed {
+    Values sum, most;  // (statistic, row, N)
+    Values binned;     // (statistic + 1, bin, N of group 0, of group 1, …)
+};
+/// What the states do from `h` on. In Mamba-2 a head's value is the mean over its channels, `most` the largest of them.
+Observed observe(const SelectiveScan& args, Values h, const Bins& bins);
+Observed observe(const Ssd& args, Values h, const Bins& bins);
 
 /// y · silu(z).
 Values gate(const Values& y, const Values& z);

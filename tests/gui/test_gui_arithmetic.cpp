@@ -290,9 +290,9 @@ private Q_SLOTS:
     void shapes() {
         const auto profile = test::fabricatedProfile();
         const model::Config& config = profile->model.config;
-        QCOMPARE(shapesOf(config, Component::InProj, 2, 64).outputs,
-                 QStringLiteral("(2, 64, %1)").arg(config.inProjRows()));
-        QVERIFY(shapesOf(config, Component::Other, 1, 1).inputs.isEmpty());
+        QCOMPARE(shapesOf(config, Component::InProj, 0, 2, 64).outputs,
+                 QStringLiteral("(2, 64, %1)").arg(config.inProjRows(0)));
+        QVERIFY(shapesOf(config, Component::Other, kNoLayer, 1, 1).inputs.isEmpty());
     }
 
     void csvFields() {

@@ -244,6 +244,7 @@ private Q_SLOTS:
                     args.dt_max = std::numeric_limits<float>::infinity();
                     args.h = h.data();
                     args.y = y.data();
+                    args.y_stride = width;
                     m_backend->ssd(args);
                     compare(y, reference::ssd(a, state), "y");
                     compare(h, state, "h");

@@ -1,0 +1,197 @@
+#include "core/evaluate/evaluate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "core/evaluate/scoring.h"
+#include "kernels/error.h"
+
+namespace perfmamba::evaluate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using engine::LogitsFor;
+
+constexpr double kObserverPeriod_s = 0.1;
+
+double secondsSince(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void check(const Subject& subject, const TokenSet& tokens, const Subject* against, const Options& options) {
+    if (options.batch < 1) throw Error("batch", fmt::format("{} is below 1", options.batch));
+    if (options.piece < 1) throw Error("piece", fmt::format("{} is below 1", options.piece));
+    if (tokens.length < 1 || tokens.sequences.empty()) throw Error("tokens", "there are none to evaluate on");
+    if (!against) return;
+    const std::int64_t one = subject.engine->config().vocab_size;
+    const std::int64_t other = against->engine->config().vocab_size;
+    if (one != other) {
+        throw Error(against->engine->checkpoint().name(),
+                    fmt::format("has a vocabulary of {} tokens, and {} one of {}: they cannot be compared", other,
+                                subject.engine->checkpoint().name(), one));
+    }
+}
+
+/// One of the models, on the batch at hand. Leaves its engine without a mask.
+class Runner {
+public:
+    explicit Runner(const Subject& subject) : m_subject(subject) {}
+    Runner(const Runner&) = delete;
+    Runner& operator=(const Runner&) = delete;
+    ~Runner() { m_subject.engine->setMask({}); }
+
+    void begin(std::int64_t batch, std::int64_t piece) {
+        m_subject.engine->checkFits(batch, piece);
+        m_state = engine::State();  // what the last batch held, before as much again is asked for
+        m_state = m_subject.engine->newState(batch);
+    }
+
+    /// The engine may be the other model's, too: the mask is set anew for every piece.
+    void run(std::span<const std::int32_t> tokens, bool scored, const std::stop_token& stop) {
+        m_logits = engine::Logits();
+        m_subject.engine->setMask(m_subject.mask ? *m_subject.mask : engine::Mask());
+        m_logits = m_subject.engine->forward(tokens, m_state, scored ? LogitsFor::EveryToken : LogitsFor::None, stop);
+    }
+
+    /// Fetches the logits of one sequence of the batch.
+    void fetch(std::int64_t sequence) {
+        const std::int64_t count = m_logits.positions * m_logits.vocab;
+        m_row.resize(static_cast<std::size_t>(count));
+        m_subject.engine->backend().toHost(m_logits.values.data() + sequence * count, m_row);
+    }
+    [[nodiscard]] NextToken at(std::int64_t position) const {
+        const std::span<const float> all(m_row);
+        return NextToken(all.subspan(static_cast<std::size_t>(position * m_logits.vocab),
+                                     static_cast<std::size_t>(m_subject.engine->config().vocab_size)));
+    }
+
+private:
+    Subject m_subject;
+    engine::State m_state;
+    engine::Logits m_logits;
+    std::vector<float> m_row;  // (positions, vocab)
+};
+
+class Evaluation {
+public:
+    Evaluation(const Subject& subject, const TokenSet& tokens, const Subject* against, const Options& options,
+               const Observer& observer, const std::stop_token& stop)
+        : m_tokens(tokens),
+          m_options(options),
+          m_observer(observer),
+          m_stop(stop),
+          m_subject(subject),
+          m_tallies(tokens.sequences.size()) {
+        if (against) m_against.emplace(*against);
+    }
+
+    Accuracy run() {
+        const std::int64_t all = std::ssize(m_tokens.sequences);
+        for (std::int64_t first = 0; first < all; first += m_options.batch) {
+            const std::int64_t batch = std::min(m_options.batch, all - first);
+            const std::int64_t piece = std::min(m_options.piece, m_tokens.length);
+            m_subject.begin(batch, piece);
+            if (m_against) m_against->begin(batch, piece);
+            for (std::int64_t from = 0; from < m_tokens.length; from += piece) {
+                runPiece(first, batch, from, std::min(piece, m_tokens.length - from));
+                observe(first, batch, from + piece);
+            }
+        }
+        return accuracy();
+    }
+
+private:
+    /// The token wanted after `position`; −1 where none is asked for.
+    [[nodiscard]] std::int32_t wanted(std::int64_t sequence, std::int64_t position) const {
+        const auto s = static_cast<std::size_t>(sequence);
+        if (recall()) return m_tokens.targets[s][static_cast<std::size_t>(position)];
+        return position + 1 < m_tokens.length ? m_tokens.sequences[s][static_cast<std::size_t>(position + 1)] : -1;
+    }
+    [[nodiscard]] bool recall() const { return !m_tokens.targets.empty(); }
+
+    [[nodiscard]] bool asks(std::int64_t sequence, std::int64_t position) const {
+        return wanted(sequence, position) >= 0 || (m_against && !recall());
+    }
+
+    void runPiece(std::int64_t first, std::int64_t batch, std::int64_t from, std::int64_t count) {
+        std::vector<std::int32_t> piece;
+        bool scored = false;
+        for (std::int64_t s = first; s < first + batch; ++s) {
+            const auto begin = m_tokens.sequences[static_cast<std::size_t>(s)].begin() + from;
+            piece.insert(piece.end(), begin, begin + count);
+            for (std::int64_t t = from; t < from + count; ++t) scored = scored || asks(s, t);
+        }
+        m_subject.run(piece, scored, m_stop);
+        if (m_against) m_against->run(piece, scored, m_stop);
+        for (std::int64_t b = 0; scored && b < batch; ++b) {
+            if (m_stop.stop_requested()) throw Cancelled();
+            m_subject.fetch(b);
+            if (m_against) m_against->fetch(b);
+            for (std::int64_t t = 0; t < count; ++t) {
+                if (asks(first + b, from + t)) score(first + b, t, wanted(first + b, from + t));
+            }
+        }
+    }
+
+    void score(std::int64_t sequence, std::int64_t position_in_piece, std::int32_t wanted_token) {
+        Tally& tally = m_tallies[static_cast<std::size_t>(sequence)];
+        const NextToken next = m_subject.at(position_in_piece);
+        if (wanted_token >= 0) {
+            ++tally.predictions;
+            tally.correct += next.likeliest() == wanted_token ? 1 : 0;
+            tally.nats += next.nats(wanted_token);
+        }
+        if (!m_against) return;
+        const NextToken reference = m_against->at(position_in_piece);
+        ++tally.compared;
+        tally.agreed += next.likeliest() == reference.likeliest() ? 1 : 0;
+        tally.divergence += reference.divergence(next);
+    }
+
+    [[nodiscard]] Accuracy accuracy() const {
+        Accuracy result;
+        result.tokens = m_tokens.description;
+        result.tokens_hash = m_tokens.hash;
+        result.recall = recall();
+        summarise(m_tallies, m_tokens.bytes_per_token, result);
+        return result;
+    }
+
+    void observe(std::int64_t first, std::int64_t batch, std::int64_t until) {
+        const auto all = static_cast<double>(m_tokens.tokens());
+        const double ran = static_cast<double>(first * m_tokens.length) +
+                           static_cast<double>(batch * std::min(until, m_tokens.length));
+        const bool last = ran == all;
+        if (!m_observer || (!last && secondsSince(m_observed) < kObserverPeriod_s)) return;
+        profile::Progress progress;
+        progress.done = ran / all;
+        progress.seconds_left = secondsSince(m_start) * (all - ran) / ran;
+        progress.what =
+            fmt::format("{} of {} sequences", first + (until < m_tokens.length ? 0 : batch), m_tokens.sequences.size());
+        m_observer(accuracy(), progress);
+        m_observed = Clock::now();
+    }
+
+    const TokenSet& m_tokens;
+    Options m_options;
+    const Observer& m_observer;
+    const std::stop_token& m_stop;
+    Runner m_subject;
+    std::optional<Runner> m_against;
+    std::vector<Tally> m_tallies;
+    Clock::time_point m_start = Clock::now();
+    Clock::time_point m_observed = m_start;
+};
+
+}  // namespace
+
+Accuracy evaluate(const Subject& subject, const TokenSet& tokens, const Subject* against, const Options& options,
+                  const Observer& observer, const std::stop_token& stop) {
+    check(subject, tokens, against, options);
+    return Evaluation(subject, tokens, against, options, observer, stop).run();
+}
+
+}  // namespace perfmamba::evaluate

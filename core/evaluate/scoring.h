@@ -1,0 +1,45 @@
+// Sums over predictions, and the means and standard errors that they make.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/evaluate/accuracy.h"
+
+namespace perfmamba::evaluate {
+
+/// The distribution of the next token that one position's logits stand for. Sums are in double precision.
+class NextToken {
+public:
+    /// @param logits without the vocabulary's padding; must outlive this
+    explicit NextToken(std::span<const float> logits);
+
+    [[nodiscard]] std::int64_t likeliest() const { return m_likeliest; }  // the first of equals
+    /// −log p of a token, nats.
+    [[nodiscard]] double nats(std::int64_t token) const;
+    /// KL(this ‖ other), nats.
+    [[nodiscard]] double divergence(const NextToken& other) const;
+
+private:
+    std::span<const float> m_logits;
+    std::int64_t m_likeliest = 0;
+    double m_log_sum = 0;  // of exp(logit − the largest)
+};
+
+/// What was scored of one sequence.
+struct Tally {
+    std::int64_t predictions = 0;
+    std::int64_t correct = 0;
+    double nats = 0;
+    std::int64_t compared = 0;
+    std::int64_t agreed = 0;
+    double divergence = 0;
+};
+
+/// Sets the estimates and counts of `accuracy`. A mean is over all predictions; its standard error takes the sequences
+/// as the sample: √(n/(n−1)·Σ(sᵢ − mean·kᵢ)²)/Σkᵢ for sums sᵢ over kᵢ predictions (the ratio estimator of Cochran,
+/// Sampling Techniques, 1977, 9.30), which is s/√n where all kᵢ are equal. NaN for n = 1.
+void summarise(std::span<const Tally> tallies, double bytes_per_token, Accuracy& accuracy);
+
+}  // namespace perfmamba::evaluate
