@@ -225,5 +225,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestApply)
+QTEST_GUILESS_MAIN(TestApply)
 #include "test_apply.moc"

@@ -317,5 +317,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestExport)
+QTEST_GUILESS_MAIN(TestExport)
 #include "test_export.moc"
