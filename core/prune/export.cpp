@@ -67,12 +67,22 @@ bool isCopied(const fs::directory_entry& entry) {
            (endsWithAny(name, kKinds) || name == "LICENSE") && !endsWithAny(name, kNever);
 }
 
-std::vector<fs::path> filesToCopy(const Checkpoint& source) {
-    std::vector<fs::path> files;
+std::vector<fs::directory_entry> entriesOf(const fs::path& folder) {
+    std::vector<fs::directory_entry> entries;
     std::error_code code;
-    for (const auto& entry : fs::directory_iterator(source.folder(), code)) {
-        if (isCopied(entry)) files.push_back(entry.path());
-    }
+    for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) entries.push_back(*at);
+    return entries;
+}
+
+std::uintmax_t sizeOf(const fs::directory_entry& entry) {
+    std::error_code code;
+    const std::uintmax_t bytes = entry.file_size(code);
+    return code ? 0 : bytes;
+}
+
+std::vector<fs::directory_entry> filesToCopy(const Checkpoint& source) {
+    std::vector<fs::directory_entry> files = entriesOf(source.folder());
+    std::erase_if(files, [](const fs::directory_entry& entry) { return !isCopied(entry); });
     std::ranges::sort(files);
     return files;
 }
@@ -80,8 +90,7 @@ std::vector<fs::path> filesToCopy(const Checkpoint& source) {
 std::uintmax_t bytesNeeded(const Checkpoint& source, const Plan& plan, Form form) {
     std::uintmax_t bytes = kSpareBytes;
     for (const TensorChange& change : dryRun(source, plan, form)) bytes += std::uintmax_t(change.bytes_after);
-    std::error_code code;
-    for (const fs::path& file : filesToCopy(source)) bytes += fs::file_size(file, code);
+    for (const fs::directory_entry& file : filesToCopy(source)) bytes += sizeOf(file);
     return bytes;
 }
 
@@ -144,9 +153,9 @@ public:
         writeWeights(folder / kWeightsFile);
         writeConfig(folder / kConfigFile);
         writeText(folder / kPlanFile, planText(results));
-        for (const fs::path& file : filesToCopy(m_source)) {
+        for (const fs::directory_entry& file : filesToCopy(m_source)) {
             goOn();
-            report::replaceFile(folder / file.filename(), report::readWholeFile(file, kLargestCopy));
+            report::replaceFile(folder / file.path().filename(), report::readWholeFile(file, kLargestCopy));
         }
     }
 
@@ -247,7 +256,7 @@ private:
 
 std::int64_t bytesIn(const fs::path& folder) {
     std::uintmax_t bytes = 0;
-    for (const auto& entry : fs::directory_iterator(folder)) bytes += entry.file_size();
+    for (const fs::directory_entry& file : entriesOf(folder)) bytes += sizeOf(file);
     return static_cast<std::int64_t>(bytes);
 }
 
