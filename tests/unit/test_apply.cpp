@@ -36,6 +36,17 @@ Plan withoutLayer(Plan plan, std::size_t layer) {
     return plan;
 }
 
+/// Of what the engine really carries for a sequence.
+std::int64_t stateBytes(const CheckpointPtr& checkpoint) {
+    engine::Engine engine = tests::engineOf(checkpoint);
+    const engine::State state = engine.newState(1);
+    std::size_t bytes = 0;
+    for (const auto* buffers : {&state.conv, &state.ssm}) {
+        for (const kernels::Buffer& buffer : *buffers) bytes += buffer.bytes();
+    }
+    return static_cast<std::int64_t>(bytes);
+}
+
 std::string bytesOf(const HostTensor& tensor) {
     return {reinterpret_cast<const char*>(tensor.data), tensor.bytes()};
 }
@@ -116,6 +127,25 @@ private Q_SLOTS:
                 if (form == Form::Masked) QCOMPARE(change.after, change.before);
             }
         }
+    }
+
+    void factsAgreeWithTheModel_data() {
+        QTest::addColumn<QString>("model");
+        for (const char* model : {"mamba1-recall", "mamba2-bytes", "cases/mamba2-groups2", "cases/mamba2-use-bias",
+                                  "cases/mamba1-use-bias", "cases/mamba2-no-conv-bias", "cases/mamba1-f16"}) {
+            QTest::newRow(model) << model;
+        }
+    }
+    void factsAgreeWithTheModel() {
+        QFETCH(QString, model);
+        const CheckpointPtr checkpoint = tests::openModel(model.toStdString());
+        const Plan plan = tests::randomPlan(checkpoint, 0.5);
+        const CheckpointPtr compact = apply(checkpoint, plan, Form::Ragged);
+        const Facts facts = factsOf(checkpoint->config(), plan, {});
+        QCOMPARE(facts.weight_bytes, 4 * checkpoint->parameters());
+        QCOMPARE(facts.weight_bytes_kept, 4 * compact->parameters());
+        QCOMPARE(facts.state_bytes, stateBytes(checkpoint));
+        QCOMPARE(facts.state_bytes_kept, stateBytes(compact));
     }
 
     void mamba1LosesItsCoupledTensors() {
