@@ -1,6 +1,7 @@
 #include "core/study/run_study.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -119,9 +120,9 @@ public:
         m_study.options = options;
         m_study.evaluation = m_tokens.evaluation.description;
         if (m_tokens.calibration) m_study.calibration = m_tokens.calibration->description;
-        m_study.identity = identityOf(m_study.model.hash, options,
-                                      m_tokens.calibration ? m_tokens.calibration->hash : std::string(),
-                                      m_tokens.evaluation.hash);
+        m_study.identity =
+            identityOf(m_study.model.hash, options, m_tokens.calibration ? m_tokens.calibration->hash : std::string(),
+                       m_tokens.evaluation.hash);
         m_study.cells = cellsOf(options, engine.config());
     }
 

@@ -53,7 +53,7 @@ struct Options {
     std::vector<double> shares = {0, 0.25, 0.5, 0.75, 0.9};  // removed
     prune::PlanKind kind = prune::PlanKind::Keep;            // Keep or Budget
     std::int64_t multiple_of = 1;
-    std::uint64_t seed = 1;              // of the random criterion
+    std::uint64_t seed = 1;                                                     // of the random criterion
     evaluate::TokenRequest calibration = {.seed = evaluate::kCalibrationSeed};  // for the criteria
     evaluate::TokenRequest evaluation = {.seed = evaluate::kEvaluationSeed};
     std::vector<Workload> workloads;  // empty: accuracy only
