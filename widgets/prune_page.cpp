@@ -345,6 +345,15 @@ void PrunePage::setScores(const ScoresPtr& scores) {
     if (criterion == m_chosen.criterion) choose(m_chosen);
 }
 
+void PrunePage::scoringEnded() {
+    m_asked.clear();
+    showMessage();
+}
+
+void PrunePage::setThreshold(double threshold) {
+    m_panel->setThreshold(threshold);
+}
+
 void PrunePage::setCost(const study::CostPtr& cost) {
     m_cost = cost;
     m_tradeoff->setCost(cost);
