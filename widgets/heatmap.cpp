@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "widgets/format.h"
 #include "widgets/theme.h"
@@ -11,10 +12,12 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr int kBar = 11;             // width of the colour bar
-constexpr int kBarGap = 10;          // between cells and bar
-constexpr int kTick = 4;             // between bar or cells and their numbers
+constexpr int kBar = 11;     // width of the colour bar
+constexpr int kBarGap = 10;  // between cells and bar
+constexpr int kTick = 4;     // between bar or cells and their numbers
+constexpr int kDenseHatchPeriod = 3;
 constexpr double kGapFrom = 11;      // cells at least so large, in pixels, stand apart
+constexpr double kSmall = 8;         // cells smaller than this get a dense hatch and thin frames
 constexpr int kHatchPeriod = 5;      // pixels from line to line
 constexpr double kClearContour = 5;  // cells at least so large leave room for any contour
 constexpr std::int64_t kBusy = 6;    // contour pieces a row, beyond which smaller cells would drown in it
@@ -32,8 +35,9 @@ const LevelColours& levelColours() {
         LevelColours made;
         for (std::size_t level = 1; level < made.fill.size(); ++level) {
             const QColor fill = Theme::magnitude((static_cast<double>(level) - 1) / 254);
-            const QColor over = Theme::textOn(fill);
-            constexpr float kStrength = 0.55F;
+            // White but for the brightest fifth: lines that change colour midway would look like a border.
+            const QColor over = level < 205 ? Qt::white : Qt::black;
+            constexpr float kStrength = 0.6F;
             const auto part = [](float a, float b) { return a * (1 - kStrength) + b * kStrength; };
             made.fill[level] = fill.rgba();
             made.hatch[level] = QColor::fromRgbF(part(fill.redF(), over.redF()), part(fill.greenF(), over.greenF()),
@@ -51,17 +55,16 @@ struct Stretch {
     std::int64_t end = 0;
     bool gap = false;  // between cells that stand apart
 };
-std::vector<Stretch> stretchesOf(double first, double count, int pixels, std::int64_t limit, double scale) {
+std::vector<Stretch> stretchesOf(double first, double count, int pixels, std::int64_t limit, bool gaps) {
     std::vector<Stretch> stretches(static_cast<std::size_t>(pixels));
     const double step = count / pixels;
-    const bool apart = 1 / step >= kGapFrom * scale;
     for (int i = 0; i < pixels; ++i) {
         Stretch& stretch = stretches[static_cast<std::size_t>(i)];
         const auto begin = static_cast<std::int64_t>(std::floor(first + i * step + (step < 1 ? step / 2 : 0)));
         const auto end = step > 1 ? static_cast<std::int64_t>(std::floor(first + (i + 1) * step)) : begin + 1;
         stretch.begin = std::clamp<std::int64_t>(begin, 0, limit);
         stretch.end = std::clamp<std::int64_t>(std::max(end, begin + 1), 0, limit);
-        stretch.gap = apart && i > 0 && stretches[static_cast<std::size_t>(i) - 1].begin != stretch.begin;
+        stretch.gap = gaps && i > 0 && stretches[static_cast<std::size_t>(i) - 1].begin != stretch.begin;
     }
     return stretches;
 }
@@ -152,7 +155,7 @@ QRectF Heatmap::areaOf(QSize size) const {
     const QFontMetrics metrics(font());
     const double last = m_data.y.first + static_cast<double>(m_data.rows) * m_data.y.step;
     const int numbers = metrics.horizontalAdvance(grouped(static_cast<qint64>(last)));
-    const int left = metrics.height() + numbers + 2 * kTick;
+    const int left = metrics.height() + numbers + 3 * kTick;
     const int right = kBarGap + kBar + 2 * kTick + numbersWidth(metrics);
     const int bottom = 2 * metrics.height() + kTick;
     return {static_cast<double>(left), 6.0, std::max(1.0, static_cast<double>(size.width() - left - right)),
@@ -208,8 +211,15 @@ QImage Heatmap::render(QSize pixels, double scale) const {
     QImage image(pixels, QImage::Format_ARGB32_Premultiplied);
     image.fill(Qt::transparent);
     const LevelColours& colours = levelColours();
-    const auto across = stretchesOf(m_view.left(), m_view.width(), pixels.width(), m_data.columns, scale);
-    const auto down = stretchesOf(m_view.top(), m_view.height(), pixels.height(), m_data.rows, scale);
+    const double cell_width = pixels.width() / m_view.width() / scale;
+    const double cell_height = pixels.height() / m_view.height() / scale;
+    const bool counted = m_data.x.step == 1 && m_data.y.step == 1;  // else neighbours run into each other
+    const auto across =
+        stretchesOf(m_view.left(), m_view.width(), pixels.width(), m_data.columns, counted && cell_width >= kGapFrom);
+    const auto down =
+        stretchesOf(m_view.top(), m_view.height(), pixels.height(), m_data.rows, counted && cell_height >= kGapFrom);
+    const auto period =
+        static_cast<std::size_t>(std::min(cell_width, cell_height) < kSmall ? kDenseHatchPeriod : kHatchPeriod);
     const int line = std::max(1, static_cast<int>(std::lround(scale)));
     std::vector<std::uint8_t> levels(across.size());
     std::vector<std::uint8_t> hatched(across.size());
@@ -232,7 +242,7 @@ QImage Heatmap::render(QSize pixels, double scale) const {
         auto* to = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(y)));
         for (std::size_t x = 0; x < across.size(); ++x) {
             if (across[x].gap) continue;
-            const bool on_line = hatched[x] != 0 && (x + y) / static_cast<std::size_t>(line) % kHatchPeriod == 0;
+            const bool on_line = hatched[x] != 0 && (x + y) / static_cast<std::size_t>(line) % period == 0;
             to[x] = on_line ? colours.hatch[levels[x]] : colours.fill[levels[x]];
         }
     }
@@ -284,6 +294,12 @@ void Heatmap::paintFrames(QPainter& painter, const QRectF& area, bool on_screen)
     const auto frame = [&](const QRectF& cells, double width) {
         const QRectF rect = rectOf(area, cells);
         painter.setBrush(Qt::NoBrush);
+        if (std::min(rect.width(), rect.height()) < kSmall && std::max(cells.width(), cells.height()) > 1) {
+            // A halo would cover the neighbours.
+            painter.setPen(QPen(c.text, 1));
+            painter.drawRect(rect.adjusted(-1, -1, 0, 0));
+            return;
+        }
         painter.setPen(QPen(c.surface, width + 2));
         painter.drawRect(rect);
         painter.setPen(QPen(c.text, width));
@@ -298,27 +314,50 @@ void Heatmap::paintFrames(QPainter& painter, const QRectF& area, bool on_screen)
 void Heatmap::paintAxes(QPainter& painter, const QRectF& area) const {
     const Colours& c = theme().colours();
     const QFontMetrics metrics = painter.fontMetrics();
-    painter.setPen(c.muted);
-    // Numbers at the middle of counted cells; where a cell stands for several, at its beginning.
-    const auto each = [](const HeatmapAxis& axis, double begin, double count, double pixels, double room, auto draw) {
-        const double per_cell = pixels / count;
-        const double step = niceStep(std::max(axis.step == 1 ? 1.0 : 0.0, room / per_cell * axis.step));
-        const double middle = axis.step == 1 ? 0.5 : 0;
-        auto tick = static_cast<std::int64_t>(std::ceil((axis.first + begin * axis.step) / step - 1e-9));
-        for (;; ++tick) {
-            const double number = static_cast<double>(tick) * step;
-            const double at = ((number - axis.first) / axis.step + middle - begin) * per_cell;
-            if (at > pixels + 0.5) break;
-            if (at >= 0) draw(at, grouped(static_cast<qint64>(number)));
+    QFont bold = painter.font();
+    bold.setBold(true);
+    // Numbers at the middle of counted cells; where a cell stands for several, at its beginning. A framed row or column
+    // tells its own, and its neighbours make room.
+    struct Side {
+        const HeatmapAxis& axis;
+        double begin, count, pixels, room;
+        std::optional<int> framed;
+    };
+    const auto each = [&](const Side& side, auto draw) {
+        const double per_cell = side.pixels / side.count;
+        const double middle = side.axis.step == 1 ? 0.5 : 0;
+        const auto place = [&](double number) {
+            return ((number - side.axis.first) / side.axis.step + middle - side.begin) * per_cell;
+        };
+        const auto text = [](double number) { return grouped(static_cast<qint64>(number)); };
+        double taken = -std::numeric_limits<double>::infinity();
+        if (side.framed) {
+            const double number = side.axis.first + *side.framed * side.axis.step;
+            taken = place(number);
+            painter.setFont(bold);
+            painter.setPen(c.text);
+            if (taken >= 0 && taken <= side.pixels) draw(taken, text(number));
+            painter.setFont(font());
+        }
+        painter.setPen(c.muted);
+        const double step = niceStep(std::max(side.axis.step == 1 ? 1.0 : 0.0, side.room / per_cell * side.axis.step));
+        auto tick = static_cast<std::int64_t>(std::ceil((side.axis.first + side.begin * side.axis.step) / step - 1e-9));
+        for (double at = place(static_cast<double>(tick) * step); at <= side.pixels + 0.5;
+             at = place(static_cast<double>(++tick) * step)) {
+            if (at >= 0 && std::abs(at - taken) >= side.room) draw(at, text(static_cast<double>(tick) * step));
         }
     };
+    const QRect framed = m_framed.empty() ? QRect() : m_framed.back();
     const double last_x = m_data.x.first + static_cast<double>(m_data.columns) * m_data.x.step;
     const double room = metrics.horizontalAdvance(grouped(static_cast<qint64>(last_x))) + 14;
-    each(m_data.x, m_view.left(), m_view.width(), area.width(), room, [&](double at, const QString& text) {
-        painter.drawText(QRectF(area.left() + at - 60, area.bottom() + 2, 120, metrics.height()), Qt::AlignCenter,
-                         text);
-    });
-    each(m_data.y, m_view.top(), m_view.height(), area.height(), metrics.height() + 2,
+    each({m_data.x, m_view.left(), m_view.width(), area.width(), room,
+          framed.width() == 1 ? std::optional(framed.left()) : std::nullopt},
+         [&](double at, const QString& text) {
+             painter.drawText(QRectF(area.left() + at - 60, area.bottom() + 2, 120, metrics.height()), Qt::AlignCenter,
+                              text);
+         });
+    each({m_data.y, m_view.top(), m_view.height(), area.height(), metrics.height() + 2.0,
+          framed.height() == 1 ? std::optional(framed.top()) : std::nullopt},
          [&](double at, const QString& text) {
              painter.drawText(
                  QRectF(0, area.top() + at - metrics.height() / 2.0, area.left() - kTick, metrics.height()),
@@ -327,7 +366,7 @@ void Heatmap::paintAxes(QPainter& painter, const QRectF& area) const {
     painter.drawText(QRectF(area.left(), area.bottom() + metrics.height() + 1, area.width(), metrics.height()),
                      Qt::AlignCenter, m_data.x.name);
     painter.save();
-    painter.translate(metrics.height() / 2.0, area.center().y());
+    painter.translate(metrics.height() / 2.0 + kTick, area.center().y());
     painter.rotate(-90);
     painter.drawText(QRectF(-area.height() / 2, -metrics.height() / 2.0, area.height(), metrics.height()),
                      Qt::AlignCenter, m_data.y.name);

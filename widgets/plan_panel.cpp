@@ -86,6 +86,7 @@ PlanPanel::PlanPanel(Selection& selection, QWidget* parent) : QWidget(parent) {
         prune::Choice choice = m_chosen.choice;
         if (locked) {
             choice.protected_layers.insert(layer);
+            choice.overrides.erase(layer);
         } else {
             choice.protected_layers.erase(layer);
         }
@@ -302,6 +303,13 @@ void PlanPanel::setCriteria(const std::vector<CriterionChoice>& criteria) {
         model->item(row)->setEnabled(criterion.refusal.isEmpty());
     }
     showChosen(m_chosen, m_plan);
+}
+
+void PlanPanel::setLargestGroup(std::int64_t states) {
+    auto* model = qobject_cast<QStandardItemModel*>(m_multiple->model());
+    for (int row = 0; row < m_multiple->count(); ++row) {
+        model->item(row)->setEnabled(m_multiple->itemData(row).toLongLong() <= std::max<std::int64_t>(states, 1));
+    }
 }
 
 void PlanPanel::setScores(const ScoresPtr& scores) {

@@ -47,6 +47,8 @@ public:
     explicit PlanPanel(Selection& selection, QWidget* parent = nullptr);
 
     void setCriteria(const std::vector<CriterionChoice>& criteria);
+    /// N: counts cannot be rounded to more.
+    void setLargestGroup(std::int64_t states);
     /// Null: none yet, or of another criterion.
     void setScores(const ScoresPtr& scores);
     /// `plan` may be null, or an earlier one while scores are computed.

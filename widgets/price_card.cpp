@@ -117,8 +117,7 @@ std::vector<PriceCard::Row> PriceCard::rowsOf(const Price& price) {
         if (std::isfinite(speed.before_us) && std::isfinite(speed.after_us)) {
             tip += tr("\n%1 a pass unpruned, %2 pruned").arg(timeText(speed.before_us), timeText(speed.after_us));
         }
-        tip += std::isfinite(speed.bound) ? tr("\nat most: what a pass that only moves its bytes would win")
-                                          : tr("\nat most: known once this plan is measured");
+        tip += tr("\nat most: what a pass that only moves its bytes would win");
         rows.push_back({workloadText(speed.workload),
                         {threeDigits(speed.speed_up.value), intervalText(speed.speed_up), threeDigits(speed.bound)},
                         speed.speed_up.standing,

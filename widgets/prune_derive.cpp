@@ -40,8 +40,14 @@ SpeedFigure estimateOf(const study::Workload& workload, const prune::Facts& fact
         row.speed_up = missing(QObject::tr("what a number of states costs has not been measured yet"));
         return row;
     }
-    row.before_us = study::estimate_us(*cost, workload, facts.states);
-    row.after_us = study::estimate_us(*cost, workload, facts.states_kept);
+    const auto curve = std::find_if(cost->curves.begin(), cost->curves.end(),
+                                    [&](const auto& each) { return sameWorkload(each.workload, workload); });
+    if (curve == cost->curves.end()) {
+        row.speed_up = missing(QObject::tr("this workload was not timed"));
+        return row;
+    }
+    row.before_us = study::estimate_us(*cost, curve->workload, facts.states);
+    row.after_us = study::estimate_us(*cost, curve->workload, facts.states_kept);
     row.speed_up.value = row.before_us / row.after_us;
     if (!std::isfinite(row.speed_up.value)) {
         row.speed_up = missing(QObject::tr("so few states were not timed"));
@@ -55,7 +61,6 @@ SpeedFigure estimateOf(const study::Workload& workload, const prune::Facts& fact
 SpeedFigure measuredSpeed(const study::Speed& speed) {
     SpeedFigure row;
     row.workload = speed.workload;
-    row.bound = speed.bound;
     row.before_us = speed.before.median;
     row.after_us = speed.after.median;
     row.speed_up = {speed.speed_up.median, speed.speed_up.ci_low, speed.speed_up.ci_high, Standing::Measured, {}};
@@ -67,7 +72,7 @@ SpeedFigure measuredSpeed(const study::Speed& speed) {
 
 const study::Speed* speedOf(const study::Measurement& measurement, const study::Workload& workload) {
     const auto found = std::find_if(measurement.speeds.begin(), measurement.speeds.end(),
-                                    [&](const study::Speed& speed) { return speed.workload == workload; });
+                                    [&](const study::Speed& speed) { return sameWorkload(speed.workload, workload); });
     return found == measurement.speeds.end() ? nullptr : &*found;
 }
 
@@ -117,10 +122,12 @@ std::optional<MeasuredPlan> measurementOf(const prune::Plan& plan, const std::ve
     return *masked;
 }
 
-Price priceOf(const prune::Plan& plan, const prune::Facts& facts, bool scores_fit, const Evidence& evidence) {
+Price priceOf(const model::Config& config, const prune::Plan& plan, const prune::Scores* scores,
+              const Evidence& evidence) {
     Price price;
-    price.facts = facts;
-    if (scores_fit && std::isfinite(facts.score_lost)) {
+    price.facts = prune::factsOf(config, plan, scores != nullptr ? *scores : prune::Scores());
+    const prune::Facts& facts = price.facts;
+    if (scores != nullptr || facts.states_kept == facts.states) {
         price.activity_lost = counted(facts.score_lost);
         price.activity_lost.note = QObject::tr("of the sum of all scores, mean over the layers");
     } else {
@@ -131,14 +138,16 @@ Price priceOf(const prune::Plan& plan, const prune::Facts& facts, bool scores_fi
     std::vector<study::Workload> workloads = workloadsOf(evidence.cost, evidence.study);
     if (measured != nullptr) {
         for (const study::Speed& speed : measured->speeds) {
-            if (std::find(workloads.begin(), workloads.end(), speed.workload) == workloads.end()) {
-                workloads.push_back(speed.workload);
-            }
+            const bool known = std::any_of(workloads.begin(), workloads.end(),
+                                           [&](const auto& each) { return sameWorkload(each, speed.workload); });
+            if (!known) workloads.push_back(speed.workload);
         }
     }
+    const model::Config compact = prune::compactConfig(config, plan);
     for (const study::Workload& workload : workloads) {
         const study::Speed* speed = measured != nullptr ? speedOf(*measured, workload) : nullptr;
         price.speeds.push_back(speed != nullptr ? measuredSpeed(*speed) : estimateOf(workload, facts, evidence.cost));
+        price.speeds.back().bound = study::leastBytes(config, workload) / study::leastBytes(compact, workload);
     }
 
     price.quality_name = QObject::tr("accuracy");
@@ -175,16 +184,6 @@ Price priceOf(const prune::Plan& plan, const prune::Facts& facts, bool scores_fi
     return price;
 }
 
-prune::Facts factsWithoutScores(const model::Config& config, const prune::Plan& plan) {
-    prune::Scores ones;
-    ones.criterion = plan.criterion;
-    ones.model_hash = plan.model_hash;
-    for (const prune::Kept& layer : plan.layers) ones.layers.emplace_back(layer.size(), 1.0);
-    prune::Facts facts = prune::factsOf(config, plan, ones);
-    facts.score_lost = std::numeric_limits<double>::quiet_NaN();
-    return facts;
-}
-
 std::vector<study::Workload> workloadsOf(const study::CostOfStates* cost, const study::Study* study) {
     std::vector<study::Workload> workloads;
     if (cost != nullptr) {
@@ -192,6 +191,10 @@ std::vector<study::Workload> workloadsOf(const study::CostOfStates* cost, const 
     }
     if (workloads.empty() && study != nullptr) workloads = study->options.workloads;
     return workloads.empty() ? study::defaultWorkloads(kPrefillLength) : workloads;
+}
+
+bool sameWorkload(const study::Workload& a, const study::Workload& b) {
+    return a.mode == b.mode && a.batch == b.batch && (a.mode == profile::Mode::Decode || a.length == b.length);
 }
 
 QString workloadText(const study::Workload& workload) {
@@ -225,7 +228,8 @@ Figure qualityBetween(const study::Study& study, const QString& criterion, doubl
     const study::Cell* below = nullptr;
     const study::Cell* above = nullptr;
     for (const study::Cell& cell : study.cells) {
-        if (!tradeoffCell(cell) || QString::fromStdString(cell.criterion) != criterion) continue;
+        const QString by = QString::fromStdString(cell.criterion);
+        if (!tradeoffCell(cell) || (by != criterion && by != kNothingRemoved)) continue;
         if (cell.share <= share_removed && (below == nullptr || cell.share > below->share)) below = &cell;
         if (cell.share >= share_removed && (above == nullptr || cell.share < above->share)) above = &cell;
     }
@@ -253,7 +257,7 @@ Figure worthOf(const study::Measurement& measurement, const WorthAxis& axis, con
 Figure worthOf(const Price& price, const WorthAxis& axis) {
     if (axis.kind != WorthAxis::Kind::SpeedUp) return memoryOf(price.facts, axis.kind);
     for (const SpeedFigure& row : price.speeds) {
-        if (row.workload == axis.workload) return row.speed_up;
+        if (sameWorkload(row.workload, axis.workload)) return row.speed_up;
     }
     return missing(QObject::tr("this workload was not timed"));
 }

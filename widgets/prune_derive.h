@@ -16,6 +16,9 @@
 
 namespace perfmamba::widgets {
 
+/// Criterion of the study's cell that removes nothing.
+inline const QString kNothingRemoved = QStringLiteral("none");
+
 using ScoresPtr = std::shared_ptr<const prune::Scores>;
 
 /// What the user chose, a step of undo. A plan that was measured or loaded is kept as it was made; otherwise `made` is
@@ -51,7 +54,7 @@ struct Figure {
 struct SpeedFigure {
     study::Workload workload;
     Figure speed_up;
-    double bound = std::numeric_limits<double>::quiet_NaN();  // only measured plans have one
+    double bound = std::numeric_limits<double>::quiet_NaN();  // by the bytes alone
     double before_us = std::numeric_limits<double>::quiet_NaN();
     double after_us = std::numeric_limits<double>::quiet_NaN();
 };
@@ -80,11 +83,13 @@ bool samePlan(const prune::Plan& a, const prune::Plan& b);
 /// What was measured of that plan: a full measurement before a masked one, the latest first, the study's cells last.
 std::optional<MeasuredPlan> measurementOf(const prune::Plan& plan, const std::vector<MeasuredPlan>& measured,
                                           const study::Study* study);
-Price priceOf(const prune::Plan& plan, const prune::Facts& facts, bool scores_fit, const Evidence& evidence);
-/// factsOf() for a plan whose scores are not there: the share of activity lost is NaN.
-prune::Facts factsWithoutScores(const model::Config& config, const prune::Plan& plan);
+/// `scores`: what the plan was made from; null where they are not there.
+Price priceOf(const model::Config& config, const prune::Plan& plan, const prune::Scores* scores,
+              const Evidence& evidence);
 /// The workloads that were timed: the cost curves', else the study's, else the usual ones.
 std::vector<study::Workload> workloadsOf(const study::CostOfStates* cost, const study::Study* study);
+/// A decode step has no length.
+bool sameWorkload(const study::Workload& a, const study::Workload& b);
 /// "prefill 256 × 1", "decode × 16".
 QString workloadText(const study::Workload& workload);
 
@@ -97,7 +102,7 @@ prune::Choice asKind(const prune::Choice& choice, prune::PlanKind kind, double s
                      const std::vector<double>& sorted);
 
 /// The study's quality at a share removed that it did not measure: linear between that criterion's neighbouring cells.
-/// Missing where there are none on both sides.
+/// Missing where there are none on both sides. The cell that removes nothing counts for every criterion.
 Figure qualityBetween(const study::Study& study, const QString& criterion, double share_removed);
 
 /// What the trade-off's x axis shows.
@@ -124,7 +129,8 @@ struct TradeoffSeries {
     QString criterion;
     std::vector<TradeoffPoint> points;  // by ascending share removed
 };
-/// The study's measured trade-off cells with a place on that axis, a line a criterion in the study's order.
+/// The study's measured trade-off cells with a place on that axis, a line a criterion in the study's order; the cell
+/// that removes nothing is a line of its own.
 std::vector<TradeoffSeries> tradeoffOf(const study::Study& study, const WorthAxis& axis,
                                        const study::CostOfStates* cost);
 

@@ -317,7 +317,7 @@ void PrunePage::setModel(const std::optional<profile::ModelSummary>& model) {
     m_tradeoff->setCost(nullptr);
     m_tradeoff->setMeasured({});
     setStudy(nullptr);
-    m_panel->setScores(nullptr);
+    m_panel->setLargestGroup(model ? model->config.d_state : 1);
     choose(m_chosen);
 }
 
@@ -442,7 +442,9 @@ void PrunePage::push(const Chosen& chosen, const QString& what, int merge, int g
 
 void PrunePage::take(const prune::PlanPtr& plan, const QString& what) {
     m_gesture_merge = 0;
-    const Chosen after{QString::fromStdString(plan->criterion), plan->choice, plan};
+    // A plan that removes nothing has no criterion: the one at hand stays.
+    const QString criterion = QString::fromStdString(plan->criterion);
+    const Chosen after{criterion == kNothingRemoved ? m_chosen.criterion : criterion, plan->choice, plan};
     if (m_plan && samePlan(*m_plan, *plan) && after.criterion == m_chosen.criterion &&
         after.choice == m_chosen.choice) {
         return;
@@ -531,10 +533,9 @@ void PrunePage::showPrice() {
     const ScoresPtr scores = scoresOf(QString::fromStdString(m_plan->criterion));
     const bool fit = scores && scores->calibration_hash == m_plan->calibration_hash &&
                      scores->layers.size() == m_plan->layers.size();
-    const prune::Facts facts =
-        fit ? prune::factsOf(m_model->config, *m_plan, *scores) : factsWithoutScores(m_model->config, *m_plan);
     const std::optional<MeasuredPlan> measured = measurementOf(*m_plan, m_measured, m_study.get());
-    const Price price = priceOf(*m_plan, facts, fit, {measured ? &*measured : nullptr, m_study.get(), m_cost.get()});
+    const Price price = priceOf(m_model->config, *m_plan, fit ? scores.get() : nullptr,
+                                {measured ? &*measured : nullptr, m_study.get(), m_cost.get()});
     m_card->setPrice(price);
     m_tradeoff->setCurrent(price);
     const bool away = fit && scores->interim_share > 0 && m_plan->kept() < m_plan->states() &&

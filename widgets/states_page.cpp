@@ -168,8 +168,7 @@ void StatesPage::buildViews(QWidget& place) {
     m_chosen = headingLabel();
     m_rows_heading = headingLabel();
     m_time_heading = headingLabel();
-    auto* scores_heading = headingLabel();
-    scores_heading->setText(tr("Scores"));
+    m_scores_heading = headingLabel();
 
     m_overview->setTip([this](std::int64_t row, std::int64_t column) {
         const auto state = m_grid.stateAt(row, column);
@@ -185,10 +184,11 @@ void StatesPage::buildViews(QWidget& place) {
 
     auto* above = splitterOf(Qt::Horizontal, QStringLiteral("statesAbove"));
     above->addWidget(panelOf({m_chosen, m_overview}));
-    m_side = panelOf({scores_heading, m_histogram});
+    m_side = panelOf({m_scores_heading, m_histogram});
     above->addWidget(m_side);
     above->setStretchFactor(0, 3);
     above->setStretchFactor(1, 1);
+    above->setSizes({3000, 1000});
     auto* below = splitterOf(Qt::Horizontal, QStringLiteral("statesBelow"));
     below->addWidget(panelOf({m_rows_heading, m_rows}));
     below->addWidget(panelOf({m_time_heading, m_over_sequence}));
@@ -219,6 +219,7 @@ void StatesPage::setPlan(std::shared_ptr<const prune::Plan> plan) {
 void StatesPage::setScores(std::shared_ptr<const prune::Scores> scores, std::optional<double> threshold) {
     m_scores = std::move(scores);
     m_threshold = m_scores ? threshold : std::nullopt;
+    m_scores_heading->setText(m_scores ? tr("Scores: %1").arg(QString::fromStdString(m_scores->criterion)) : QString());
     m_histogram->setScores(m_scores);
     m_histogram->setThreshold(m_threshold);
     refresh();
@@ -271,6 +272,7 @@ void StatesPage::fillOverview() {
     cells.columns = m_grid.columns;
     cells.values = m_grid.values;
     cells.x.name = sorted() ? tr("states, largest first") : tr("state");
+    cells.x.first = sorted() ? 1 : 0;  // ranks count from one
     cells.y.name = tr("layer");
     const auto columns = static_cast<std::size_t>(m_grid.columns);
     if (m_scale->checkedId() == 1 && columns > 0) {
@@ -327,13 +329,15 @@ void StatesPage::fillLayer() {
     by_row.columns = of.row_states;
     by_row.values = rowGridOf(of, measure(), m_groups);
     by_row.scales.push_back(scaleOf(by_row.values, logarithmic()));
-    by_row.x.name = sorted() ? tr("states, the layer's largest first") : tr("state");
+    by_row.x.name = sorted() ? tr("states, largest first") : tr("state");
+    by_row.x.first = sorted() ? 1 : 0;
     by_row.y.name = mamba1() ? tr("channel") : tr("head");
     by_time.rows = static_cast<std::int64_t>(order.size());
     by_time.columns = m_activity->bins;
     by_time.values = timeGridOf(of, measure().statistic, m_activity->bins, order);
     by_time.scales.push_back(scaleOf(by_time.values, logarithmic()));
     by_time.x = {tr("token"), 0, static_cast<double>(m_activity->bin_tokens)};
+    by_time.y.first = sorted() ? 1 : 0;
     by_time.y.name = sorted() ? tr("states, largest first") : tr("state");
     if (m_plan_fits) {
         for (std::int64_t row = 0; row < of.rows; ++row) {

@@ -96,6 +96,7 @@ private:
     ElidedLabel* m_chosen = nullptr;
     ElidedLabel* m_rows_heading = nullptr;
     ElidedLabel* m_time_heading = nullptr;
+    ElidedLabel* m_scores_heading = nullptr;
     QWidget* m_side = nullptr;
     Heatmap* m_overview = nullptr;
     Heatmap* m_rows = nullptr;

@@ -47,7 +47,7 @@ QString StatesPage::measureName() const {
 QString StatesPage::origin() const {
     if (!m_activity) return {};
     const activity::Activity& a = *m_activity;
-    QString text = tr("%1%2: %3 × %4 tokens.")
+    QString text = tr("%1%2: %3 sequences × %4 tokens.")
                        .arg(a.complete ? tr("Collected on ") : tr("So far, on "), QString::fromStdString(a.tokens),
                             grouped(a.sequences), grouped(a.length));
     if (a.cost.pairs > 0 && std::isfinite(a.cost.median)) {
@@ -67,7 +67,7 @@ QString StatesPage::stateText(std::int64_t layer, std::int64_t state, const QStr
         parts << tr("group %1, its state %2").arg(at.group).arg(at.state);
     }
     parts << tr("%1: %2").arg(measureName(), threeDigits(values[index]));
-    parts << tr("rank %1 of %2 in its layer").arg(rankOf(values, index)).arg(values.size());
+    parts << tr("rank %1 of %2").arg(rankOf(values, index)).arg(values.size());
     if (m_plan_fits) parts << (pruned(layer, state) ? tr("pruned") : tr("kept"));
     if (m_scores_fit) {
         const double score = m_scores->layers[static_cast<std::size_t>(layer)][index];

@@ -165,9 +165,7 @@ std::vector<study::Workload> StudyForm::workloads() const {
     std::vector<study::Workload> chosen;
     for (std::size_t i = 0; i < kOffered.size(); ++i) {
         if (!m_workloads[i]->isChecked()) continue;
-        study::Workload workload{kOffered[i].mode, kOffered[i].batch};
-        if (workload.mode == profile::Mode::Prefill) workload.length = m_length->value();
-        chosen.push_back(workload);
+        chosen.push_back({kOffered[i].mode, kOffered[i].batch, m_length->value()});
     }
     return chosen;
 }

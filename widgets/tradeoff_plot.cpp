@@ -50,6 +50,7 @@ CriterionStyle styleOf(const QString& criterion, bool dark) {
     using S = QCPScatterStyle;
     // Okabe and Ito's colours; random, the one to beat, is grey.
     static const std::vector<std::pair<QString, CriterionStyle>> kStyles = {
+        {kNothingRemoved, {dark ? QColor(0xE3E6EB) : QColor(0x1B1F24), S::ssStar, Qt::NoPen}},
         {QStringLiteral("random"), {QColor(0x8A9099), S::ssCross, Qt::DotLine}},
         {QStringLiteral("magnitude"), {QColor(0xE69F00), S::ssSquare, Qt::DashLine}},
         {QStringLiteral("decay"), {QColor(0x56B4E9), S::ssTriangle, Qt::DashDotLine}},
@@ -94,6 +95,7 @@ TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
     layout->addLayout(bar);
 
     m_plot = new QCustomPlot;
+    m_plot->setObjectName(QStringLiteral("tradeoffPlot"));
     m_plot->setMinimumSize(240, 180);
     m_plot->setFocusPolicy(Qt::StrongFocus);
     m_plot->setMouseTracking(true);
@@ -210,8 +212,11 @@ void TradeoffPlot::refill() {
     if (m_study) m_series = tradeoffOf(*m_study, across, m_cost.get());
     for (std::size_t s = 0; s < m_series.size(); ++s) {
         for (const TradeoffPoint& point : m_series[s].points) {
-            m_spots.push_back({tr("%1, %2 removed").arg(m_series[s].criterion, percentText(point.share)), s,
-                               point.worth, point.quality, point.quality_error, point.frontier, point.cell, nullptr});
+            const bool nothing = m_series[s].criterion == kNothingRemoved;
+            m_spots.push_back({nothing ? tr("nothing removed")
+                                       : tr("%1, %2 removed").arg(m_series[s].criterion, percentText(point.share)),
+                               s, point.worth, point.quality, point.quality_error, point.frontier, point.cell,
+                               nullptr});
         }
     }
     for (const MeasuredPlan& measured : m_measured) {
@@ -322,12 +327,18 @@ void TradeoffPlot::drawSeries() {
         QVector<double> keys;
         QVector<double> values;
         for (const Spot& spot : m_spots) {
+            // Every line begins where nothing is removed.
+            if (spot.series < m_series.size() && m_series[spot.series].criterion == kNothingRemoved &&
+                spot.series != s) {
+                keys.push_back(spot.worth.value * factor());
+                values.push_back(spot.quality);
+            }
             if (spot.series != s) continue;
             (spot.worth.standing == Standing::Estimated ? hollow : solid).push_back(&spot);
             keys.push_back(spot.worth.value * factor());
             values.push_back(spot.quality);
         }
-        if (keys.isEmpty()) continue;
+        if (solid.empty() && hollow.empty()) continue;
         drawErrors(solid, style.colour);
         drawErrors(hollow, style.colour);
         if (style.dash != Qt::NoPen) {
@@ -352,7 +363,7 @@ void TradeoffPlot::drawMarkers(const std::vector<const Spot*>& spots, const QStr
                         solid ? QBrush(style.colour) : QBrush(theme().colours().surface), kMarker));
     // QCustomPlot takes the pen from the graph for some shapes.
     markers->setPen(QPen(style.colour, 1.4, style.dash == Qt::NoPen ? Qt::SolidLine : style.dash));
-    markers->setName(criterion);
+    markers->setName(criterion == kNothingRemoved ? tr("nothing removed") : criterion);
     const bool named = std::any_of(m_spots.begin(), m_spots.end(), [&](const Spot& spot) {
         return spot.series == spots.front()->series && spot.worth.standing != Standing::Estimated;
     });

@@ -53,8 +53,8 @@ inline activity::LayerActivity fabricatedLayerActivity(const ActivityShape& shap
                 if (row / (layer.rows / groups) != static_cast<std::int64_t>(group)) continue;
                 for (std::int64_t state = 0; state < layer.group_states[group]; ++state) {
                     const auto at = statistic * plane + static_cast<std::size_t>(row * layer.row_states + state);
-                    const double mean = size * strength[static_cast<std::size_t>(first_state + state)] *
-                                        std::exp(0.5 * normal(random));
+                    const double mean =
+                        size * strength[static_cast<std::size_t>(first_state + state)] * std::exp(0.5 * normal(random));
                     layer.mean[at] = static_cast<float>(mean);
                     layer.most[at] = static_cast<float>(mean * (2 + std::abs(normal(random))));
                 }
