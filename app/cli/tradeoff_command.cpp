@@ -78,12 +78,12 @@ void tradeoff(const TradeoffOptions& given) {
     line.clear();
     if (!given.report.empty()) report::writeStudy(given.report, *study);
     print(*study, given.outputs);
-    if (study->complete) return;
-    const auto failed = std::ranges::count(study->cells, study::CellState::Failed, &study::Cell::state);
-    if (interruption.token().stop_requested()) {
+    if (!study->complete) {
         throw Interrupted(fmt::format("interrupted: {} of {} cells were measured{}", study->done(), study->cells.size(),
                                       given.report.empty() ? "" : "; the same command goes on"));
     }
+    const auto failed = std::ranges::count(study->cells, study::CellState::Failed, &study::Cell::state);
+    if (failed == 0) return;
     throw Error("study", fmt::format("{} of {} cells could not be measured", failed, study->cells.size()),
                 "the table says why; the same command tries them again");
 }
@@ -111,7 +111,8 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
         ->capture_default_str();
     command
         ->add_option("--sensitivity", given->sensitivity_percent,
-                     "Also prune each layer alone, by this per cent of its states, with the first criterion; 0: no")
+                     "Also prune each layer alone, by this per cent of its states, with the first criterion that is "
+                     "not random; 0: no")
         ->type_name("P")
         ->capture_default_str();
     addTokenOptions(*command, "calibrate", "What the criteria look at", given->study.calibration);

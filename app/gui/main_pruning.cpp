@@ -172,6 +172,10 @@ void MainWindow::connectPruning() {
             [this](const prune::PlanPtr& plan) { m_prune_page->setPlan(plan); });
 }
 
+ExportDialog* MainWindow::exportDialog() const {
+    return m_export_dialog;
+}
+
 Target MainWindow::target() const {
     return {m_session->checkpoint(), m_workload->device().toStdString(), m_workload->options().threads};
 }

@@ -62,7 +62,7 @@ public:
     [[nodiscard]] widgets::StatesPage* statesPage() const { return m_states_page; }
     [[nodiscard]] widgets::PrunePage* prunePage() const { return m_prune_page; }
     [[nodiscard]] PruningSession& pruning() { return *m_pruning; }
-    [[nodiscard]] ExportDialog* exportDialog() const { return m_export_dialog; }
+    [[nodiscard]] ExportDialog* exportDialog() const;
     [[nodiscard]] widgets::LayerMap* map() const { return m_map; }
     [[nodiscard]] widgets::DetailsPanel* details() const { return m_details; }
     [[nodiscard]] widgets::MessagesPanel* messages() const { return m_messages; }

@@ -184,17 +184,23 @@ private:
         report::replaceFile(file, std::as_bytes(std::span(text)));
     }
 
+    /// A member a line: for people to look into, without a line for each of thousands of states.
     [[nodiscard]] std::string planText(const std::string& results) const {
         using nlohmann::ordered_json;
         const ordered_json object = {
             {"creator", "PerfMamba Explorer " PERFMAMBA_VERSION},
             {"source", {{"name", m_source.name()}, {"hash", m_source.hash()}}},
             {"form", name(m_form)},
-            {"plan", ordered_json::parse(toJson(m_plan))},
             {"results",
              results.empty() ? ordered_json::object() : ordered_json(model::parseJsonObject(results, "results"))},
+            {"plan", ordered_json::parse(toJson(m_plan))},
         };
-        return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+        std::string text;
+        for (const auto& [key, value] : object.items()) {
+            text += fmt::format("{}\n  \"{}\": {}", text.empty() ? "{" : ",", key,
+                                value.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+        }
+        return text + "\n}\n";
     }
 
     engine::Engine& m_live;

@@ -53,6 +53,13 @@ bool hasEqual(const std::vector<T>& values) {
     return false;
 }
 
+/// A random choice says nothing about a layer: the first criterion that chooses, where there is one.
+const std::string& sensitivityCriterion(const Options& options) {
+    const auto chooses = std::ranges::find_if(
+        options.criteria, [](const std::string& id) { return prune::criterion(id).needs() != prune::Needs::Nothing; });
+    return chooses == options.criteria.end() ? options.criteria.front() : *chooses;
+}
+
 void checkShare(const char* option, double share) {
     if (share >= 0 && share <= kMostRemoved) return;
     throw Error(option, fmt::format("{} is not a share of 0 to {} to remove", share, kMostRemoved));
@@ -92,7 +99,7 @@ std::vector<Cell> cellsOf(const Options& options, const model::Config& config) {
         }
     }
     for (std::int64_t layer = 0; options.sensitivity_share > 0 && layer < config.n_layer; ++layer) {
-        add(options.criteria.front(), options.sensitivity_share).layer = layer;
+        add(sensitivityCriterion(options), options.sensitivity_share).layer = layer;
     }
     return cells;
 }

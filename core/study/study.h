@@ -59,7 +59,7 @@ struct Options {
     std::vector<Workload> workloads;  // empty: accuracy only
     int pairs = 15;                   // of passes, for each speed-up
     double budget_s = 10;             // at most for each workload of a cell; at least 6 pairs are taken
-    /// Layers pruned one at a time by the first criterion that fits: this share of their states; 0: none are.
+    /// Layers pruned one at a time by the first criterion that is not random: this share of their states; 0: none are.
     double sensitivity_share = 0;
 
     bool operator==(const Options&) const = default;

@@ -220,17 +220,39 @@ private Q_SLOTS:
         };
         QVERIFY(refusal([](Options& options) {
                     options.shares.pop_back();
-                }).contains("is another study: its shares was '0, 0.5, 0.9', not '0, 0.5'"));
+                }).contains("is another study (shares: '0, 0.5, 0.9' there, '0, 0.5' here)"));
         QVERIFY(refusal([](Options& options) { options.evaluation.seed = 99; }).contains("evaluation tokens"));
-        QVERIFY(refusal([](Options& options) { options.pairs = 7; }).contains("number of pairs was '6', not '7'"));
+        QVERIFY(refusal([](Options& options) { options.pairs = 7; }).contains("number of pairs: '6' there, '7' here"));
         Study changed = *m_whole;
         changed.identity = "0000000000000000";
         const auto earlier = std::make_shared<const Study>(changed);
-        QVERIFY(refusalOf([&] { (void)runTiny(tinyOptions(), earlier); }).contains("tokens have changed"));
+        QVERIFY(refusalOf([&] { (void)runTiny(tinyOptions(), earlier); }).contains("tokens: they have changed since"));
         changed.model.hash = "another";
         QVERIFY(refusalOf([&] {
                     (void)runTiny(tinyOptions(), std::make_shared<const Study>(changed));
-                }).contains("of the model mamba2-recall (another)"));
+                }).contains("model: mamba2-recall (another) there"));
+    }
+
+    // Different numbers of states in each layer, and activity shared by two criteria.
+    void budget() {
+        engine::Engine engine(openDemo("mamba1-recall"), makeBackend());
+        Options options = tinyOptions();
+        options.criteria = {"sparsessm", "decay", "last"};
+        options.shares = {0.5};
+        options.kind = prune::PlanKind::Budget;
+        options.sensitivity_share = 0;
+        options.workloads.resize(1);
+        const StudyPtr study = run(engine, makeBackend, options, {});
+        QVERIFY(study->complete);
+        bool ragged = false;
+        for (const Cell& cell : study->cells) {
+            QVERIFY2(cell.state == CellState::Measured, cell.failure.c_str());
+            QCOMPARE(cell.plan.kept(), cell.plan.states() / 2);
+            QCOMPARE(cell.plan.calibration_hash, study->cells[0].plan.calibration_hash);
+            QVERIFY(cell.measured.speeds[0].bound > 1);
+            ragged = ragged || !cell.plan.uniform();
+        }
+        QVERIFY(ragged);
     }
 
     // A cell that fails says why, and the others are measured.
@@ -270,7 +292,8 @@ private Q_SLOTS:
             return refusalOf(options);
         };
         QCOMPARE(refusalOf(tinyOptions()), QString());
-        QVERIFY(refusal([](Options& o) { o.criteria = {"sparsessm"}; }).contains("sparsessm"));
+        QVERIFY(
+            refusal([](Options& o) { o.criteria = {"decay"}; }).contains("all states of a head get the same score"));
         QVERIFY(refusal([](Options& o) { o.criteria = {"nonsense"}; }).contains("nonsense"));
         QVERIFY(refusal([](Options& o) { o.criteria = {"ghost", "ghost"}; }).contains("criteria: one is given twice"));
         QVERIFY(refusal([](Options& o) { o.criteria.clear(); }).contains("criteria: there are none"));
