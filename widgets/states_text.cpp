@@ -72,7 +72,7 @@ QString StatesPage::stateText(std::int64_t layer, std::int64_t state, const QStr
     if (m_scores_fit) {
         const double score = m_scores->layers[static_cast<std::size_t>(layer)][index];
         QString text = tr("score %1").arg(threeDigits(score));
-        if (m_threshold) text += under(layer, state) ? tr(", under the threshold") : tr(", over the threshold");
+        if (m_threshold) text += under(layer, state) ? tr(", under threshold") : tr(", over threshold");
         parts << text;
     }
     return parts.join(separator);

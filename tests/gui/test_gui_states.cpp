@@ -266,7 +266,7 @@ private Q_SLOTS:
         page.setPlan(test::fabricatedPlan(*activity, *scores, 0.5));
         const QString tip = page.overview()->tip(0, 0);
         for (const char* part : {"layer 0, state 0", "group 0, its state 0", "|h|, mean: 2.00", "rank 3 of 3", "pruned",
-                                 "score 0.250, under the threshold"}) {
+                                 "score 0.250, under threshold"}) {
             QVERIFY2(tip.contains(QString::fromUtf8(part)), qPrintable(tip));
         }
         QVERIFY(page.rows()->tip(3, 1).contains(QStringLiteral("head 3, state 2")));
