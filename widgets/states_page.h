@@ -20,6 +20,7 @@ namespace perfmamba::widgets {
 
 class ElidedLabel;
 class Heatmap;
+struct HeatmapData;
 class ScoreHistogram;
 
 class StatesPage : public QWidget {
@@ -58,6 +59,9 @@ private:
     void refresh();
     void fillOverview();
     void fillLayer();
+    void frameState();
+    [[nodiscard]] HeatmapData rowCells() const;
+    [[nodiscard]] HeatmapData timeCells() const;
     void follow();
     void choose(std::int64_t layer, std::optional<std::int64_t> state);
     [[nodiscard]] const activity::LayerActivity& layer() const;
@@ -66,6 +70,8 @@ private:
     [[nodiscard]] bool sorted() const;
     [[nodiscard]] bool mamba1() const;
     [[nodiscard]] QString measureName() const;
+    [[nodiscard]] QString rowName() const;
+    [[nodiscard]] QString statesName() const;
     [[nodiscard]] bool pruned(std::int64_t layer, std::int64_t state) const;
     [[nodiscard]] bool under(std::int64_t layer, std::int64_t state) const;
     [[nodiscard]] std::optional<std::int64_t> stateOfRow(std::int64_t row, std::int64_t column) const;

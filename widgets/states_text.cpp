@@ -44,6 +44,14 @@ QString StatesPage::measureName() const {
     return tr("%1, %2").arg(nameOf(measure().statistic), measure().most ? tr("max") : tr("mean"));
 }
 
+QString StatesPage::rowName() const {
+    return mamba1() ? tr("channel") : tr("head");
+}
+
+QString StatesPage::statesName() const {
+    return sorted() ? tr("states, largest first") : tr("state");
+}
+
 QString StatesPage::origin() const {
     if (!m_activity) return {};
     const activity::Activity& a = *m_activity;
@@ -72,7 +80,7 @@ QString StatesPage::stateText(std::int64_t layer, std::int64_t state, const QStr
     if (m_scores_fit) {
         const double score = m_scores->layers[static_cast<std::size_t>(layer)][index];
         QString text = tr("score %1").arg(threeDigits(score));
-        if (m_threshold) text += under(layer, state) ? tr(", under the threshold") : tr(", over the threshold");
+        if (m_threshold) text += under(layer, state) ? tr(", under threshold") : tr(", over threshold");
         parts << text;
     }
     return parts.join(separator);
@@ -98,7 +106,7 @@ QString StatesPage::rowTip(std::int64_t row, std::int64_t column) const {
     const float value = m_rows->data().values[static_cast<std::size_t>(row * m_rows->data().columns + column)];
     return tr("<b>layer %1, %2 %3, state %4</b><br>%5: %6<br>%7")
         .arg(m_layer)
-        .arg(mamba1() ? tr("channel") : tr("head"))
+        .arg(rowName())
         .arg(row)
         .arg(*state)
         .arg(measureName(), threeDigits(static_cast<double>(value)),
@@ -140,8 +148,7 @@ QString StatesPage::overviewCsv() const {
 }
 
 QString StatesPage::rowsCsv() const {
-    QString text =
-        QStringLiteral("layer,%1,state,%2\n").arg(mamba1() ? tr("channel") : tr("head"), csvField(measureName()));
+    QString text = QStringLiteral("layer,%1,state,%2\n").arg(rowName(), csvField(measureName()));
     const HeatmapData& cells = m_rows->data();
     for (std::int64_t row = 0; row < cells.rows; ++row) {
         for (std::int64_t column = 0; column < cells.columns; ++column) {

@@ -4,6 +4,7 @@
 #include <QImage>
 #include <QSignalSpy>
 #include <QTest>
+#include <QToolTip>
 #include <QWheelEvent>
 #include <algorithm>
 #include <cmath>
@@ -266,9 +267,12 @@ private Q_SLOTS:
         page.setPlan(test::fabricatedPlan(*activity, *scores, 0.5));
         const QString tip = page.overview()->tip(0, 0);
         for (const char* part : {"layer 0, state 0", "group 0, its state 0", "|h|, mean: 2.00", "rank 3 of 3", "pruned",
-                                 "score 0.250, under the threshold"}) {
+                                 "score 0.250, under threshold"}) {
             QVERIFY2(tip.contains(QString::fromUtf8(part)), qPrintable(tip));
         }
+        page.show();
+        QTest::mouseMove(page.overview(), page.overview()->cellCentre(0, 1));
+        QTRY_VERIFY(QToolTip::text().contains(QStringLiteral("layer 0, state 1")));
         QVERIFY(page.rows()->tip(3, 1).contains(QStringLiteral("head 3, state 2")));
         QVERIFY(page.rows()->tip(3, 1).contains(QStringLiteral("60.0")));
         QVERIFY(page.origin().contains(QStringLiteral("8 sequences × 7 tokens")));
@@ -427,7 +431,7 @@ private Q_SLOTS:
             best = std::min(best, timer.elapsed());
         }
         qInfo("64 layers of 80 heads and 128 states: %lld ms for numbers and picture", static_cast<long long>(best));
-        QVERIFY(best < 200);  // 30 on an idle machine without sanitizers
+        QVERIFY(best < 500);  // about 15 on an idle machine; sanitizers and busy machines take longer
     }
 };
 
