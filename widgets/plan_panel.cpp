@@ -112,16 +112,8 @@ QComboBox* PlanPanel::makeSource(const QString& name, const QString& tip) {
     box->setToolTip(tip);
     box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     box->setMinimumContentsLength(6);
-    const auto said = [this] {
-        checkSources();
-        Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window());
-    };
-    connect(box, &QComboBox::activated, this, said);
-    connect(box->lineEdit(), &QLineEdit::editingFinished, this, [box, said] {
-        // Also sent when the focus leaves; only a new text counts.
-        if (box->lineEdit()->isModified()) said();
-        box->lineEdit()->setModified(false);
-    });
+    connect(box, &QComboBox::activated, this, &PlanPanel::saySources);
+    connect(box->lineEdit(), &QLineEdit::editingFinished, this, &PlanPanel::saySources);
     return box;
 }
 
@@ -153,8 +145,7 @@ QWidget* PlanPanel::makeSources() {
             const QString path = QFileDialog::getOpenFileName(this, tr("Text or token ids"));
             if (path.isEmpty()) return;
             box->setEditText(path);
-            checkSources();
-            Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window());
+            saySources();
         });
         grid->addWidget(nameLabel(text, box), row, 0);
         grid->addWidget(box, row, 1);
@@ -173,8 +164,7 @@ QWidget* PlanPanel::makeSources() {
     m_window->setToolTip(tr("Tokens of a sequence; auto: the task's length, or 2048"));
     grid->addWidget(nameLabel(tr("window"), m_window), 3, 0);
     grid->addWidget(m_window, 3, 1, 1, 2);
-    connect(m_window, &QSpinBox::valueChanged, this,
-            [this] { Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window()); });
+    connect(m_window, &QSpinBox::valueChanged, this, &PlanPanel::saySources);
     m_source_problem = new QLabel;
     m_source_problem->setWordWrap(true);
     m_source_problem->setFont(Theme::smallFont());
@@ -425,7 +415,15 @@ void PlanPanel::setSources(const QString& calibrate, const QString& evaluate, in
     checkSources();
 }
 
+void PlanPanel::saySources() {
+    // Focus that leaves and a completed word say the same twice.
+    if (m_said == std::tuple(calibrateOn(), evaluateOn(), window())) return;
+    checkSources();
+    Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window());
+}
+
 void PlanPanel::checkSources() {
+    m_said = {calibrateOn(), evaluateOn(), window()};
     // What is generated comes from different seeds; the same file twice does not.
     const QString calibrate = calibrateOn();
     const bool same =

@@ -518,23 +518,28 @@ void TradeoffPlot::choose(int spot) {
     Q_EMIT planChosen(plan);
 }
 
+int TradeoffPlot::besideCursor(int step) const {
+    const Spot& from = m_spots[static_cast<std::size_t>(std::max(m_cursor, 0))];
+    int best = std::max(m_cursor, 0);
+    for (int i = 0; i < static_cast<int>(m_spots.size()); ++i) {
+        const Spot& spot = m_spots[static_cast<std::size_t>(i)];
+        const Spot& so_far = m_spots[static_cast<std::size_t>(best)];
+        if (static_cast<int>(spot.series) != static_cast<int>(from.series) + step) continue;
+        const double away = std::abs(spot.worth.value - from.worth.value);
+        if (so_far.series != spot.series || away < std::abs(so_far.worth.value - from.worth.value)) best = i;
+    }
+    return best;
+}
+
 bool TradeoffPlot::pressed(int key) {
     if (m_spots.empty()) return false;
     const int last = static_cast<int>(m_spots.size()) - 1;
-    const auto seriesOf = [&](int spot) { return m_spots[static_cast<std::size_t>(spot)].series; };
     const int before = m_cursor;
     switch (key) {
         case Qt::Key_Left: m_cursor = std::clamp(m_cursor - 1, 0, last); break;
         case Qt::Key_Right: m_cursor = std::clamp(m_cursor + 1, 0, last); break;
-        case Qt::Key_Up:
-        case Qt::Key_Down: {
-            m_cursor = std::clamp(m_cursor, 0, last);
-            const int step = key == Qt::Key_Up ? -1 : 1;
-            int next = m_cursor;
-            while (next + step >= 0 && next + step <= last && seriesOf(next) == seriesOf(m_cursor)) next += step;
-            if (seriesOf(next) != seriesOf(m_cursor)) m_cursor = next;
-            break;
-        }
+        case Qt::Key_Up: m_cursor = besideCursor(-1); break;
+        case Qt::Key_Down: m_cursor = besideCursor(1); break;
         case Qt::Key_Return:
         case Qt::Key_Enter:
         case Qt::Key_Space: choose(m_cursor); return true;

@@ -71,6 +71,8 @@ private:
     [[nodiscard]] QString tipOf(const Spot& spot) const;
     [[nodiscard]] QString qualityTitle() const;
     void choose(int spot);
+    /// The nearest spot of the criterion before or after the cursor's.
+    [[nodiscard]] int besideCursor(int step) const;
     bool pressed(int key);
 
     study::StudyPtr m_study;

@@ -126,7 +126,8 @@ inline std::shared_ptr<study::Study> tradeoffStudy(const profile::ModelSummary& 
     };
     add("none", 0, {});
     for (const std::string& criterion : criteria) {
-        for (const double share : {0.25, 0.5, 0.75, 0.875}) add(criterion, share, {prune::PlanKind::Keep, 1 - share});
+        for (const double share : {0.25, 0.5, 0.75, 0.875})
+            add(criterion, share, {prune::PlanKind::Keep, 1 - share, 1, {}, {}});
     }
     for (std::int64_t layer = 0; layer < model.config.n_layer; ++layer) {
         prune::Choice choice;
