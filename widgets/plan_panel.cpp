@@ -127,7 +127,7 @@ QWidget* PlanPanel::makeSources() {
     m_criterion = new QComboBox;
     m_criterion->setAccessibleName(tr("Criterion"));
     m_criterion->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    m_criterion->setMinimumContentsLength(8);
+    m_criterion->setMinimumContentsLength(6);
     grid->addWidget(nameLabel(tr("rank by"), m_criterion), 0, 0);
     grid->addWidget(m_criterion, 0, 1, 1, 2);
     connect(m_criterion, &QComboBox::activated, this, [this] {
@@ -158,6 +158,7 @@ QWidget* PlanPanel::makeSources() {
     m_window->setRange(0, 1 << 20);
     m_window->setSpecialValueText(tr("auto"));
     m_window->setSuffix(tr(" tokens"));
+    m_window->setMinimumWidth(60);
     m_window->setGroupSeparatorShown(true);
     m_window->setKeyboardTracking(false);
     m_window->setAccessibleName(tr("Window"));
@@ -177,7 +178,7 @@ QWidget* PlanPanel::makeSources() {
     const std::array<std::array<QString, 2>, 3> texts = {{
         {tr("threshold"), tr("A state stays where its score is at least the threshold")},
         {tr("per layer"), tr("The best share of each group of each layer stays: the same count everywhere")},
-        {tr("whole model"), tr("The best share of all states of the model stays")},
+        {tr("budget"), tr("The best share of all states of the model stays")},
     }};
     for (int i = 0; i < 3; ++i) {
         auto* button = new QToolButton;
@@ -188,6 +189,7 @@ QWidget* PlanPanel::makeSources() {
         button->setFont(Theme::smallFont());
         button->setProperty("segment", true);
         button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+        button->setMinimumWidth(10);
         m_kind->addButton(button, i);
         kinds->addWidget(button, 1);
     }
@@ -372,7 +374,7 @@ void PlanPanel::setMessage(const QString& text, bool problem) {
     m_note->setText(text);
     m_note->setVisible(!text.isEmpty());
     QPalette colours = m_note->palette();
-    colours.setColor(QPalette::WindowText, problem ? theme().colours().warning : theme().colours().muted);
+    colours.setColor(m_note->foregroundRole(), problem ? theme().colours().warning : theme().colours().muted);
     m_note->setPalette(colours);
     checkSources();
 }
@@ -431,7 +433,7 @@ void PlanPanel::checkSources() {
     m_source_problem->setVisible(same);
     m_source_problem->setText(tr("The same text must not calibrate and judge: choose another."));
     QPalette colours = m_source_problem->palette();
-    colours.setColor(QPalette::WindowText, theme().colours().warning);
+    colours.setColor(m_source_problem->foregroundRole(), theme().colours().warning);
     m_source_problem->setPalette(colours);
     for (QComboBox* box : {m_calibrate, m_evaluate}) box->lineEdit()->setToolTip(box->currentText());
 }

@@ -58,6 +58,7 @@ private:
     void fillAxes();
     void refill();
     void refit();
+    void arrangeLegend(int width);
     void drawReference();
     void drawFrontier();
     void drawSeries();

@@ -112,6 +112,7 @@ inline std::shared_ptr<study::Study> tradeoffStudy(const profile::ModelSummary& 
     result->options.criteria = criteria;
     result->options.workloads = study::defaultWorkloads(256);
     result->options.sensitivity_share = 0.5;
+    result->evaluation = "recall: 8 pairs in 64 tokens, 256 sequences, seed 12345";
     result->unpruned = accuracyOf("ghost", 0);
     result->complete = true;
     const auto add = [&](const std::string& criterion, double share, const prune::Choice& choice) -> study::Cell& {

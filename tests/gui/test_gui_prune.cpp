@@ -183,7 +183,7 @@ private Q_SLOTS:
         QCOMPARE(undo->count(), 1);
         const prune::PlanPtr quarter = scored.page.plan();
         QCOMPARE(quarter->kept(), std::int64_t{24});
-        scored.press(QStringLiteral("whole model"));
+        scored.press(QStringLiteral("budget"));
         QCOMPARE(undo->count(), 2);
         QVERIFY(!scored.page.plan()->uniform());
         undo->undo();
@@ -233,8 +233,8 @@ private Q_SLOTS:
     void whatLeavesNothingIsRefusedInWords() {
         Scored scored;
         scored.page.panel()->slider()->setValue(500);
-        const prune::PlanPtr half = scored.page.plan();
         scored.press(QStringLiteral("threshold"));
+        const prune::PlanPtr half = scored.page.plan();
         Q_EMIT scored.page.panel()->histogram()->thresholdRequested(1e9);
         QVERIFY(samePlan(*scored.page.plan(), *half));
         bool said = false;
