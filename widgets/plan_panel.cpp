@@ -114,16 +114,8 @@ QComboBox* PlanPanel::makeSource(const QString& name, const QString& tip) {
     box->setToolTip(tip);
     box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     box->setMinimumContentsLength(6);
-    const auto said = [this] {
-        checkSources();
-        Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window());
-    };
-    connect(box, &QComboBox::activated, this, said);
-    connect(box->lineEdit(), &QLineEdit::editingFinished, this, [box, said] {
-        // Also sent when the focus leaves; only a new text counts.
-        if (box->lineEdit()->isModified()) said();
-        box->lineEdit()->setModified(false);
-    });
+    connect(box, &QComboBox::activated, this, &PlanPanel::saySources);
+    connect(box->lineEdit(), &QLineEdit::editingFinished, this, &PlanPanel::saySources);
     return box;
 }
 
@@ -137,7 +129,7 @@ QWidget* PlanPanel::makeSources() {
     m_criterion = new QComboBox;
     m_criterion->setAccessibleName(tr("Criterion"));
     m_criterion->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    m_criterion->setMinimumContentsLength(8);
+    m_criterion->setMinimumContentsLength(6);
     grid->addWidget(nameLabel(tr("rank by"), m_criterion), 0, 0);
     grid->addWidget(m_criterion, 0, 1, 1, 2);
     connect(m_criterion, &QComboBox::activated, this, [this] {
@@ -155,8 +147,7 @@ QWidget* PlanPanel::makeSources() {
             const QString path = QFileDialog::getOpenFileName(this, tr("Text or token ids"));
             if (path.isEmpty()) return;
             box->setEditText(path);
-            checkSources();
-            Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window());
+            saySources();
         });
         grid->addWidget(nameLabel(text, box), row, 0);
         grid->addWidget(box, row, 1);
@@ -169,14 +160,14 @@ QWidget* PlanPanel::makeSources() {
     m_window->setRange(0, 1 << 20);
     m_window->setSpecialValueText(tr("auto"));
     m_window->setSuffix(tr(" tokens"));
+    m_window->setMinimumWidth(60);
     m_window->setGroupSeparatorShown(true);
     m_window->setKeyboardTracking(false);
     m_window->setAccessibleName(tr("Window"));
     m_window->setToolTip(tr("Tokens of a sequence; auto: the task's length, or 2048"));
     grid->addWidget(nameLabel(tr("window"), m_window), 3, 0);
     grid->addWidget(m_window, 3, 1, 1, 2);
-    connect(m_window, &QSpinBox::valueChanged, this,
-            [this] { Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window()); });
+    connect(m_window, &QSpinBox::valueChanged, this, &PlanPanel::saySources);
     m_source_problem = new QLabel;
     m_source_problem->setWordWrap(true);
     m_source_problem->setFont(Theme::smallFont());
@@ -189,7 +180,7 @@ QWidget* PlanPanel::makeSources() {
     const std::array<std::array<QString, 2>, 3> texts = {{
         {tr("threshold"), tr("A state stays where its score is at least the threshold")},
         {tr("per layer"), tr("The best share of each group of each layer stays: the same count everywhere")},
-        {tr("whole model"), tr("The best share of all states of the model stays")},
+        {tr("budget"), tr("The best share of all states of the model stays")},
     }};
     for (int i = 0; i < 3; ++i) {
         auto* button = new QToolButton;
@@ -200,6 +191,7 @@ QWidget* PlanPanel::makeSources() {
         button->setFont(Theme::smallFont());
         button->setProperty("segment", true);
         button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+        button->setMinimumWidth(10);
         m_kind->addButton(button, i);
         kinds->addWidget(button, 1);
     }
@@ -384,7 +376,7 @@ void PlanPanel::setMessage(const QString& text, bool problem) {
     m_note->setText(text);
     m_note->setVisible(!text.isEmpty());
     QPalette colours = m_note->palette();
-    colours.setColor(QPalette::WindowText, problem ? theme().colours().warning : theme().colours().muted);
+    colours.setColor(m_note->foregroundRole(), problem ? theme().colours().warning : theme().colours().muted);
     m_note->setPalette(colours);
     checkSources();
 }
@@ -427,7 +419,15 @@ void PlanPanel::setSources(const QString& calibrate, const QString& evaluate, in
     checkSources();
 }
 
+void PlanPanel::saySources() {
+    // Focus that leaves and a completed word say the same twice.
+    if (m_said == std::tuple(calibrateOn(), evaluateOn(), window())) return;
+    checkSources();
+    Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window());
+}
+
 void PlanPanel::checkSources() {
+    m_said = {calibrateOn(), evaluateOn(), window()};
     // What is generated comes from different seeds; the same file twice does not.
     const QString calibrate = calibrateOn();
     const bool same =
@@ -435,7 +435,7 @@ void PlanPanel::checkSources() {
     m_source_problem->setVisible(same);
     m_source_problem->setText(tr("The same text must not calibrate and judge: choose another."));
     QPalette colours = m_source_problem->palette();
-    colours.setColor(QPalette::WindowText, theme().colours().warning);
+    colours.setColor(m_source_problem->foregroundRole(), theme().colours().warning);
     m_source_problem->setPalette(colours);
     for (QComboBox* box : {m_calibrate, m_evaluate}) box->lineEdit()->setToolTip(box->currentText());
 }

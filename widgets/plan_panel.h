@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QWidget>
+#include <tuple>
 #include <vector>
 
 #include "widgets/prune_derive.h"
@@ -85,6 +86,7 @@ private:
     void overrideLayer(std::int64_t layer, std::int64_t count, bool ongoing);
     void fillBars();
     void fillAmount();
+    void saySources();
     void checkSources();
 
     Chosen m_chosen;
@@ -92,6 +94,7 @@ private:
     ScoresPtr m_scores;
     std::vector<double> m_sorted;
     std::vector<LayerDelta> m_deltas;
+    std::tuple<QString, QString, int> m_said;  // the sources listeners know of
     QString m_message;
     bool m_problem = false;
     QComboBox* m_criterion = nullptr;

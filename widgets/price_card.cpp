@@ -14,6 +14,8 @@
 namespace perfmamba::widgets {
 namespace {
 
+constexpr int kWidest = 380;  // values keep near their names
+
 QString markOf(Standing standing) {
     switch (standing) {
         case Standing::Measured: return QStringLiteral("●");
@@ -46,7 +48,7 @@ QString intervalText(const Figure& figure) {
 
 QString errorText(const Figure& figure, double factor = 1) {
     if (figure.standing != Standing::Measured || !std::isfinite(figure.high)) return {};
-    return QStringLiteral("± ") + threeDigits((figure.high - figure.value) * factor);
+    return QStringLiteral("± ") + QString::number((figure.high - figure.value) * factor, 'g', 2);
 }
 
 }  // namespace
@@ -54,7 +56,7 @@ QString errorText(const Figure& figure, double factor = 1) {
 PriceCard::PriceCard(QWidget* parent) : QWidget(parent) {
     setAccessibleName(tr("Price of the plan"));
     auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(10, 2, 10, 6);
+    layout->setContentsMargins(10, 2, 8, 6);
     layout->setSpacing(4);
     m_empty = new QLabel;
     m_empty->setWordWrap(true);
@@ -63,7 +65,8 @@ PriceCard::PriceCard(QWidget* parent) : QWidget(parent) {
     m_body = new QWidget;
     m_grid = new QGridLayout(m_body);
     m_grid->setContentsMargins(0, 0, 0, 0);
-    m_grid->setHorizontalSpacing(6);
+    m_grid->setHorizontalSpacing(5);
+    m_body->setMaximumWidth(kWidest);
     m_grid->setVerticalSpacing(2);
     m_grid->setColumnStretch(0, 1);
     layout->addWidget(m_body);
@@ -183,7 +186,7 @@ void PriceCard::refresh() {
                 font.setWeight(QFont::DemiBold);
             label.setFont(font);
             QPalette palette = label.palette();
-            palette.setColor(QPalette::WindowText, row.heading || soft || column == 0 ? c.muted : c.text);
+            palette.setColor(label.foregroundRole(), row.heading || soft || column == 0 ? c.muted : c.text);
             label.setPalette(palette);
             label.setToolTip(row.tip);
             label.setContentsMargins(0, row.heading && i > 0 ? 8 : 0, 0, 0);

@@ -34,6 +34,9 @@ constexpr int kMeasureAfter_ms = 300;  // without a further change
 constexpr int kGesture_ms = 800;       // edits of one kind nearer than this are one step of undo
 constexpr std::size_t kMeasuredKept = 256;
 constexpr double kRankedAway = 0.1;  // share between the one ranked at and the plan's that is worth a word
+constexpr int kLeftWidth = 240;      // the three columns where the page is 800 pixels wide
+constexpr int kCentreWidth = 260;
+constexpr int kRightWidth = 298;
 constexpr double kUsualShare = 0.5;  // removed, where nothing is yet
 
 QScrollArea* scrolled(QWidget* content, int least_width) {
@@ -111,16 +114,16 @@ PrunePage::PrunePage(Selection& selection, QWidget* parent) : QWidget(parent) {
     left_layout->addWidget(makeHeader());
     m_panel = new PlanPanel(selection);
     left_layout->addWidget(m_panel, 1);
-    m_columns->addWidget(scrolled(left, 216));
+    m_columns->addWidget(scrolled(left, kLeftWidth - 16));
     m_columns->addWidget(makeCentre(selection));
     m_columns->addWidget(makePrice());
     m_columns->setCollapsible(0, true);
     m_columns->setCollapsible(1, false);
     m_columns->setCollapsible(2, true);
-    m_columns->setStretchFactor(0, 3);
-    m_columns->setStretchFactor(1, 7);
-    m_columns->setStretchFactor(2, 3);
-    m_columns->setSizes({236, 330, 260});
+    m_columns->setStretchFactor(0, 1);
+    m_columns->setStretchFactor(1, 4);
+    m_columns->setStretchFactor(2, 1);
+    m_columns->setSizes({kLeftWidth, kCentreWidth, kRightWidth});
     m_pages->addWidget(m_columns);
 
     connect(m_panel, &PlanPanel::edited, this, &PrunePage::apply);
@@ -182,7 +185,7 @@ QWidget* PrunePage::makeCentre(Selection& selection) {
     auto* part = new QWidget;
     part->setAutoFillBackground(true);
     part->setBackgroundRole(QPalette::Base);
-    part->setMinimumWidth(260);
+    part->setMinimumWidth(kCentreWidth - 20);
     auto* layout = new QVBoxLayout(part);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
@@ -233,7 +236,7 @@ QWidget* PrunePage::makePrice() {
     m_card = new PriceCard;
     layout->addWidget(m_card, 1);
     layout->addWidget(makeButtons());
-    auto* area = scrolled(part, 232);
+    auto* area = scrolled(part, kRightWidth - 8);
     return area;
 }
 
@@ -274,12 +277,8 @@ QWidget* PrunePage::makeButtons() {
         m_centre->setCurrentIndex(2);
         m_form->setFocus();
     });
-    m_export = new QToolButton;
-    m_export->setText(tr("Export ▾"));
+    m_export = new QPushButton(tr("Export"));
     m_export->setToolTip(tr("Write the pruned weights to a new folder"));
-    m_export->setPopupMode(QToolButton::InstantPopup);
-    m_export->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    m_export->setProperty("segment", true);
     auto* menu = new QMenu(m_export);
     menu->setToolTipsVisible(true);
     const std::array<std::array<QString, 3>, 3> forms = {{
@@ -384,7 +383,10 @@ void PrunePage::setStudy(const study::StudyPtr& study) {
     m_sensitivity->setStudy(study);
     m_form->setStudy(study);
     m_panel->setSensitivity(study ? sensitivityOf(*study) : std::vector<LayerDelta>());
-    m_study_label->setText(study && !study->complete ? progressText(*study) : tr("Trade-off"));
+    m_study_label->setText(!study            ? tr("Trade-off")
+                           : study->complete ? QString::fromStdString(study->evaluation)
+                                             : progressText(*study));
+    m_study_label->setToolTip(m_study_label->text());
     showPrice();
 }
 

@@ -20,7 +20,6 @@ class QProgressBar;
 class QPushButton;
 class QSplitter;
 class QStackedWidget;
-class QToolButton;
 class QUndoStack;
 
 namespace perfmamba::widgets {
@@ -145,7 +144,7 @@ private:
     QProgressBar* m_busy = nullptr;
     QCheckBox* m_as_i_go = nullptr;
     QPushButton* m_measure = nullptr;
-    QToolButton* m_export = nullptr;
+    QPushButton* m_export = nullptr;
     QPushButton* m_save = nullptr;
 };
 

@@ -18,7 +18,8 @@ namespace perfmamba::widgets {
 namespace {
 
 constexpr double kMarker = 7;
-constexpr double kNear = 12;  // pixels from a marker that still hit it
+constexpr int kLegendEntry = 128;  // pixels
+constexpr double kNear = 12;       // pixels from a marker that still hit it
 
 const QString kOwn = QStringLiteral("measured here");  // the series of plans measured one by one
 
@@ -50,7 +51,6 @@ CriterionStyle styleOf(const QString& criterion, bool dark) {
     using S = QCPScatterStyle;
     // Okabe and Ito's colours; random, the one to beat, is grey.
     static const std::vector<std::pair<QString, CriterionStyle>> kStyles = {
-        {kNothingRemoved, {dark ? QColor(0xE3E6EB) : QColor(0x1B1F24), S::ssStar, Qt::NoPen}},
         {QStringLiteral("random"), {QColor(0x8A9099), S::ssCross, Qt::DotLine}},
         {QStringLiteral("magnitude"), {QColor(0xE69F00), S::ssSquare, Qt::DashLine}},
         {QStringLiteral("decay"), {QColor(0x56B4E9), S::ssTriangle, Qt::DashDotLine}},
@@ -61,7 +61,8 @@ CriterionStyle styleOf(const QString& criterion, bool dark) {
         {QStringLiteral("last"), {QColor(0x5A606A), S::ssPlus, Qt::DashDotDotLine}},
         {QStringLiteral("aire"), {QColor(0xB3A400), S::ssSquare, Qt::DashDotLine}},
     };
-    CriterionStyle style{dark ? QColor(0xE3E6EB) : QColor(0x1B1F24), S::ssDisc, Qt::NoPen};
+    CriterionStyle style{dark ? QColor(0xE3E6EB) : QColor(0x1B1F24),
+                         criterion == kNothingRemoved ? S::ssStar : S::ssDisc, Qt::NoPen};
     for (const auto& [id, known] : kStyles) {
         if (id == criterion) style = known;
     }
@@ -106,10 +107,12 @@ TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
     m_plot->axisRect()->setMinimumMargins(QMargins(44, 10, 14, 18));
     // The names stand below the axis, where they hide no point.
     m_plot->legend->setVisible(true);
-    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
     m_plot->plotLayout()->addElement(1, 0, m_plot->legend);
     m_plot->plotLayout()->setRowStretchFactor(1, 0.001);
-    m_plot->legend->setMargins(QMargins(40, 0, 8, 4));
+    m_plot->legend->setMargins(QMargins(10, 0, 4, 4));
+    m_plot->legend->setRowSpacing(0);
+    // Without an entry it must not narrow the plot: QCustomPlot takes the hint of an empty legend for its limit.
+    m_plot->legend->setMaximumSize(QWIDGETSIZE_MAX - 1, QWIDGETSIZE_MAX);
     setFocusProxy(m_plot);
     layout->addWidget(m_plot, 1);
     makeNavigable(*m_plot, [this] { refit(); });
@@ -254,6 +257,7 @@ void TradeoffPlot::refill() {
     drawFrontier();
     drawSeries();
     drawCurrent();
+    arrangeLegend(plot.width());
     showCursor();
     if (m_spots.empty()) {
         auto* note = new QCPItemText(&plot);
@@ -264,6 +268,11 @@ void TradeoffPlot::refill() {
         note->setFont(plot.font());
     }
     plot.replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TradeoffPlot::arrangeLegend(int width) {
+    m_plot->legend->setWrap(std::max(2, width / kLegendEntry));
+    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
 }
 
 void TradeoffPlot::drawReference() {
@@ -363,11 +372,12 @@ void TradeoffPlot::drawMarkers(const std::vector<const Spot*>& spots, const QStr
                         solid ? QBrush(style.colour) : QBrush(theme().colours().surface), kMarker));
     // QCustomPlot takes the pen from the graph for some shapes.
     markers->setPen(QPen(style.colour, 1.4, style.dash == Qt::NoPen ? Qt::SolidLine : style.dash));
-    markers->setName(criterion == kNothingRemoved ? tr("nothing removed") : criterion);
+    markers->setName(criterion);
     const bool named = std::any_of(m_spots.begin(), m_spots.end(), [&](const Spot& spot) {
         return spot.series == spots.front()->series && spot.worth.standing != Standing::Estimated;
     });
-    if (!solid && named) markers->removeFromLegend();
+    // Where nothing is removed the reference line has its word.
+    if ((!solid && named) || criterion == kNothingRemoved) markers->removeFromLegend();
     QVector<double> keys;
     QVector<double> values;
     for (const Spot* spot : spots) {
@@ -518,23 +528,28 @@ void TradeoffPlot::choose(int spot) {
     Q_EMIT planChosen(plan);
 }
 
+int TradeoffPlot::besideCursor(int step) const {
+    const Spot& from = m_spots[static_cast<std::size_t>(std::max(m_cursor, 0))];
+    int best = std::max(m_cursor, 0);
+    for (int i = 0; i < static_cast<int>(m_spots.size()); ++i) {
+        const Spot& spot = m_spots[static_cast<std::size_t>(i)];
+        const Spot& so_far = m_spots[static_cast<std::size_t>(best)];
+        if (static_cast<int>(spot.series) != static_cast<int>(from.series) + step) continue;
+        const double away = std::abs(spot.worth.value - from.worth.value);
+        if (so_far.series != spot.series || away < std::abs(so_far.worth.value - from.worth.value)) best = i;
+    }
+    return best;
+}
+
 bool TradeoffPlot::pressed(int key) {
     if (m_spots.empty()) return false;
     const int last = static_cast<int>(m_spots.size()) - 1;
-    const auto seriesOf = [&](int spot) { return m_spots[static_cast<std::size_t>(spot)].series; };
     const int before = m_cursor;
     switch (key) {
         case Qt::Key_Left: m_cursor = std::clamp(m_cursor - 1, 0, last); break;
         case Qt::Key_Right: m_cursor = std::clamp(m_cursor + 1, 0, last); break;
-        case Qt::Key_Up:
-        case Qt::Key_Down: {
-            m_cursor = std::clamp(m_cursor, 0, last);
-            const int step = key == Qt::Key_Up ? -1 : 1;
-            int next = m_cursor;
-            while (next + step >= 0 && next + step <= last && seriesOf(next) == seriesOf(m_cursor)) next += step;
-            if (seriesOf(next) != seriesOf(m_cursor)) m_cursor = next;
-            break;
-        }
+        case Qt::Key_Up: m_cursor = besideCursor(-1); break;
+        case Qt::Key_Down: m_cursor = besideCursor(1); break;
         case Qt::Key_Return:
         case Qt::Key_Enter:
         case Qt::Key_Space: choose(m_cursor); return true;
@@ -578,6 +593,7 @@ bool TradeoffPlot::eventFilter(QObject* watched, QEvent* event) {
         case QEvent::KeyPress:
             if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
             break;
+        case QEvent::Resize: arrangeLegend(static_cast<QResizeEvent*>(event)->size().width()); break;
         case QEvent::FocusIn:
         case QEvent::FocusOut:
             QMetaObject::invokeMethod(

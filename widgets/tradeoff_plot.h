@@ -58,6 +58,7 @@ private:
     void fillAxes();
     void refill();
     void refit();
+    void arrangeLegend(int width);
     void drawReference();
     void drawFrontier();
     void drawSeries();
@@ -71,6 +72,8 @@ private:
     [[nodiscard]] QString tipOf(const Spot& spot) const;
     [[nodiscard]] QString qualityTitle() const;
     void choose(int spot);
+    /// The nearest spot of the criterion before or after the cursor's.
+    [[nodiscard]] int besideCursor(int step) const;
     bool pressed(int key);
 
     study::StudyPtr m_study;

@@ -112,6 +112,7 @@ inline std::shared_ptr<study::Study> tradeoffStudy(const profile::ModelSummary& 
     result->options.criteria = criteria;
     result->options.workloads = study::defaultWorkloads(256);
     result->options.sensitivity_share = 0.5;
+    result->evaluation = "recall: 8 pairs in 64 tokens, 256 sequences, seed 12345";
     result->unpruned = accuracyOf("ghost", 0);
     result->complete = true;
     const auto add = [&](const std::string& criterion, double share, const prune::Choice& choice) -> study::Cell& {
@@ -126,7 +127,8 @@ inline std::shared_ptr<study::Study> tradeoffStudy(const profile::ModelSummary& 
     };
     add("none", 0, {});
     for (const std::string& criterion : criteria) {
-        for (const double share : {0.25, 0.5, 0.75, 0.875}) add(criterion, share, {prune::PlanKind::Keep, 1 - share});
+        for (const double share : {0.25, 0.5, 0.75, 0.875})
+            add(criterion, share, {prune::PlanKind::Keep, 1 - share, 1, {}, {}});
     }
     for (std::int64_t layer = 0; layer < model.config.n_layer; ++layer) {
         prune::Choice choice;

@@ -2,6 +2,7 @@
 #include <QAbstractButton>
 #include <QCheckBox>
 #include <QComboBox>
+#include <QLabel>
 #include <QLineEdit>
 #include <QSignalSpy>
 #include <QSlider>
@@ -84,7 +85,7 @@ private Q_SLOTS:
         QCOMPARE(shareKeptBy(sorted, 2), 0.875);  // of equal scores none goes
         QCOMPARE(shareKeptBy(sorted, 11), 0.0);
         QVERIFY(std::isnan(thresholdKeeping({}, 0.5)));
-        const prune::Choice keep{prune::PlanKind::Keep, 0.5};
+        const prune::Choice keep{prune::PlanKind::Keep, 0.5, 1, {}, {}};
         QCOMPARE(asKind(keep, prune::PlanKind::Threshold, 0.5, sorted).value, 5.0);
         QCOMPARE(asKind(keep, prune::PlanKind::Budget, 0.5, sorted).value, 0.5);
     }
@@ -182,7 +183,7 @@ private Q_SLOTS:
         QCOMPARE(undo->count(), 1);
         const prune::PlanPtr quarter = scored.page.plan();
         QCOMPARE(quarter->kept(), std::int64_t{24});
-        scored.press(QStringLiteral("whole model"));
+        scored.press(QStringLiteral("budget"));
         QCOMPARE(undo->count(), 2);
         QVERIFY(!scored.page.plan()->uniform());
         undo->undo();
@@ -232,10 +233,10 @@ private Q_SLOTS:
     void whatLeavesNothingIsRefusedInWords() {
         Scored scored;
         scored.page.panel()->slider()->setValue(500);
-        const prune::PlanPtr half = scored.page.plan();
         scored.press(QStringLiteral("threshold"));
+        const prune::PlanPtr half = scored.page.plan();
         Q_EMIT scored.page.panel()->histogram()->thresholdRequested(1e9);
-        QCOMPARE(scored.page.plan(), half);
+        QVERIFY(samePlan(*scored.page.plan(), *half));
         bool said = false;
         for (const QLabel* label : scored.page.panel()->findChildren<QLabel*>()) {
             said = said || label->text().contains(QStringLiteral("would remove every state"));
@@ -317,7 +318,7 @@ private Q_SLOTS:
         QCOMPARE(scored.page.chosen().criterion, QStringLiteral("magnitude"));
         // By keyboard.
         QWidget* canvas = plot->findChild<QWidget*>(QStringLiteral("tradeoffPlot"));
-        QTest::keyClick(canvas, Qt::Key_Down);
+        QTest::keyClick(canvas, Qt::Key_Up);
         QTest::keyClick(canvas, Qt::Key_Right);
         QTest::keyClick(canvas, Qt::Key_Return);
         QCOMPARE(scored.page.chosen().criterion, QStringLiteral("magnitude"));
@@ -447,7 +448,7 @@ private Q_SLOTS:
             const bool own = qobject_cast<QComboBox*>(widget) != nullptr ||
                              qobject_cast<QAbstractButton*>(widget) != nullptr ||
                              qobject_cast<QSlider*>(widget) != nullptr || qobject_cast<KeptBars*>(widget) != nullptr;
-            if (!own || widget->objectName().startsWith(QStringLiteral("qt_"))) continue;
+            if (!own || widget->isHidden() || widget->objectName().startsWith(QStringLiteral("qt_"))) continue;
             const auto* button = qobject_cast<QAbstractButton*>(widget);
             const bool named = !widget->accessibleName().isEmpty() || (button != nullptr && !button->text().isEmpty());
             const bool labelled = scored.page.studyForm()->isAncestorOf(widget);
