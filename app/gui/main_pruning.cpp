@@ -310,10 +310,10 @@ void MainWindow::openExport(prune::Form form) {
     m_export_dialog->setAttribute(Qt::WA_DeleteOnClose);
     m_export_dialog->setForm(form);
     connect(m_export_dialog, &ExportDialog::dryRunWanted, this,
-            [this](prune::Form form) { m_pruning->dryRun(m_export_dialog->plan(), form); });
-    connect(m_export_dialog, &ExportDialog::exportWanted, this, [this](prune::Form form, const QString& folder) {
+            [this](prune::Form chosen) { m_pruning->dryRun(m_export_dialog->plan(), chosen); });
+    connect(m_export_dialog, &ExportDialog::exportWanted, this, [this](prune::Form chosen, const QString& folder) {
         m_pruning->setTarget(target());
-        m_pruning->exportPlan(m_export_dialog->plan(), form, folder, m_measured.empty() ? "{}" : m_measured);
+        m_pruning->exportPlan(m_export_dialog->plan(), chosen, folder, m_measured.empty() ? "{}" : m_measured);
     });
     m_export_dialog->show();
     m_pruning->dryRun(m_plan, m_export_dialog->form());
