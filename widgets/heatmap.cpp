@@ -26,6 +26,7 @@ Heatmap::Heatmap(const QString& name, QWidget* parent) : QWidget(parent) {
     addPictureMenu(*this, m_picture);
     connect(&theme(), &Theme::changed, this, [this] {
         setFont(Theme::smallFont());
+        m_stale = true;
         update();
     });
 }

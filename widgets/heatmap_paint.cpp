@@ -30,7 +30,7 @@ struct LevelColours {
     std::array<QRgb, 256> hatch{};
 };
 
-/// Level 0 is what is missing: transparent.
+/// Level 0 is what is missing: the surface shows.
 const LevelColours& levelColours() {
     static const LevelColours colours = [] {
         LevelColours made;
@@ -131,9 +131,10 @@ void Heatmap::paint(QPainter& painter, QSize size, double scale, bool on_screen)
 }
 
 QImage Heatmap::render(QSize pixels, double scale) const {
-    QImage image(pixels, QImage::Format_ARGB32_Premultiplied);
-    image.fill(Qt::transparent);
-    const LevelColours& colours = levelColours();
+    QImage image(pixels, QImage::Format_RGB32);
+    image.fill(theme().colours().surface);
+    LevelColours colours = levelColours();
+    colours.fill[0] = colours.hatch[0] = theme().colours().surface.rgb();
     const double cell_width = pixels.width() / m_view.width() / scale;
     const double cell_height = pixels.height() / m_view.height() / scale;
     const bool counted = m_data.x.step == 1 && m_data.y.step == 1;  // else neighbours run into each other
@@ -146,6 +147,8 @@ QImage Heatmap::render(QSize pixels, double scale) const {
     const int line = std::max(1, static_cast<int>(std::lround(scale)));
     std::vector<std::uint8_t> levels(across.size());
     std::vector<std::uint8_t> hatched(across.size());
+    bool any_hatched = false;
+    const uchar* same = nullptr;  // a line that is already painted as the next ones are
     for (std::size_t y = 0; y < down.size(); ++y) {
         if (y == 0 || down[y].begin != down[y - 1].begin) {
             for (std::size_t x = 0; x < across.size(); ++x) {
@@ -160,9 +163,17 @@ QImage Heatmap::render(QSize pixels, double scale) const {
                     }
                 }
             }
+            any_hatched = std::any_of(hatched.begin(), hatched.end(), [](std::uint8_t flag) { return flag != 0; });
+            same = nullptr;
         }
         if (down[y].gap) continue;
-        auto* to = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(y)));
+        uchar* line_bytes = image.scanLine(static_cast<int>(y));
+        if (same != nullptr && !any_hatched) {
+            std::copy(same, same + image.bytesPerLine(), line_bytes);
+            continue;
+        }
+        same = line_bytes;
+        auto* to = reinterpret_cast<QRgb*>(line_bytes);
         for (std::size_t x = 0; x < across.size(); ++x) {
             if (across[x].gap) continue;
             const bool on_line = hatched[x] != 0 && (x + y) / static_cast<std::size_t>(line) % period == 0;
@@ -272,7 +283,7 @@ void Heatmap::paintAxes(QPainter& painter, const QRectF& area) const {
     };
     const QRect framed = m_framed.empty() ? QRect() : m_framed.back();
     const double last_x = m_data.x.first + static_cast<double>(m_data.columns) * m_data.x.step;
-    const double room = metrics.horizontalAdvance(grouped(static_cast<qint64>(last_x))) + 14;
+    const double room = metrics.horizontalAdvance(grouped(static_cast<qint64>(last_x))) + 20;
     each({m_data.x, m_view.left(), m_view.width(), area.width(), room,
           framed.width() == 1 ? std::optional(framed.left()) : std::nullopt},
          [&](double at, const QString& text) {
