@@ -55,10 +55,10 @@ PlanPanel::PlanPanel(Selection& selection, QWidget* parent) : QWidget(parent) {
 
     auto* heading = new QHBoxLayout;
     heading->setContentsMargins(10, 2, 6, 0);
-    auto* kept = new QLabel(tr("States kept in each layer"));
-    kept->setFont(Theme::headingFont());
-    kept->setProperty("heading", true);
-    heading->addWidget(kept, 1);
+    m_kept = new QLabel;
+    m_kept->setFont(Theme::headingFont());
+    m_kept->setProperty("heading", true);
+    heading->addWidget(m_kept, 1);
     m_reset = new QToolButton;
     m_reset->setText(tr("Reset"));
     m_reset->setFont(Theme::smallFont());
@@ -224,6 +224,8 @@ QWidget* PlanPanel::makeAmount() {
     m_share->setDecimals(1);
     m_share->setSuffix(QStringLiteral(" %"));
     m_share->setKeyboardTracking(false);
+    m_share->setButtonSymbols(QAbstractSpinBox::NoButtons);  // the slider is right above
+    m_share->setAlignment(Qt::AlignRight);
     m_share->setAccessibleName(tr("Share of the states kept"));
     connect(m_share, &QDoubleSpinBox::valueChanged, this,
             [this](double percent) { setShareKept(percent / 100, false); });
@@ -360,6 +362,10 @@ void PlanPanel::fillAmount() {
 }
 
 void PlanPanel::fillBars() {
+    m_kept->setText(m_deltas.empty() ? tr("States kept in each layer") : tr("States kept, and lost alone"));
+    m_kept->setToolTip(m_deltas.empty() ? QString()
+                                        : tr("The bars beside the locks: how much the quality changes when that layer "
+                                             "is pruned alone; pale where it is within two standard errors"));
     m_bars->setRows(m_plan ? keptRowsOf(*m_plan, m_chosen.choice, m_deltas) : std::vector<KeptRow>());
     m_reset->setEnabled(!m_chosen.choice.overrides.empty() || !m_chosen.choice.protected_layers.empty());
 }

@@ -111,6 +111,7 @@ private:
     QComboBox* m_multiple = nullptr;
     QLabel* m_note = nullptr;
     QPushButton* m_rank_again = nullptr;
+    QLabel* m_kept = nullptr;
     QToolButton* m_reset = nullptr;
     KeptBars* m_bars = nullptr;
 };

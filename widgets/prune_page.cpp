@@ -120,10 +120,9 @@ PrunePage::PrunePage(Selection& selection, QWidget* parent) : QWidget(parent) {
     m_columns->setCollapsible(0, true);
     m_columns->setCollapsible(1, false);
     m_columns->setCollapsible(2, true);
-    m_columns->setStretchFactor(0, 1);
-    m_columns->setStretchFactor(1, 4);
-    m_columns->setStretchFactor(2, 1);
-    m_columns->setSizes({kLeftWidth, kCentreWidth, kRightWidth});
+    m_columns->setStretchFactor(0, 0);
+    m_columns->setStretchFactor(1, 1);
+    m_columns->setStretchFactor(2, 0);
     m_pages->addWidget(m_columns);
 
     connect(m_panel, &PlanPanel::edited, this, &PrunePage::apply);
@@ -415,11 +414,17 @@ QByteArray PrunePage::saveLayout() const {
 }
 
 void PrunePage::restoreLayout(const QByteArray& state) {
-    m_columns->restoreState(state);
+    m_arranged = m_columns->restoreState(state);
 }
 
 void PrunePage::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
+    if (!m_arranged) {
+        // A larger page gives most of its room to the plot.
+        const int more = std::max(0, width() - kLeftWidth - kCentreWidth - kRightWidth) / 8;
+        m_columns->setSizes({kLeftWidth + more, width() - kLeftWidth - kRightWidth - 2 * more, kRightWidth + more});
+        m_arranged = true;
+    }
     askForScores();
 }
 

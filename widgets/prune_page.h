@@ -128,6 +128,7 @@ private:
     bool m_gesture_ongoing = false;
     QElapsedTimer m_since_edit;
     QTimer m_measure_timer;
+    bool m_arranged = false;  // the columns have their widths
 
     QStackedWidget* m_pages = nullptr;
     EmptyPage* m_empty = nullptr;

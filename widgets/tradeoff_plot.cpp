@@ -112,7 +112,7 @@ TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
     m_plot->legend->setMargins(QMargins(10, 0, 4, 4));
     m_plot->legend->setRowSpacing(0);
     // Without an entry it must not narrow the plot: QCustomPlot takes the hint of an empty legend for its limit.
-    m_plot->legend->setMaximumSize(QWIDGETSIZE_MAX - 1, QWIDGETSIZE_MAX);
+    m_plot->legend->setMaximumSize(QWIDGETSIZE_MAX / 2, QWIDGETSIZE_MAX);
     setFocusProxy(m_plot);
     layout->addWidget(m_plot, 1);
     makeNavigable(*m_plot, [this] { refit(); });
