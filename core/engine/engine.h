@@ -46,6 +46,8 @@ public:
     ~Engine();
 
     [[nodiscard]] const model::Checkpoint& checkpoint() const { return *m_checkpoint; }
+    /// The same, to derive others from.
+    [[nodiscard]] const std::shared_ptr<const model::Checkpoint>& sharedCheckpoint() const { return m_checkpoint; }
     [[nodiscard]] const model::Config& config() const { return m_checkpoint->config(); }
     [[nodiscard]] kernels::Backend& backend() { return *m_backend; }
 

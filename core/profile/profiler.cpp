@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <random>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "core/profile/pass_runner.h"
 #include "core/profile/pass_statistics.h"
 #include "core/profile/system_info.h"
 #include "kernels/error.h"
@@ -17,7 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using engine::Engine;
-using engine::LogitsFor;
 
 constexpr std::size_t kMinimumPasses = 3;
 constexpr std::size_t kMaximumPasses = 1000;
@@ -28,8 +27,6 @@ constexpr int kMaximumWarmUps = 20;
 // Warm-up goes on, within this share of the budget, until a pass is no faster than the best before it.
 constexpr double kWarmUpShare = 0.2;
 constexpr double kSettled = 0.98;
-// Context before a decode pass is run in pieces, so that it needs little memory.
-constexpr std::int64_t kContextPiece = 512;
 constexpr double kObserverPeriod_s = 0.03;
 // A snapshot may cost this share of the time at most.
 constexpr double kObserverShare = 0.1;
@@ -38,56 +35,6 @@ constexpr std::int64_t kMaximumRows = std::int64_t{1} << 30;
 double secondsSince(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-std::vector<std::int32_t> randomTokens(std::uint64_t seed, std::int64_t count, std::int64_t vocab) {
-    std::mt19937_64 generator(seed);
-    std::vector<std::int32_t> tokens(static_cast<std::size_t>(count));
-    // Not a distribution of the standard library, which may differ from one to the next.
-    for (std::int32_t& token : tokens)
-        token = static_cast<std::int32_t>(generator() % static_cast<std::uint64_t>(vocab));
-    return tokens;
-}
-
-/// The passes at one length: what is run, and in which state.
-class Workload {
-public:
-    Workload(Engine& engine, const Options& options, std::int64_t length, const std::stop_token& stop)
-        : m_engine(engine),
-          m_stop(stop),
-          m_mode(options.mode),
-          m_tokens(randomTokens(options.seed, options.batch * length, engine.config().vocab_size)),
-          m_state(engine.newState(options.batch)) {
-        if (m_mode == Mode::Prefill) return;
-        for (std::int64_t begin = 0; begin < length; begin += kContextPiece) {
-            const std::int64_t count = std::min(kContextPiece, length - begin);
-            std::vector<std::int32_t> piece;
-            for (std::int64_t b = 0; b < options.batch; ++b) {
-                const auto from = m_tokens.begin() + b * length + begin;
-                piece.insert(piece.end(), from, from + count);
-            }
-            engine.forward(piece, m_state, LogitsFor::None, stop);
-        }
-        m_tokens.resize(static_cast<std::size_t>(options.batch));
-    }
-
-    kernels::PassRecord pass(bool record) {
-        kernels::Backend& backend = m_engine.backend();
-        if (m_mode == Mode::Prefill) {
-            for (kernels::Buffer& buffer : m_state.conv) backend.fillZero(buffer);
-            for (kernels::Buffer& buffer : m_state.ssm) backend.fillZero(buffer);
-        }
-        backend.beginPass(record);
-        const engine::Logits logits = m_engine.forward(m_tokens, m_state, LogitsFor::LastToken, m_stop);
-        return backend.endPass();
-    }
-
-private:
-    Engine& m_engine;
-    const std::stop_token& m_stop;
-    Mode m_mode;
-    std::vector<std::int32_t> m_tokens;
-    engine::State m_state;
-};
 
 /// The run over all lengths.
 class Run {
@@ -123,9 +70,8 @@ private:
         std::int64_t reserved = 0;
         try {
             const bool decode = options().mode == Mode::Decode;
-            m_engine.checkFits(options().batch, decode ? std::min(length(), kContextPiece) : length());
             report(statistics, decode ? "running the context" : "warming up");
-            Workload workload(m_engine, options(), length(), m_stop);
+            PassRunner workload(m_engine, options().mode, options().batch, length(), options().seed, m_stop);
             m_point_start = Clock::now();  // a decode's context, however long, leaves the budget whole
             warmUp(workload);
             while (!finished(statistics)) {
@@ -141,9 +87,8 @@ private:
             }
             reserved = m_engine.backend().reserved_bytes();
         } catch (const Cancelled&) {
-            m_engine.backend().endPass();
+            // What was measured until then stands.
         } catch (const Error&) {
-            m_engine.backend().endPass();
             m_engine.backend().trim();
             throw;
         }
@@ -156,7 +101,7 @@ private:
         if (m_observer) m_observer(std::make_shared<const Profile>(m_profile), progress(passText(statistics)));
     }
 
-    void warmUp(Workload& workload) {
+    void warmUp(PassRunner& workload) {
         double best = std::numeric_limits<double>::infinity();
         for (int i = 0; i < kMaximumWarmUps; ++i) {
             const double time = workload.pass(i % 2 == 0).total_us;

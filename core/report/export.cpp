@@ -134,7 +134,8 @@ nlohmann::json json(const profile::Profile& profile) {
     object["format_name"] = kFormatName;
     object["format_version"] = kFormatVersion;
     object["complete"] = profile.complete;
-    layout::visitRoot(profile, MemberWriter{object});
+    layout::visitRoot(profile.model, profile.provenance, MemberWriter{object});
+    object["seed"] = profile.options.seed;
     layout::visitModel(profile.model, MemberWriter{object["model"]});
     object["model"]["name"] = toPlainUtf8(profile.model.name);
     object["model"]["hash"] = toPlainUtf8(profile.model.hash);

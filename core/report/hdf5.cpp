@@ -19,7 +19,6 @@ namespace {
 constexpr hsize_t kChunkElements = hsize_t{128} << 10;  // 1 MiB of numbers: the library's chunk cache holds one whole
 constexpr unsigned kDeflateLevel = 4;
 constexpr std::size_t kLongestText = std::size_t{64} << 10;
-constexpr std::size_t kLongestColumnText = 256;
 constexpr hsize_t kLargestChunkBytes = hsize_t{64} << 20;
 // What a dataset may claim to hold: some, and a multiple of what lies in the file for it. Constant columns compress a
 // thousandfold but are short; samples compress by less than ten.
@@ -43,10 +42,17 @@ template <>
 hid_t memoryType<std::uint64_t>() {
     return H5T_NATIVE_UINT64;
 }
-
 template <>
 hid_t memoryType<std::int32_t>() {
     return H5T_NATIVE_INT32;
+}
+template <>
+hid_t memoryType<std::uint8_t>() {
+    return H5T_NATIVE_UINT8;
+}
+template <>
+hid_t memoryType<float>() {
+    return H5T_NATIVE_FLOAT;
 }
 
 template <class T>
@@ -57,6 +63,10 @@ hid_t fileType() {
         return H5T_STD_I64LE;
     } else if constexpr (std::is_same_v<T, std::int32_t>) {
         return H5T_STD_I32LE;
+    } else if constexpr (std::is_same_v<T, std::uint8_t>) {
+        return H5T_STD_U8LE;
+    } else if constexpr (std::is_same_v<T, float>) {
+        return H5T_IEEE_F32LE;
     } else {
         return H5T_STD_U64LE;
     }
@@ -94,6 +104,14 @@ Handle textType(std::size_t size) {
     H5Tset_cset(type.get(), H5T_CSET_UTF8);
     H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
     return type;
+}
+
+/// At most kLongestColumnText bytes, whole characters.
+std::string columnText(const std::string& value) {
+    std::string text = toPlainUtf8(value);
+    std::size_t end = std::min(text.size(), kLongestColumnText);
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) --end;
+    return text.substr(0, end);
 }
 
 hsize_t elementsOf(const Shape& shape) {
@@ -203,12 +221,18 @@ void Group::write(const std::string& name, const About& about, const Shape& shap
 template void Group::write(const std::string&, const About&, const Shape&, std::span<const double>) const;
 template void Group::write(const std::string&, const About&, const Shape&, std::span<const std::int64_t>) const;
 template void Group::write(const std::string&, const About&, const Shape&, std::span<const std::int32_t>) const;
+template void Group::write(const std::string&, const About&, const Shape&, std::span<const float>) const;
+template void Group::write(const std::string&, const About&, const Shape&, std::span<const std::uint8_t>) const;
 
 void Group::writeTexts(const std::string& name, const About& about, std::span<const std::string> values) const {
+    std::vector<std::string> texts;
     std::size_t size = 1;
-    for (const std::string& value : values) size = std::max(size, value.size());
+    for (const std::string& value : values) {
+        texts.push_back(columnText(value));
+        size = std::max(size, texts.back().size());
+    }
     std::vector<char> bytes(size * values.size(), '\0');
-    for (std::size_t i = 0; i < values.size(); ++i) std::ranges::copy(values[i], bytes.data() + i * size);
+    for (std::size_t i = 0; i < values.size(); ++i) std::ranges::copy(texts[i], bytes.data() + i * size);
 
     const Handle type = textType(size);
     const Shape shape{values.size()};
@@ -318,7 +342,8 @@ template double Group::number(const std::string&) const;
 template std::int64_t Group::number(const std::string&) const;
 template std::uint64_t Group::number(const std::string&) const;
 
-Handle Group::openDataset(const std::string& name, std::size_t rank, H5T_class_t kind, Shape& shape) const {
+Handle Group::openDataset(const std::string& name, std::size_t rank, H5T_class_t kind, std::size_t value_size,
+                          Shape& shape) const {
     if (!has(name)) fail(name, "is missing");
     H5L_info_t link{};
     check(H5Lget_info(m_id.get(), name.c_str(), &link, H5P_DEFAULT), name, "cannot be read");
@@ -330,7 +355,7 @@ Handle Group::openDataset(const std::string& name, std::size_t rank, H5T_class_t
     const Handle type(check(H5Dget_type(dataset.get()), name, "cannot be read"), H5Tclose);
     if (H5Tget_class(type.get()) != kind) fail(name, "is of the wrong type");
     const std::size_t type_size = H5Tget_size(type.get());
-    if (kind != H5T_STRING && type_size > sizeof(double)) fail(name, "is of the wrong type");
+    if (kind != H5T_STRING && type_size > value_size) fail(name, "is of the wrong type");
 
     const Handle space(check(H5Dget_space(dataset.get()), name, "cannot be read"), H5Sclose);
     if (H5Sget_simple_extent_type(space.get()) != H5S_SIMPLE ||
@@ -339,7 +364,7 @@ Handle Group::openDataset(const std::string& name, std::size_t rank, H5T_class_t
     }
     shape.assign(rank, 0);
     check(H5Sget_simple_extent_dims(space.get(), shape.data(), nullptr), name, "cannot be read");
-    double logical_bytes = static_cast<double>(std::max(type_size, sizeof(double)));
+    double logical_bytes = static_cast<double>(std::max(type_size, value_size));
     for (const hsize_t extent : shape) logical_bytes *= static_cast<double>(extent);
     checkStorage(name, dataset.get(), logical_bytes);
     return dataset;
@@ -391,7 +416,7 @@ void Group::checkOnlyName(const std::string& name, hid_t object) const {
 template <class T>
 Array<T> Group::read(const std::string& name, std::size_t rank) const {
     Array<T> array;
-    const Handle dataset = openDataset(name, rank, kKind<T>, array.shape);
+    const Handle dataset = openDataset(name, rank, kKind<T>, sizeof(T), array.shape);
     array.values.resize(elementsOf(array.shape));
     if (array.values.empty()) return array;
     check(H5Dread(dataset.get(), memoryType<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()), name,
@@ -400,10 +425,12 @@ Array<T> Group::read(const std::string& name, std::size_t rank) const {
 }
 template Array<double> Group::read(const std::string&, std::size_t) const;
 template Array<std::int64_t> Group::read(const std::string&, std::size_t) const;
+template Array<float> Group::read(const std::string&, std::size_t) const;
+template Array<std::uint8_t> Group::read(const std::string&, std::size_t) const;
 
 std::vector<std::string> Group::readTexts(const std::string& name) const {
     Shape shape;
-    const Handle dataset = openDataset(name, 1, H5T_STRING, shape);
+    const Handle dataset = openDataset(name, 1, H5T_STRING, sizeof(double), shape);
     const Handle type(check(H5Dget_type(dataset.get()), name, "cannot be read"), H5Tclose);
     const std::size_t size = H5Tget_size(type.get());
     if (H5Tis_variable_str(type.get()) != 0 || size > kLongestColumnText) fail(name, "is not text of a fixed size");

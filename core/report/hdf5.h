@@ -48,6 +48,8 @@ private:
 
 using Shape = std::vector<hsize_t>;
 
+inline constexpr std::size_t kLongestColumnText = 4096;
+
 /// The values of a dataset and its shape, row-major.
 template <class T>
 struct Array {
@@ -62,8 +64,8 @@ struct FileFacts {
     double claimed = 0;       // bytes of all that was read so far
 };
 
-/// An open group. Numbers are double, std::int64_t or std::uint64_t in attributes, double, std::int64_t or, written
-/// only, std::int32_t in datasets.
+/// An open group. Numbers are double, std::int64_t or std::uint64_t in attributes; double, float, std::int64_t,
+/// std::uint8_t or, written only, std::int32_t in datasets.
 class Group {
 public:
     Group(Handle id, std::string path, std::shared_ptr<FileFacts> file);
@@ -78,7 +80,7 @@ public:
     /// Compressed.
     template <class T>
     void write(const std::string& name, const About& about, const Shape& shape, std::span<const T> values) const;
-    /// Text of equal size, that of the longest.
+    /// Text of equal size, that of the longest. What is longer than kLongestColumnText is cut.
     void writeTexts(const std::string& name, const About& about, std::span<const std::string> values) const;
     /// A contiguous float32 dataset that is allocated but not written. Its place is the result, in bytes from the
     /// file's begin.
@@ -87,6 +89,7 @@ public:
     void writeScale(const std::string& name, const About& about, std::size_t count) const;
     /// Makes a dataset a scale, to label an axis with.
     void makeScale(const std::string& name) const;
+    /// @param scale its name in this group, or its path from the root
     void attachScale(const std::string& dataset, unsigned axis, const std::string& scale) const;
 
     // Reading ----------------------------------------------------------------------------------------------------
@@ -110,7 +113,8 @@ private:
     hid_t check(hid_t id, const std::string& member, const char* doing) const;
     [[nodiscard]] Handle createDataset(const std::string& name, const About& about, hid_t type, hid_t space,
                                        hid_t properties) const;
-    [[nodiscard]] Handle openDataset(const std::string& name, std::size_t rank, H5T_class_t kind, Shape& shape) const;
+    [[nodiscard]] Handle openDataset(const std::string& name, std::size_t rank, H5T_class_t kind,
+                                     std::size_t value_size, Shape& shape) const;
     [[nodiscard]] Handle openAttribute(const std::string& name, H5T_class_t kind, Handle& type) const;
     void checkStorage(const std::string& name, hid_t dataset, double logical_bytes) const;
     void checkOnlyName(const std::string& name, hid_t object) const;

@@ -9,15 +9,15 @@
 
 namespace perfmamba::report::layout {
 
-/// Attributes of the file's root that are no part of what was asked for. `complete` and the format stand beside them.
-template <class Profile, class Visit>
-void visitRoot(Profile& profile, Visit&& visit) {
-    auto& provenance = profile.provenance;
+/// Attributes of the file's root that all reports have. `complete`, the format and, of a profile, the seed stand beside
+/// them.
+template <class Model, class Provenance, class Visit>
+void visitRoot(Model& model, Provenance& provenance, Visit&& visit) {
     visit("creator", provenance.creator);
     visit("created", provenance.created);
     visit("command", provenance.command);
-    visit("model_name", profile.model.name);
-    visit("model_hash", profile.model.hash);
+    visit("model_name", model.name);
+    visit("model_hash", model.hash);
     visit("device", provenance.device);
     visit("device_id", provenance.device_id);
     visit("instructions", provenance.instructions);
@@ -26,9 +26,9 @@ void visitRoot(Profile& profile, Visit&& visit) {
     visit("clock_end_mhz", provenance.clock_end_mhz);
     visit("host", provenance.host);
     visit("operating_system", provenance.operating_system);
-    visit("seed", profile.options.seed);
 }
 
+/// `state_sizes` is a dataset beside them, where it is not empty.
 template <class Model, class Visit>
 void visitModel(Model& model, Visit&& visit) {
     visit("path", model.path);
@@ -243,6 +243,9 @@ inline constexpr About kRowAbout{"1", "row of the table"};
 inline constexpr About kPassAbout{"1", "pass, in the order they were taken"};
 inline constexpr About kSamplesAbout{"us", "time of each pass; NaN beyond the row's n"};
 inline constexpr About kCountAbout{"1", "number of passes"};
+inline constexpr About kStateSizesAbout{"1", "states N of each group of each layer"};
+inline constexpr About kLayerAbout{"1", "layer from 0"};
+inline constexpr About kGroupAbout{"1", "group from 0"};
 inline constexpr About kLengthsAbout{"token", "lengths asked for"};
 
 }  // namespace perfmamba::report::layout

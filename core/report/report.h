@@ -11,7 +11,7 @@
 namespace perfmamba::report {
 
 inline constexpr std::string_view kFormatName = "PerfMamba Explorer report";
-inline constexpr int kFormatVersion = 1;
+inline constexpr int kFormatVersion = 2;
 
 /// Writes a report while it is measured. The data go to `NAME.part` in the same folder, anew with every point, and
 /// finish() renames it. Without finish() the .part file stays, readable: what was measured is kept. An existing report
@@ -36,8 +36,8 @@ private:
 /// Writes a whole profile at once. Throws Error, after which `path` is as it was and nothing lies beside it.
 void write(const std::filesystem::path& path, const profile::Profile& profile);
 
-/// Reads a report of this or any earlier format version. Throws Error for a file that is not HDF5, not a report, of a
-/// later version, or damaged.
+/// Reads a profile's report of this or any earlier format version. Throws Error for a file that is not HDF5, not a
+/// report, of a later version, damaged, or a report of something else, and says of what.
 std::shared_ptr<const profile::Profile> read(const std::filesystem::path& path);
 
 /// Writes an activity, or a study as far as it has come, as a report of its own, whole at once. Throws Error, after

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <stop_token>
+#include <string>
 #include <vector>
 
 #include "core/profile/profile.h"
@@ -40,5 +39,14 @@ using CostPtr = std::shared_ptr<const CostOfStates>;
 
 /// The time of that workload with `states` in all, linear between the samples; NaN where it was not measured.
 double estimate_us(const CostOfStates& cost, const Workload& workload, std::int64_t states);
+
+/// The least bytes such a pass moves: the cost model's, all components of all layers. A decode pass is one token.
+double leastBytes(const model::Config& config, const Workload& workload);
+
+/// Throws Error for a batch or length below 1.
+void check(const Workload& workload);
+
+/// "decode, batch 16", "prefill 256, batch 1".
+std::string inWords(const Workload& workload);
 
 }  // namespace perfmamba::study

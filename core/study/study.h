@@ -39,7 +39,7 @@ enum class CellState : std::uint8_t { Waiting, Measured, Failed };
 std::string_view name(CellState state);
 
 struct Cell {
-    std::string criterion;
+    std::string criterion;              // "none" where nothing is removed
     double share = 0;                   // of the states removed, 0 … 1
     std::optional<std::int64_t> layer;  // sensitivity: only this layer is pruned
     CellState state = CellState::Waiting;
@@ -53,14 +53,16 @@ struct Options {
     std::vector<double> shares = {0, 0.25, 0.5, 0.75, 0.9};  // removed
     prune::PlanKind kind = prune::PlanKind::Keep;            // Keep or Budget
     std::int64_t multiple_of = 1;
-    std::uint64_t seed = 1;              // of the random criterion
-    evaluate::TokenRequest calibration;  // for the criteria
-    evaluate::TokenRequest evaluation;
+    std::uint64_t seed = 1;                                                     // of the random criterion
+    evaluate::TokenRequest calibration = {.seed = evaluate::kCalibrationSeed};  // for the criteria
+    evaluate::TokenRequest evaluation = {.seed = evaluate::kEvaluationSeed};
     std::vector<Workload> workloads;  // empty: accuracy only
     int pairs = 15;                   // of passes, for each speed-up
     double budget_s = 10;             // at most for each workload of a cell; at least 6 pairs are taken
-    /// Layers pruned one at a time by the first criterion that fits: this share of their states; 0: none are.
+    /// Layers pruned one at a time by the first criterion that is not random: this share of their states; 0: none are.
     double sensitivity_share = 0;
+
+    bool operator==(const Options&) const = default;
 };
 
 struct Study {
@@ -68,12 +70,15 @@ struct Study {
     profile::Provenance provenance;
     Options options;
     std::string identity;     // 16 hex digits over model, options and tokens: what resuming compares
-    std::string calibration;  // TokenSet::description
+    std::string calibration;  // TokenSet::description; empty where no criterion needs any
     std::string evaluation;
     evaluate::Accuracy unpruned;  // of the model as it is
-    std::vector<Cell> cells;      // trade-off cells criterion by criterion, then those of sensitivity layer by layer
-    bool complete = false;
+    /// Trade-off cells: one that removes nothing where that share was asked for, then criterion by criterion. Behind
+    /// them those of sensitivity, layer by layer.
+    std::vector<Cell> cells;
+    bool complete = false;  // no cell waits
 
+    /// Cells that are measured or failed.
     [[nodiscard]] std::size_t done() const;
 };
 using StudyPtr = std::shared_ptr<const Study>;
@@ -89,7 +94,7 @@ Quality qualityOf(const evaluate::Accuracy& accuracy);
 std::string_view qualityName(const evaluate::Accuracy& accuracy);
 
 /// Indices of the measured trade-off cells that no other one beats in quality and in the other respect (higher is
-/// better). `worth` has an entry for each cell; NaN leaves it out.
+/// better), by ascending worth. `worth` has an entry for each cell; NaN leaves it out.
 std::vector<std::size_t> paretoFrontier(const Study& study, const std::vector<double>& worth);
 
 }  // namespace perfmamba::study

@@ -37,6 +37,8 @@ forbid 'core asks for devices through kernels/, not in their folders' 'kernels/(
 # Widgets see results only.
 results='core/profile/(profile|statistics|cost_model)\.h|core/model/config\.h|core/report/text\.h'
 results+='|kernels/(component|memory|error)\.h'
+results+='|core/activity/activity\.h|core/prune/(plan|scores)\.h|core/evaluate/accuracy\.h|core/study/(study|price)\.h'
+results+='|kernels/observation\.h'
 if [[ -d widgets ]]; then
   seen=$(grep -rnE --include='*.h' --include='*.cpp' '#[[:space:]]*include[[:space:]]*[<"](core|kernels)/' widgets |
     grep -vE "[<\"]($results)[>\"]") || true

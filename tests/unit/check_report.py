@@ -27,20 +27,12 @@ def check_dataset(name, item):
         expect(item.compression == "gzip" and item.shuffle, f"{name}: not gzip and shuffle")
 
 
-with h5py.File(sys.argv[1], "r") as report:
-    texts = ("format_name", "creator", "created", "command", "model_name", "model_hash", "device", "instructions",
-             "host", "operating_system")
-    for name in texts:
-        expect(isinstance(report.attrs.get(name), str), f"attribute {name}")
-    expect(report.attrs["format_name"] == "PerfMamba Explorer report", "format_name")
-    expect(report.attrs["format_version"] == 1, "format_version")
+def check_profile(report):
     expect(report.attrs["complete"] == 1, "complete")
     expect(report.attrs["seed"] == 18000000000000000001, "seed")
     expect(report.attrs["device"] == "Example CPU 1000 – 8 cores", "UTF-8")
     expect(report["model"].attrs["architecture"] == "Mamba-2", "architecture")
     expect(list(report["options/lengths"]) == [64, 256, 1024], "lengths")
-    report.visititems(check_dataset)
-
     points = [report["points"][name] for name in sorted(report["points"])]
     expect([int(point.attrs["length"]) for point in points] == [64, 256, 1024], "points")
     table = points[2]["components"]
@@ -52,8 +44,52 @@ with h5py.File(sys.argv[1], "r") as report:
     expect(np.isclose(np.median(samples), median), "median of the samples")
     expect(np.isnan(table["flops"][-1]), "not known is NaN")
     expect(abs(table["share"][:].sum() - 1) < 0.02, "shares add up")
+    return f"{len(points)} points, ssm {median:.6f} us, n {len(samples)}"
+
+
+def check_activity(report):
+    activity = report["activity"]
+    statistics = list(activity["statistic"].asstr())
+    layer = activity["layers/0001"]
+    plane = layer["mean"][statistics.index("output_energy")]
+    expect(layer["mean"].dtype == np.float32, "float32")
+    expect(layer["mean"].dims[0][0].name == "/activity/statistic", "scale of the statistics")
+    expect(plane.shape == (layer["row"].size, max(layer["group_states"])), "rows and states")
+    expect(layer["votes"].shape == (activity.attrs["bins"], sum(layer["group_states"])), "votes")
+    expect(np.isnan(plane[-1, -1]), "NaN beyond the group's states")
+    return f"{len(activity['layers'])} layers, {plane[0, 0]:.6f}"
+
+
+def check_study(report):
+    study = report["study"]
+    cells, speeds = study["cells"], study["speeds"]
+    expect(list(cells["state"].asstr()) == ["measured", "measured", "failed", "waiting", "measured"], "states")
+    expect(cells["criterion"].asstr()[1] == "ghost" and cells["layer"][4] == 2, "cells")
+    expect(np.isnan(cells["bits_per_byte"][0]), "not known is NaN")
+    passes = study["passes"]
+    before = passes["samples_us"][0, :passes["n"][0]]
+    after = passes["samples_us"][1, :passes["n"][1]]
+    speed_up = np.median(before / after)
+    expect(np.isclose(speed_up, speeds["speed_up"][0]), "speed-up of the samples")
+    expect(study["plans/0001/kept"].dtype == np.uint8, "flags")
+    expect(sorted(study["plans"]) == ["0000", "0001", "0004"], "plans")
+    kept = int(study["plans/0001/kept"][:].sum())
+    expect(kept == cells["states_kept"][1], "states kept")
+    return f"{len(cells['state'])} cells, {kept} kept, {speed_up:.6f}"
+
+
+with h5py.File(sys.argv[1], "r") as report:
+    texts = ("format_name", "content", "creator", "created", "command", "model_name", "model_hash", "device",
+             "instructions", "host", "operating_system")
+    for name in texts:
+        expect(isinstance(report.attrs.get(name), str), f"attribute {name}")
+    expect(report.attrs["format_name"] == "PerfMamba Explorer report", "format_name")
+    expect(report.attrs["format_version"] == 2, "format_version")
+    report.visititems(check_dataset)
+    check = {"profile": check_profile, "activity": check_activity, "study": check_study}[report.attrs["content"]]
+    summary = check(report)
 
 for problem in problems:
     print(problem, file=sys.stderr)
-print(f"{len(points)} points, ssm {median:.6f} us, n {len(samples)}")
+print(summary)
 sys.exit(1 if problems else 0)

@@ -96,18 +96,16 @@ private:
     QString m_difference;
 };
 
-/// Empty when all fields are equal.
-inline QString difference(const profile::Profile& a, const profile::Profile& b) {
-    Comparison compare;
-    compare.field("model.name", a.model.name, b.model.name);
-    compare.field("model.path", a.model.path, b.model.path);
-    compare.field("model.hash", a.model.hash, b.model.hash);
-    compare.field("model.parameters", a.model.parameters, b.model.parameters);
-    compare.field("model.file_bytes", a.model.file_bytes, b.model.file_bytes);
-    compare.field("model.stored_type", a.model.stored_type, b.model.stored_type);
-    compare.field("model.compute_type", a.model.compute_type, b.model.compute_type);
-    const model::Config& c = a.model.config;
-    const model::Config& d = b.model.config;
+inline void compareModels(Comparison& compare, const profile::ModelSummary& a, const profile::ModelSummary& b) {
+    compare.field("model.name", a.name, b.name);
+    compare.field("model.path", a.path, b.path);
+    compare.field("model.hash", a.hash, b.hash);
+    compare.field("model.parameters", a.parameters, b.parameters);
+    compare.field("model.file_bytes", a.file_bytes, b.file_bytes);
+    compare.field("model.stored_type", a.stored_type, b.stored_type);
+    compare.field("model.compute_type", a.compute_type, b.compute_type);
+    const model::Config& c = a.config;
+    const model::Config& d = b.config;
     compare.field("architecture", c.architecture, d.architecture);
     compare.field("vocab_size", c.vocab_size, d.vocab_size);
     compare.field("vocab_padded", c.vocab_padded, d.vocab_padded);
@@ -127,8 +125,10 @@ inline QString difference(const profile::Profile& a, const profile::Profile& b) 
     compare.field("tie_embeddings", c.tie_embeddings, d.tie_embeddings);
     compare.field("use_bias", c.use_bias, d.use_bias);
     compare.field("use_conv_bias", c.use_conv_bias, d.use_conv_bias);
-    const profile::Provenance& p = a.provenance;
-    const profile::Provenance& q = b.provenance;
+    compare.field("state_sizes", c.state_sizes, d.state_sizes);
+}
+
+inline void compareProvenance(Comparison& compare, const profile::Provenance& p, const profile::Provenance& q) {
     compare.field("creator", p.creator, q.creator);
     compare.field("created", p.created, q.created);
     compare.field("command", p.command, q.command);
@@ -140,6 +140,13 @@ inline QString difference(const profile::Profile& a, const profile::Profile& b) 
     compare.field("threads", p.threads, q.threads);
     compare.field("clock_begin_mhz", p.clock_begin_mhz, q.clock_begin_mhz);
     compare.field("clock_end_mhz", p.clock_end_mhz, q.clock_end_mhz);
+}
+
+/// Empty when all fields are equal.
+inline QString difference(const profile::Profile& a, const profile::Profile& b) {
+    Comparison compare;
+    compareModels(compare, a.model, b.model);
+    compareProvenance(compare, a.provenance, b.provenance);
     compare.field("options.mode", a.options.mode, b.options.mode);
     compare.field("options.batch", a.options.batch, b.options.batch);
     compare.field("options.lengths", a.options.lengths, b.options.lengths);

@@ -8,31 +8,21 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <random>
 
 #include "core/report/report.h"
-#include "core/report/seal.h"
 #include "core/report/text.h"
 #include "kernels/error.h"
 #include "tests/unit/fabricated_profile.h"
 #include "tests/unit/profile_equality.h"
+#include "tests/unit/report_editing.h"
 
 using namespace perfmamba;
+using namespace perfmamba::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string bytesOf(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void putBytes(const fs::path& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary) << bytes;
-}
 
 /// The message of the Error that reading gives; empty when it gives none.
 QString refusalOf(const fs::path& path) {
@@ -51,33 +41,6 @@ QStringList namesIn(const fs::path& folder) {
     }
     names.sort();
     return names;
-}
-
-/// Changes one thing in a report through the HDF5 library, and seals it again.
-void edit(const fs::path& path, const std::function<void(hid_t)>& change) {
-    const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
-    change(file);
-    H5Fclose(file);
-    const std::string text = bytesOf(path);
-    const auto* begin = reinterpret_cast<const std::byte*>(text.data());
-    const std::vector<std::byte> bytes = report::sealed({begin, begin + text.size()});
-    putBytes(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
-
-void replaceNumberAttribute(hid_t object, const char* name, std::int64_t value) {
-    H5Adelete(object, name);
-    const hid_t space = H5Screate(H5S_SCALAR);
-    const hid_t attribute = H5Acreate2(object, name, H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT);
-    H5Awrite(attribute, H5T_NATIVE_INT64, &value);
-    H5Aclose(attribute);
-    H5Sclose(space);
-}
-
-void replaceDataset(hid_t file, const char* name, hid_t type, const std::vector<hsize_t>& shape) {
-    H5Ldelete(file, name, H5P_DEFAULT);
-    const hid_t space = H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
-    H5Dclose(H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    H5Sclose(space);
 }
 
 constexpr const char* kMedians = "/points/0001/components/median_us";
@@ -122,6 +85,43 @@ private Q_SLOTS:
         point.memory.events.clear();
         report::write(m_path, profile);
         QCOMPARE(test::difference(profile, *report::read(m_path)), QString());
+    }
+
+    void raggedModel() {
+        profile::Profile profile = *test::fabricatedProfile();
+        profile.model.config.n_groups = 2;
+        profile.model.config.state_sizes.assign(test::kFabricatedLayers, {64, 0});
+        profile.model.config.state_sizes[1] = {12, 7};
+        report::write(m_path, profile);
+        QCOMPARE(test::difference(profile, *report::read(m_path)), QString());
+        QCOMPARE(test::difference(profile, *report::readContents(m_path).profile), QString());
+        profile.model.config.state_sizes[1] = {65, 0};
+        report::write(m_path, profile);
+        QVERIFY(refusalOf(m_path).contains("/model/state_sizes is out of range"));
+        profile.model.config.state_sizes.pop_back();
+        report::write(m_path, profile);
+        QVERIFY(refusalOf(m_path).contains("/model/state_sizes does not have a size for each group of each layer"));
+    }
+
+    // Written by the first release of the format: opens for ever.
+    void version1() {
+        const fs::path file = PERFMAMBA_SOURCE_DIR "/tests/unit/reports/profile-version1.h5";
+        const auto profile = report::read(file);
+        QCOMPARE(profile->model.name, std::string("mamba2-recall"));
+        QCOMPARE(profile->model.config.architecture, model::Architecture::Mamba2);
+        QVERIFY(profile->model.config.state_sizes.empty());
+        QCOMPARE(profile->provenance.created, std::string("2026-11-24T03:45:52Z"));
+        QCOMPARE(profile->provenance.device, std::string("Example CPU – 2 threads"));
+        QCOMPARE(profile->options.lengths, std::vector<std::int64_t>{64});
+        QVERIFY(profile->complete);
+        const profile::Point& point = profile->points.at(0);
+        QCOMPARE(point.components.size(), std::size_t{10});
+        QCOMPARE(point.total.n(), std::size_t{3});
+        QCOMPARE(point.total.median, 412.991);
+        QCOMPARE(point.find(Component::Ssm)->time.median, 167.943);
+        const report::Contents contents = report::readContents(file);
+        QCOMPARE(test::difference(*profile, *contents.profile), QString());
+        QVERIFY(!contents.activity && !contents.study);
     }
 
     void replacesOnlyWhenFinished() {
@@ -247,10 +247,21 @@ private Q_SLOTS:
         const auto row = [](const char* name, const char* reason, Change change) {
             QTest::newRow(name) << change << QString(reason);
         };
-        row("later version", "is of format version 7, and this program reads versions up to 1",
+        row("later version", "is of format version 7, and this program reads versions up to 2",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 7); });
         row("version 0", "format_version is out of range",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 0); });
+        row("unknown content", "/content has an unknown value, 'profit'", [](hid_t file) {
+            H5Adelete(file, "content");
+            const hid_t space = H5Screate(H5S_SCALAR);
+            const hid_t type = H5Tcopy(H5T_C_S1);
+            H5Tset_size(type, 6);
+            const hid_t attribute = H5Acreate2(file, "content", type, space, H5P_DEFAULT, H5P_DEFAULT);
+            H5Awrite(attribute, type, "profit");
+            H5Aclose(attribute);
+            H5Tclose(type);
+            H5Sclose(space);
+        });
         row("missing dataset", "components/median_us is missing",
             [](hid_t file) { H5Ldelete(file, kMedians, H5P_DEFAULT); });
         row("missing attribute", "/creator is missing", [](hid_t file) { H5Adelete(file, "creator"); });

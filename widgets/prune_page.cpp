@@ -1,0 +1,573 @@
+#include "widgets/prune_page.h"
+
+#include <QButtonGroup>
+#include <QCheckBox>
+#include <QGridLayout>
+#include <QLabel>
+#include <QMenu>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QScrollArea>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QToolButton>
+#include <QUndoStack>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "kernels/error.h"
+#include "widgets/elided_label.h"
+#include "widgets/empty_page.h"
+#include "widgets/format.h"
+#include "widgets/price_card.h"
+#include "widgets/sensitivity_plot.h"
+#include "widgets/study_form.h"
+#include "widgets/theme.h"
+#include "widgets/tradeoff_plot.h"
+
+namespace perfmamba::widgets {
+namespace {
+
+constexpr int kMeasureAfter_ms = 300;  // without a further change
+constexpr int kGesture_ms = 800;       // edits of one kind nearer than this are one step of undo
+constexpr std::size_t kMeasuredKept = 256;
+constexpr double kRankedAway = 0.1;  // share between the one ranked at and the plan's that is worth a word
+constexpr int kLeftWidth = 240;      // the three columns where the page is 800 pixels wide
+constexpr int kCentreWidth = 260;
+constexpr int kRightWidth = 298;
+constexpr double kUsualShare = 0.5;  // removed, where nothing is yet
+
+QScrollArea* scrolled(QWidget* content, int least_width) {
+    auto* area = new QScrollArea;
+    area->setWidgetResizable(true);
+    area->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    area->setWidget(content);
+    area->setMinimumWidth(least_width);
+    content->setAutoFillBackground(true);
+    content->setBackgroundRole(QPalette::Base);
+    return area;
+}
+
+QLabel* heading(const QString& text) {
+    auto* label = new ElidedLabel;
+    label->setText(text);
+    label->setFont(Theme::headingFont());
+    label->setProperty("heading", true);
+    return label;
+}
+
+}  // namespace
+
+/// A change of what is chosen. Steps of one gesture merge.
+class PrunePage::Step : public QUndoCommand {
+public:
+    Step(PrunePage& page, Chosen before, Chosen after, const QString& what, int gesture)
+        : QUndoCommand(what),
+          m_page(page),
+          m_before(std::move(before)),
+          m_after(std::move(after)),
+          m_gesture(gesture) {}
+    void undo() override { m_page.choose(m_before); }
+    void redo() override { m_page.choose(m_after); }
+    [[nodiscard]] int id() const override { return 1; }
+    bool mergeWith(const QUndoCommand* other) override {
+        const auto* later = static_cast<const Step*>(other);
+        if (m_gesture == 0 || later->m_gesture != m_gesture) return false;
+        m_after = later->m_after;
+        setText(later->text());
+        return true;
+    }
+
+private:
+    PrunePage& m_page;
+    Chosen m_before;
+    Chosen m_after;
+    int m_gesture;
+};
+
+PrunePage::PrunePage(Selection& selection, QWidget* parent) : QWidget(parent) {
+    m_undo = new QUndoStack(this);
+    m_measure_timer.setSingleShot(true);
+    m_measure_timer.setInterval(kMeasureAfter_ms);
+    connect(&m_measure_timer, &QTimer::timeout, this, [this] {
+        if (m_plan && m_as_i_go->isChecked()) Q_EMIT measureRequested(m_plan, false);
+    });
+
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    m_pages = new QStackedWidget;
+    layout->addWidget(m_pages);
+    m_empty = new EmptyPage;
+    m_empty->setTexts(tr("Nothing to prune yet"),
+                      tr("Open a model, and its states are scored here. A slider then shows at once what it would "
+                         "cost and win to do without the least of them, and a moment later it is measured."));
+    m_pages->addWidget(m_empty);
+
+    m_columns = new QSplitter(Qt::Horizontal);
+    m_columns->setHandleWidth(1);
+    auto* left = new QWidget;
+    auto* left_layout = new QVBoxLayout(left);
+    left_layout->setContentsMargins(0, 0, 0, 0);
+    left_layout->setSpacing(0);
+    left_layout->addWidget(makeHeader());
+    m_panel = new PlanPanel(selection);
+    left_layout->addWidget(m_panel, 1);
+    m_columns->addWidget(scrolled(left, kLeftWidth - 16));
+    m_columns->addWidget(makeCentre(selection));
+    m_columns->addWidget(makePrice());
+    m_columns->setCollapsible(0, true);
+    m_columns->setCollapsible(1, false);
+    m_columns->setCollapsible(2, true);
+    m_columns->setStretchFactor(0, 0);
+    m_columns->setStretchFactor(1, 1);
+    m_columns->setStretchFactor(2, 0);
+    m_pages->addWidget(m_columns);
+
+    connect(m_panel, &PlanPanel::edited, this, &PrunePage::apply);
+    connect(m_panel, &PlanPanel::sourcesChanged, this, &PrunePage::sourceEdited);
+    connect(m_panel, &PlanPanel::rankAgainRequested, this, [this] {
+        m_asked = m_chosen.criterion;
+        showMessage();
+        Q_EMIT scoresRequested(m_chosen.criterion, shareRemoved());
+    });
+    connect(m_tradeoff, &TradeoffPlot::planChosen, this,
+            [this](const prune::PlanPtr& plan) { take(plan, tr("take a measured plan")); });
+    connect(m_form, &StudyForm::runRequested, this, [this] {
+        study::Options options = m_form->options();
+        const auto request = [this](const QString& source, std::uint64_t seed) {
+            evaluate::TokenRequest tokens;
+            tokens.source = source.toStdString();
+            tokens.length = m_panel->window();
+            tokens.seed = seed;
+            return tokens;
+        };
+        options.calibration = request(m_panel->calibrateOn(), evaluate::kCalibrationSeed);
+        options.evaluation = request(m_panel->evaluateOn(), evaluate::kEvaluationSeed);
+        Q_EMIT studyRequested(options);
+    });
+    m_evaluate_on = m_panel->evaluateOn();
+    updateButtons();
+}
+
+PrunePage::~PrunePage() = default;
+
+QWidget* PrunePage::makeHeader() {
+    auto* bar = new QWidget;
+    auto* layout = new QHBoxLayout(bar);
+    layout->setContentsMargins(10, 4, 6, 0);
+    layout->setSpacing(0);
+    layout->addWidget(heading(tr("What goes")), 1);
+    const auto button = [&](const QString& sign, const QString& word, auto act) {
+        auto* tool = new QToolButton;
+        tool->setText(sign);
+        tool->setAccessibleName(word);
+        tool->setToolTip(word);
+        tool->setEnabled(false);
+        connect(tool, &QToolButton::clicked, m_undo, act);
+        layout->addWidget(tool);
+        return tool;
+    };
+    auto* undo = button(QStringLiteral("↶"), tr("Undo"), &QUndoStack::undo);
+    auto* redo = button(QStringLiteral("↷"), tr("Redo"), &QUndoStack::redo);
+    connect(m_undo, &QUndoStack::canUndoChanged, undo, &QWidget::setEnabled);
+    connect(m_undo, &QUndoStack::canRedoChanged, redo, &QWidget::setEnabled);
+    connect(m_undo, &QUndoStack::undoTextChanged, undo,
+            [undo](const QString& what) { undo->setToolTip(tr("Undo: %1").arg(what)); });
+    connect(m_undo, &QUndoStack::redoTextChanged, redo,
+            [redo](const QString& what) { redo->setToolTip(tr("Redo: %1").arg(what)); });
+    return bar;
+}
+
+QWidget* PrunePage::makeCentre(Selection& selection) {
+    auto* part = new QWidget;
+    part->setAutoFillBackground(true);
+    part->setBackgroundRole(QPalette::Base);
+    part->setMinimumWidth(kCentreWidth - 20);
+    auto* layout = new QVBoxLayout(part);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(10, 5, 8, 3);
+    bar->setSpacing(0);
+    m_study_label = heading(tr("Trade-off"));
+    bar->addWidget(m_study_label, 1);
+    m_views = new QButtonGroup(this);
+    const std::array<std::pair<QString, QString>, 3> texts = {{
+        {tr("trade-off"), tr("Accuracy against what pruning wins")},
+        {tr("each layer"), tr("What is lost when each layer is pruned alone")},
+        {tr("study"), tr("What a study measures, and how far it has got")},
+    }};
+    for (int i = 0; i < 3; ++i) {
+        auto* button = new QToolButton;
+        button->setText(texts[static_cast<std::size_t>(i)].first);
+        button->setToolTip(texts[static_cast<std::size_t>(i)].second);
+        button->setAccessibleName(texts[static_cast<std::size_t>(i)].second);
+        button->setCheckable(true);
+        button->setChecked(i == 0);
+        button->setProperty("segment", true);
+        m_views->addButton(button, i);
+        bar->addWidget(button);
+    }
+    layout->addLayout(bar);
+    m_centre = new QStackedWidget;
+    m_tradeoff = new TradeoffPlot;
+    m_sensitivity = new SensitivityPlot(selection);
+    m_form = new StudyForm;
+    m_centre->addWidget(m_tradeoff);
+    m_centre->addWidget(m_sensitivity);
+    m_centre->addWidget(scrolled(m_form, 0));
+    layout->addWidget(m_centre, 1);
+    connect(m_views, &QButtonGroup::idClicked, m_centre, &QStackedWidget::setCurrentIndex);
+    return part;
+}
+
+QWidget* PrunePage::makePrice() {
+    auto* part = new QWidget;
+    auto* layout = new QVBoxLayout(part);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(2);
+    auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(10, 8, 8, 0);
+    bar->addWidget(heading(tr("Price of this plan")), 1);
+    layout->addLayout(bar);
+    m_card = new PriceCard;
+    layout->addWidget(m_card, 1);
+    layout->addWidget(makeButtons());
+    auto* area = scrolled(part, kRightWidth - 8);
+    return area;
+}
+
+QWidget* PrunePage::makeButtons() {
+    auto* part = new QWidget;
+    auto* grid = new QGridLayout(part);
+    grid->setContentsMargins(10, 2, 10, 8);
+    grid->setSpacing(6);
+    m_measuring = new ElidedLabel;
+    m_measuring->setFont(Theme::smallFont());
+    m_measuring->setProperty("muted", true);
+    grid->addWidget(m_measuring, 0, 0, 1, 2);
+    m_busy = new QProgressBar;
+    m_busy->setRange(0, 0);
+    m_busy->setTextVisible(false);
+    m_busy->setFixedHeight(3);
+    m_busy->setAccessibleName(tr("Measuring"));
+    grid->addWidget(m_busy, 1, 0, 1, 2);
+    m_as_i_go = new QCheckBox(tr("measure accuracy as I go"));
+    m_as_i_go->setChecked(true);
+    m_as_i_go->setToolTip(tr("A moment after each change, with the states masked"));
+    grid->addWidget(m_as_i_go, 2, 0, 1, 2);
+    const auto button = [&](const QString& text, const QString& tip, int row, int column, auto act) {
+        auto* push_button = new QPushButton(text);
+        push_button->setToolTip(tip);
+        push_button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+        connect(push_button, &QPushButton::clicked, this, act);
+        grid->addWidget(push_button, row, column);
+        return push_button;
+    };
+    m_measure = button(tr("Measure now"),
+                       tr("Compact the model, then measure accuracy and speed against the unpruned "
+                          "one"),
+                       3, 0, [this] { Q_EMIT measureRequested(m_plan, true); });
+    m_measure->setProperty("primary", true);
+    button(tr("Run study…"), tr("Measure several criteria and shares"), 3, 1, [this] {
+        m_views->button(2)->setChecked(true);
+        m_centre->setCurrentIndex(2);
+        m_form->setFocus();
+    });
+    m_export = new QPushButton(tr("Export"));
+    m_export->setToolTip(tr("Write the pruned weights to a new folder"));
+    auto* menu = new QMenu(m_export);
+    menu->setToolTipsVisible(true);
+    const std::array<std::array<QString, 3>, 3> forms = {{
+        {QStringLiteral("ragged"), tr("Ragged: every layer its own count"),
+         tr("Smallest and fastest; read back by this program")},
+        {QStringLiteral("uniform"), tr("Uniform: one count everywhere"),
+         tr("Loads in stock code; where fewer stay, zeroed states fill up")},
+        {QStringLiteral("masked"), tr("Masked: shapes as they were"), tr("Loads in stock code; pruned states zeroed")},
+    }};
+    for (const auto& [form, text, tip] : forms) {
+        menu->addAction(text, this, [this, id = form] { Q_EMIT exportRequested(m_plan, id); })->setToolTip(tip);
+    }
+    m_export->setMenu(menu);
+    grid->addWidget(m_export, 4, 0, 1, 2);
+    m_save = button(tr("Save plan…"), tr("Write which states stay to a file"), 5, 0,
+                    [this] { Q_EMIT planSaveRequested(m_plan); });
+    button(tr("Load plan…"), tr("Read a plan that was saved"), 5, 1, [this] { Q_EMIT planLoadRequested(); });
+    setMeasuring({});
+    return part;
+}
+
+void PrunePage::setModel(const std::optional<profile::ModelSummary>& model) {
+    const bool same = model.has_value() == m_model.has_value() && (!model || model->hash == m_model->hash);
+    m_model = model;
+    m_pages->setCurrentIndex(model ? 1 : 0);
+    if (same) return;
+    m_measure_timer.stop();
+    m_undo->clear();
+    m_scores.clear();
+    m_asked.clear();
+    m_measured.clear();
+    m_cost = nullptr;
+    m_plan = nullptr;
+    m_chosen = {};
+    m_tradeoff->setCost(nullptr);
+    m_tradeoff->setMeasured({});
+    setStudy(nullptr);
+    m_panel->setLargestGroup(model ? model->config.d_state : 1);
+    choose(m_chosen);
+}
+
+void PrunePage::setCriteria(const std::vector<CriterionChoice>& criteria, const QString& preferred) {
+    m_criteria = criteria;
+    m_panel->setCriteria(criteria);
+    m_form->setCriteria(criteria);
+    if (!m_chosen.criterion.isEmpty()) return;
+    for (const CriterionChoice& criterion : criteria) {
+        if (!criterion.refusal.isEmpty()) continue;
+        if (m_chosen.criterion.isEmpty() || criterion.id == preferred) m_chosen.criterion = criterion.id;
+    }
+    choose(m_chosen);
+}
+
+void PrunePage::setScores(const ScoresPtr& scores) {
+    if (!scores) {
+        m_asked = m_chosen.criterion;
+        showMessage();
+        return;
+    }
+    const QString criterion = QString::fromStdString(scores->criterion);
+    m_scores[criterion] = scores;
+    if (m_asked == criterion) m_asked.clear();
+    if (criterion == m_chosen.criterion) choose(m_chosen);
+}
+
+void PrunePage::scoringEnded() {
+    m_asked.clear();
+    showMessage();
+}
+
+void PrunePage::setThreshold(double threshold) {
+    m_panel->setThreshold(threshold);
+}
+
+void PrunePage::setCost(const study::CostPtr& cost) {
+    m_cost = cost;
+    m_tradeoff->setCost(cost);
+    showPrice();
+}
+
+void PrunePage::setMeasurement(const prune::PlanPtr& plan, const study::Measurement& measurement, bool masked) {
+    std::erase_if(m_measured, [&](const MeasuredPlan& earlier) {
+        return samePlan(*earlier.plan, *plan) && (earlier.masked || !masked);
+    });
+    if (m_measured.size() >= kMeasuredKept) m_measured.erase(m_measured.begin());
+    m_measured.push_back({plan, measurement, masked});
+    std::vector<MeasuredPlan> full;
+    std::copy_if(m_measured.begin(), m_measured.end(), std::back_inserter(full),
+                 [](const MeasuredPlan& each) { return !each.masked; });
+    m_tradeoff->setMeasured(full);
+    showPrice();
+}
+
+void PrunePage::setMeasuring(const QString& what) {
+    m_measuring->setText(what);
+    m_busy->setVisible(!what.isEmpty());
+}
+
+void PrunePage::setStudy(const study::StudyPtr& study) {
+    m_study = study;
+    m_tradeoff->setStudy(study);
+    m_sensitivity->setStudy(study);
+    m_form->setStudy(study);
+    m_panel->setSensitivity(study ? sensitivityOf(*study) : std::vector<LayerDelta>());
+    m_study_label->setText(!study            ? tr("Trade-off")
+                           : study->complete ? QString::fromStdString(study->evaluation)
+                                             : progressText(*study));
+    m_study_label->setToolTip(m_study_label->text());
+    showPrice();
+}
+
+void PrunePage::setPlan(const prune::PlanPtr& plan) {
+    if (!plan || !m_model) return;
+    try {
+        prune::checkFor(*plan, m_model->config, m_model->name, m_model->hash);
+    } catch (const Error& error) {
+        showMessage(QString::fromUtf8(error.what()));
+        return;
+    }
+    take(plan, tr("load a plan"));
+}
+
+void PrunePage::setSources(const QString& calibrate, const QString& evaluate, int window) {
+    m_panel->setSources(calibrate, evaluate, window);
+    m_evaluate_on = evaluate;
+}
+
+void PrunePage::setEmptyActions(const QList<QAction*>& actions) {
+    m_empty->setActions(actions);
+}
+
+QByteArray PrunePage::saveLayout() const {
+    return m_columns->saveState();
+}
+
+void PrunePage::restoreLayout(const QByteArray& state) {
+    m_arranged = m_columns->restoreState(state);
+}
+
+void PrunePage::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    if (!m_arranged) {
+        // A larger page gives most of its room to the plot.
+        const int more = std::max(0, width() - kLeftWidth - kCentreWidth - kRightWidth) / 8;
+        m_columns->setSizes({kLeftWidth + more, width() - kLeftWidth - kRightWidth - 2 * more, kRightWidth + more});
+        m_arranged = true;
+    }
+    askForScores();
+}
+
+void PrunePage::apply(const PlanEdit& edit) {
+    const Chosen after{edit.criterion, edit.choice, nullptr};
+    const bool goes_on = edit.merge > 0 && edit.merge == m_gesture_merge && m_since_edit.isValid() &&
+                         (m_gesture_ongoing || m_since_edit.elapsed() < kGesture_ms);
+    if (!goes_on) ++m_gesture;
+    m_gesture_merge = edit.merge;
+    m_gesture_ongoing = edit.ongoing;
+    m_since_edit.start();
+    if (after == m_chosen) {
+        choose(m_chosen);  // shows the old value again where the new one came to the same
+        return;
+    }
+    push(after, edit.what, edit.merge, m_gesture);
+}
+
+void PrunePage::push(const Chosen& chosen, const QString& what, int merge, int gesture) {
+    m_undo->push(new Step(*this, m_chosen, chosen, what, merge > 0 ? gesture : 0));
+}
+
+void PrunePage::take(const prune::PlanPtr& plan, const QString& what) {
+    m_gesture_merge = 0;
+    // A plan that removes nothing has no criterion: the one at hand stays.
+    const QString criterion = QString::fromStdString(plan->criterion);
+    const Chosen after{criterion == kNothingRemoved ? m_chosen.criterion : criterion, plan->choice, plan};
+    if (m_plan && samePlan(*m_plan, *plan) && after.criterion == m_chosen.criterion &&
+        after.choice == m_chosen.choice) {
+        return;
+    }
+    push(after, what, 0, 0);
+}
+
+void PrunePage::choose(const Chosen& chosen) {
+    m_chosen = chosen;
+    m_panel->setScores(scoresOf(chosen.criterion));
+    showMessage();
+    makePlan();
+    m_panel->showChosen(m_chosen, m_plan);
+    askForScores();
+}
+
+ScoresPtr PrunePage::scoresOf(const QString& criterion) const {
+    const auto found = m_scores.find(criterion);
+    return found == m_scores.end() ? nullptr : found->second;
+}
+
+void PrunePage::makePlan() {
+    const ScoresPtr scores = scoresOf(m_chosen.criterion);
+    if (!m_model) {
+        setPlanAtHand(nullptr);
+    } else if (m_chosen.made) {
+        setPlanAtHand(m_chosen.made);
+    } else if (scores) {
+        try {
+            setPlanAtHand(std::make_shared<const prune::Plan>(
+                prune::makePlan(m_model->config, m_model->name, *scores, m_chosen.choice)));
+        } catch (const Error& error) {
+            showMessage(QString::fromUtf8(error.what()));
+        }
+    }
+}
+
+void PrunePage::setPlanAtHand(const prune::PlanPtr& plan) {
+    const bool same = plan == m_plan || (plan && m_plan && samePlan(*plan, *m_plan));
+    m_plan = plan;
+    showPrice();
+    updateButtons();
+    if (same || !plan) return;
+    Q_EMIT planChanged(plan);
+    measureLater();
+}
+
+void PrunePage::measureLater() {
+    if (measurementOf(*m_plan, m_measured, m_study.get())) {
+        m_measure_timer.stop();
+    } else {
+        m_measure_timer.start();
+    }
+}
+
+void PrunePage::askForScores() {
+    // A ranking may cost a run of the model: only for somebody who looks.
+    if (!isVisible() || !m_model || m_chosen.criterion.isEmpty()) return;
+    if (scoresOf(m_chosen.criterion) || m_asked == m_chosen.criterion) return;
+    const auto known = std::find_if(m_criteria.begin(), m_criteria.end(),
+                                    [&](const CriterionChoice& choice) { return choice.id == m_chosen.criterion; });
+    if (known == m_criteria.end() || !known->refusal.isEmpty()) return;
+    m_asked = m_chosen.criterion;
+    showMessage();
+    Q_EMIT scoresRequested(m_chosen.criterion, shareRemoved());
+}
+
+double PrunePage::shareRemoved() const {
+    if (!m_plan || m_plan->states() == 0) return kUsualShare;
+    const double removed = 1 - static_cast<double>(m_plan->kept()) / static_cast<double>(m_plan->states());
+    return removed > 0 ? removed : kUsualShare;
+}
+
+void PrunePage::showMessage(const QString& problem) {
+    const bool scoring = !m_asked.isEmpty() && m_asked == m_chosen.criterion;
+    m_panel->setMessage(problem.isEmpty() && scoring ? tr("scoring…") : problem, !problem.isEmpty());
+}
+
+void PrunePage::showPrice() {
+    if (!m_plan || !m_model) {
+        m_card->setPrice(std::nullopt, m_model ? tr("The price stands here once the states are scored.") : QString());
+        m_tradeoff->setCurrent(std::nullopt);
+        m_panel->setRankAgain({});
+        return;
+    }
+    const ScoresPtr scores = scoresOf(QString::fromStdString(m_plan->criterion));
+    const bool fit = scores && scores->calibration_hash == m_plan->calibration_hash &&
+                     scores->layers.size() == m_plan->layers.size();
+    const std::optional<MeasuredPlan> measured = measurementOf(*m_plan, m_measured, m_study.get());
+    const Price price = priceOf(m_model->config, *m_plan, fit ? scores.get() : nullptr,
+                                {measured ? &*measured : nullptr, m_study.get(), m_cost.get()});
+    m_card->setPrice(price);
+    m_tradeoff->setCurrent(price);
+    const bool away = fit && scores->interim_share > 0 && m_plan->kept() < m_plan->states() &&
+                      std::abs(scores->interim_share - shareRemoved()) > kRankedAway;
+    m_panel->setRankAgain(away ? tr("Ranked at %1 removed: rank at %2")
+                                     .arg(percentText(scores->interim_share), percentText(shareRemoved()))
+                               : QString());
+}
+
+void PrunePage::sourceEdited(const QString& calibrate, const QString& evaluate, int window) {
+    // Scores of other tokens are scores of something else; so is what was measured on them.
+    std::erase_if(m_scores, [](const auto& entry) { return !entry.second->calibration.empty(); });
+    m_asked.clear();
+    m_evaluate_on = evaluate;
+    m_measured.clear();
+    m_tradeoff->setMeasured({});
+    Q_EMIT sourcesChanged(calibrate, evaluate, window);
+    choose(m_chosen);
+    if (m_plan) measureLater();
+}
+
+void PrunePage::updateButtons() {
+    for (QWidget* button : std::initializer_list<QWidget*>{m_measure, m_export, m_save}) {
+        button->setEnabled(m_plan != nullptr);
+    }
+}
+
+}  // namespace perfmamba::widgets

@@ -1,0 +1,634 @@
+#include "widgets/tradeoff_plot.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QToolButton>
+#include <QToolTip>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/elided_label.h"
+#include "widgets/format.h"
+#include "widgets/plot_style.h"
+#include "widgets/theme.h"
+
+namespace perfmamba::widgets {
+namespace {
+
+constexpr double kMarker = 7;
+constexpr int kLegendEntry = 128;  // pixels
+constexpr double kNear = 12;       // pixels from a marker that still hit it
+
+const QString kOwn = QStringLiteral("measured here");  // the series of plans measured one by one
+
+WorthAxis axisOf(const QVariant& data) {
+    const QList<QVariant> parts = data.toList();
+    if (parts.size() != 4) return {};
+    return {static_cast<WorthAxis::Kind>(parts[0].toInt()),
+            {static_cast<profile::Mode>(parts[1].toInt()), parts[2].toLongLong(), parts[3].toLongLong()}};
+}
+
+QVariant dataOf(const WorthAxis& axis) {
+    return QVariantList{static_cast<int>(axis.kind), static_cast<int>(axis.workload.mode),
+                        static_cast<qlonglong>(axis.workload.batch), static_cast<qlonglong>(axis.workload.length)};
+}
+
+QToolButton* logButton(const QString& text, const QString& tip) {
+    auto* button = new QToolButton;
+    button->setText(text);
+    button->setToolTip(tip);
+    button->setAccessibleName(tip);
+    button->setCheckable(true);
+    button->setProperty("segment", true);
+    return button;
+}
+
+}  // namespace
+
+CriterionStyle styleOf(const QString& criterion, bool dark) {
+    using S = QCPScatterStyle;
+    // Okabe and Ito's colours; random, the one to beat, is grey.
+    static const std::vector<std::pair<QString, CriterionStyle>> kStyles = {
+        {QStringLiteral("random"), {QColor(0x8A9099), S::ssCross, Qt::DotLine}},
+        {QStringLiteral("magnitude"), {QColor(0xE69F00), S::ssSquare, Qt::DashLine}},
+        {QStringLiteral("decay"), {QColor(0x56B4E9), S::ssTriangle, Qt::DashDotLine}},
+        {QStringLiteral("delta-input"), {QColor(0x009E73), S::ssTriangleInverted, Qt::DashLine}},
+        {QStringLiteral("output-energy"), {QColor(0xD55E00), S::ssDisc, Qt::SolidLine}},
+        {QStringLiteral("ghost"), {QColor(0x0072B2), S::ssDiamond, Qt::SolidLine}},
+        {QStringLiteral("sparsessm"), {QColor(0xCC79A7), S::ssTriangle, Qt::SolidLine}},
+        {QStringLiteral("last"), {QColor(0x5A606A), S::ssPlus, Qt::DashDotDotLine}},
+        {QStringLiteral("aire"), {QColor(0xB3A400), S::ssSquare, Qt::DashDotLine}},
+    };
+    CriterionStyle style{dark ? QColor(0xE3E6EB) : QColor(0x1B1F24),
+                         criterion == kNothingRemoved ? S::ssStar : S::ssDisc, Qt::NoPen};
+    for (const auto& [id, known] : kStyles) {
+        if (id == criterion) style = known;
+    }
+    // Dark blue and dark grey are lost on a dark ground.
+    if (dark && style.colour == QColor(0x0072B2)) style.colour = QColor(0x4DA3DB);
+    if (dark && style.colour == QColor(0x5A606A)) style.colour = QColor(0xA3A8B0);
+    return style;
+}
+
+TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(10, 3, 8, 3);
+    bar->setSpacing(0);
+    m_axis = new QComboBox;
+    m_axis->setFont(Theme::smallFont());
+    m_axis->setAccessibleName(tr("What is won, across"));
+    m_axis->setToolTip(tr("What is won by pruning, across"));
+    m_axis->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_axis->setMinimumContentsLength(14);
+    m_axis->setMaximumWidth(260);
+    bar->addWidget(m_axis, 1);
+    bar->addStretch(1);
+    bar->addSpacing(6);
+    m_log_x = logButton(tr("log x"), tr("Logarithmic axis across"));
+    m_log_y = logButton(tr("log y"), tr("Logarithmic axis upwards"));
+    bar->addWidget(m_log_x);
+    bar->addWidget(m_log_y);
+    layout->addLayout(bar);
+
+    m_plot = new QCustomPlot;
+    m_plot->setObjectName(QStringLiteral("tradeoffPlot"));
+    m_plot->setMinimumSize(240, 180);
+    m_plot->setFocusPolicy(Qt::StrongFocus);
+    m_plot->setMouseTracking(true);
+    m_plot->installEventFilter(this);
+    m_plot->setAccessibleName(tr("Trade-off of accuracy against what pruning wins"));
+    m_plot->setAccessibleDescription(
+        tr("Left and right go along a criterion, up and down to another, Enter takes the plan."));
+    m_plot->axisRect()->setMinimumMargins(QMargins(44, 10, 14, 18));
+    // The names stand below the axis, where they hide no point.
+    m_plot->legend->setVisible(true);
+    m_plot->plotLayout()->addElement(1, 0, m_plot->legend);
+    m_plot->plotLayout()->setRowStretchFactor(1, 0.001);
+    m_plot->legend->setMargins(QMargins(10, 0, 4, 4));
+    m_plot->legend->setRowSpacing(0);
+    // Without an entry it must not narrow the plot: QCustomPlot takes the hint of an empty legend for its limit.
+    m_plot->legend->setMaximumSize(QWIDGETSIZE_MAX / 2, QWIDGETSIZE_MAX);
+    setFocusProxy(m_plot);
+    layout->addWidget(m_plot, 1);
+    makeNavigable(*m_plot, [this] { refit(); });
+    m_picture = pictureOf(
+        *m_plot, QStringLiteral("trade-off"), [this] { return csv(); }, [this] { refit(); });
+    addPictureMenu(*m_plot, m_picture);
+
+    connect(m_axis, &QComboBox::activated, this, [this] {
+        refill();
+        refit();
+    });
+    for (QToolButton* button : {m_log_x, m_log_y}) {
+        connect(button, &QToolButton::toggled, this, [this] {
+            refill();
+            refit();
+        });
+    }
+    connect(&theme(), &Theme::changed, this, [this] { refill(); });
+    fillAxes();
+    refill();
+    refit();
+}
+
+void TradeoffPlot::setStudy(const study::StudyPtr& study) {
+    const std::size_t before = m_spots.size();
+    m_study = study;
+    fillAxes();
+    refill();
+    if (m_spots.size() != before) refit();
+}
+
+void TradeoffPlot::setCost(const study::CostPtr& cost) {
+    m_cost = cost;
+    fillAxes();
+    refill();
+    refit();
+}
+
+void TradeoffPlot::setMeasured(const std::vector<MeasuredPlan>& measured) {
+    m_measured = measured;
+    refill();
+    refit();
+}
+
+void TradeoffPlot::setCurrent(const std::optional<Price>& price) {
+    m_current = price;
+    refill();
+}
+
+void TradeoffPlot::fillAxes() {
+    const QVariant before = m_axis->currentData();
+    const QSignalBlocker quiet(m_axis);
+    m_axis->clear();
+    for (const study::Workload& workload : workloadsOf(m_cost.get(), m_study.get())) {
+        m_axis->addItem(tr("speed-up, %1").arg(workloadText(workload)), dataOf({WorthAxis::Kind::SpeedUp, workload}));
+    }
+    m_axis->addItem(tr("state memory kept"), dataOf({WorthAxis::Kind::StateMemory, {}}));
+    m_axis->addItem(tr("weight memory kept"), dataOf({WorthAxis::Kind::WeightMemory, {}}));
+    // Decoding many sequences is where pruning shows.
+    int row = m_axis->findData(before);
+    for (int i = 0; row < 0 && i < m_axis->count(); ++i) {
+        const WorthAxis axis = axisOf(m_axis->itemData(i));
+        if (axis.workload.mode == profile::Mode::Decode && axis.workload.batch > 1) row = i;
+    }
+    m_axis->setCurrentIndex(std::max(row, 0));
+}
+
+WorthAxis TradeoffPlot::axis() const {
+    return axisOf(m_axis->currentData());
+}
+
+void TradeoffPlot::setAxis(const WorthAxis& axis) {
+    m_axis->setCurrentIndex(m_axis->findData(dataOf(axis)));
+    refill();
+    refit();
+}
+
+double TradeoffPlot::factor() const {
+    return axis().kind == WorthAxis::Kind::SpeedUp ? 1 : 100;
+}
+
+QString TradeoffPlot::qualityTitle() const {
+    QString name = tr("accuracy");
+    bool higher = true;
+    if (m_study && m_study->unpruned.predictions > 0) {
+        const std::string_view known = study::qualityName(m_study->unpruned);
+        name = QString::fromUtf8(known.data(), static_cast<qsizetype>(known.size()));
+        higher = study::qualityOf(m_study->unpruned).higher_is_better;
+    } else if (m_current) {
+        name = m_current->quality_name;
+        higher = m_current->higher_is_better;
+    }
+    return higher ? name : tr("%1 (less is better)").arg(name);
+}
+
+void TradeoffPlot::refill() {
+    m_series.clear();
+    m_spots.clear();
+    const WorthAxis across = axis();
+    if (m_study) m_series = tradeoffOf(*m_study, across, m_cost.get());
+    for (std::size_t s = 0; s < m_series.size(); ++s) {
+        for (const TradeoffPoint& point : m_series[s].points) {
+            const bool nothing = m_series[s].criterion == kNothingRemoved;
+            m_spots.push_back({nothing ? tr("nothing removed")
+                                       : tr("%1, %2 removed").arg(m_series[s].criterion, percentText(point.share)),
+                               s, point.worth, point.quality, point.quality_error, point.frontier, point.cell,
+                               nullptr});
+        }
+    }
+    for (const MeasuredPlan& measured : m_measured) {
+        const Figure worth = worthOf(measured.measurement, across, m_cost.get());
+        const study::Quality quality = study::qualityOf(measured.measurement.accuracy);
+        if (!std::isfinite(worth.value) || !std::isfinite(quality.value)) continue;
+        m_spots.push_back({tr("%1, measured here").arg(QString::fromStdString(measured.plan->criterion)),
+                           m_series.size(), worth, quality.value, quality.standard_error, false, std::nullopt,
+                           measured.plan});
+    }
+    m_cursor = std::min(m_cursor, static_cast<int>(m_spots.size()) - 1);
+
+    QCustomPlot& plot = *m_plot;
+    plot.clearPlottables();
+    plot.clearItems();
+    m_ring = nullptr;
+    stylePlot(plot);
+    const bool speed = across.kind == WorthAxis::Kind::SpeedUp;
+    plot.xAxis->setRangeReversed(!speed);
+    plot.xAxis->setLabel(speed ? tr("%1, times faster").arg(workloadText(across.workload))
+                         : across.kind == WorthAxis::Kind::StateMemory ? tr("state memory kept, %")
+                                                                       : tr("weight memory kept, %"));
+    plot.yAxis->setLabel(qualityTitle());
+    const auto scale = [](QCPAxis& side, bool logarithmic) {
+        side.setScaleType(logarithmic ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
+        side.setTicker(logarithmic ? QSharedPointer<QCPAxisTicker>(new QCPAxisTickerLog)
+                                   : QSharedPointer<QCPAxisTicker>(new QCPAxisTicker));
+        side.setNumberFormat(QStringLiteral("g"));
+        side.setNumberPrecision(3);
+        side.setSubTicks(false);
+    };
+    scale(*plot.xAxis, m_log_x->isChecked());
+    scale(*plot.yAxis, m_log_y->isChecked());
+    drawReference();
+    drawFrontier();
+    drawSeries();
+    drawCurrent();
+    arrangeLegend(plot.width());
+    showCursor();
+    if (m_spots.empty()) {
+        auto* note = new QCPItemText(&plot);
+        note->position->setType(QCPItemPosition::ptAxisRectRatio);
+        note->position->setCoords(0.5, 0.35);
+        note->setText(tr("Run a study to see what each criterion\ncosts and wins,\nor measure the plan at hand"));
+        note->setColor(theme().colours().muted);
+        note->setFont(plot.font());
+    }
+    plot.replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TradeoffPlot::arrangeLegend(int width) {
+    m_plot->legend->setWrap(std::max(2, width / kLegendEntry));
+    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
+}
+
+void TradeoffPlot::drawReference() {
+    if (!m_study || m_study->unpruned.predictions == 0) return;
+    const Colours& c = theme().colours();
+    const study::Quality unpruned = study::qualityOf(m_study->unpruned);
+    if (!std::isfinite(unpruned.value)) return;
+    if (std::isfinite(unpruned.standard_error)) {
+        auto* band = new QCPItemRect(m_plot);
+        band->setLayer(QStringLiteral("background"));
+        for (QCPItemPosition* corner : {band->topLeft, band->bottomRight}) {
+            corner->setTypeX(QCPItemPosition::ptAxisRectRatio);
+        }
+        band->topLeft->setCoords(0, unpruned.value + unpruned.standard_error);
+        band->bottomRight->setCoords(1, unpruned.value - unpruned.standard_error);
+        band->setPen(Qt::NoPen);
+        band->setBrush(c.raised);
+    }
+    auto* line = new QCPItemLine(m_plot);
+    for (QCPItemPosition* end : {line->start, line->end}) end->setTypeX(QCPItemPosition::ptAxisRectRatio);
+    line->start->setCoords(0, unpruned.value);
+    line->end->setCoords(1, unpruned.value);
+    line->setPen(QPen(c.muted, 1, Qt::DashLine));
+    auto* label = new QCPItemText(m_plot);
+    label->position->setTypeX(QCPItemPosition::ptAxisRectRatio);
+    label->position->setCoords(0.995, unpruned.value);
+    label->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
+    label->setText(tr("unpruned"));
+    label->setFont(Theme::smallFont());
+    label->setColor(c.muted);
+}
+
+void TradeoffPlot::drawFrontier() {
+    QVector<double> keys;
+    QVector<double> values;
+    std::vector<const Spot*> best;
+    for (const Spot& spot : m_spots) {
+        if (spot.frontier) best.push_back(&spot);
+    }
+    if (best.size() < 2) return;
+    std::sort(best.begin(), best.end(), [](const Spot* a, const Spot* b) { return a->worth.value < b->worth.value; });
+    for (const Spot* spot : best) {
+        keys.push_back(spot->worth.value * factor());
+        values.push_back(spot->quality);
+    }
+    auto* line = new QCPGraph(m_plot->xAxis, m_plot->yAxis);
+    line->setData(keys, values, true);
+    line->setName(tr("frontier"));
+    QPen pen(theme().faded(theme().colours().accent), 6);
+    pen.setCapStyle(Qt::RoundCap);
+    pen.setJoinStyle(Qt::RoundJoin);
+    line->setPen(pen);
+}
+
+void TradeoffPlot::drawSeries() {
+    for (std::size_t s = 0; s <= m_series.size(); ++s) {
+        const QString criterion = s < m_series.size() ? m_series[s].criterion : kOwn;
+        const CriterionStyle style = styleOf(criterion, theme().dark());
+        std::vector<const Spot*> solid;
+        std::vector<const Spot*> hollow;
+        QVector<double> keys;
+        QVector<double> values;
+        for (const Spot& spot : m_spots) {
+            // Every line begins where nothing is removed.
+            if (spot.series < m_series.size() && m_series[spot.series].criterion == kNothingRemoved &&
+                spot.series != s) {
+                keys.push_back(spot.worth.value * factor());
+                values.push_back(spot.quality);
+            }
+            if (spot.series != s) continue;
+            (spot.worth.standing == Standing::Estimated ? hollow : solid).push_back(&spot);
+            keys.push_back(spot.worth.value * factor());
+            values.push_back(spot.quality);
+        }
+        if (solid.empty() && hollow.empty()) continue;
+        drawErrors(solid, style.colour);
+        drawErrors(hollow, style.colour);
+        if (style.dash != Qt::NoPen) {
+            // In the order of the share removed, not of the keys: a line may turn back where more pruning wins less.
+            auto* line = new QCPCurve(m_plot->xAxis, m_plot->yAxis);
+            line->setData(keys, values);
+            line->setPen(QPen(style.colour, 1, style.dash));
+            line->removeFromLegend();
+        }
+        drawMarkers(hollow, criterion, false);
+        drawMarkers(solid, criterion, true);
+    }
+}
+
+void TradeoffPlot::drawMarkers(const std::vector<const Spot*>& spots, const QString& criterion, bool solid) {
+    if (spots.empty()) return;
+    const CriterionStyle style = styleOf(criterion, theme().dark());
+    auto* markers = new QCPGraph(m_plot->xAxis, m_plot->yAxis);
+    markers->setLineStyle(QCPGraph::lsNone);
+    markers->setScatterStyle(
+        QCPScatterStyle(static_cast<QCPScatterStyle::ScatterShape>(style.marker), QPen(style.colour, 1.4),
+                        solid ? QBrush(style.colour) : QBrush(theme().colours().surface), kMarker));
+    // QCustomPlot takes the pen from the graph for some shapes.
+    markers->setPen(QPen(style.colour, 1.4, style.dash == Qt::NoPen ? Qt::SolidLine : style.dash));
+    markers->setName(criterion);
+    const bool named = std::any_of(m_spots.begin(), m_spots.end(), [&](const Spot& spot) {
+        return spot.series == spots.front()->series && spot.worth.standing != Standing::Estimated;
+    });
+    // Where nothing is removed the reference line has its word.
+    if ((!solid && named) || criterion == kNothingRemoved) markers->removeFromLegend();
+    QVector<double> keys;
+    QVector<double> values;
+    for (const Spot* spot : spots) {
+        keys.push_back(spot->worth.value * factor());
+        values.push_back(spot->quality);
+    }
+    markers->setData(keys, values);
+}
+
+void TradeoffPlot::drawErrors(const std::vector<const Spot*>& spots, const QColor& colour) {
+    const auto bar = [&](double x1, double y1, double x2, double y2) {
+        auto* line = new QCPItemLine(m_plot);
+        line->start->setCoords(x1, y1);
+        line->end->setCoords(x2, y2);
+        line->setPen(QPen(colour, 1));
+    };
+    for (const Spot* spot : spots) {
+        const double x = spot->worth.value * factor();
+        if (std::isfinite(spot->error) && spot->error > 0) {
+            bar(x, spot->quality - spot->error, x, spot->quality + spot->error);
+        }
+        if (std::isfinite(spot->worth.low) && spot->worth.high > spot->worth.low) {
+            bar(spot->worth.low * factor(), spot->quality, spot->worth.high * factor(), spot->quality);
+        }
+    }
+}
+
+void TradeoffPlot::drawCurrent() {
+    if (!m_current) return;
+    const Colours& c = theme().colours();
+    const Figure worth = worthOf(*m_current, axis());
+    if (!std::isfinite(worth.value)) return;
+    const double x = worth.value * factor();
+    auto* line = new QCPItemLine(m_plot);
+    for (QCPItemPosition* end : {line->start, line->end}) end->setTypeY(QCPItemPosition::ptAxisRectRatio);
+    line->start->setCoords(x, 0);
+    line->end->setCoords(x, 1);
+    line->setPen(QPen(c.accent, 1, Qt::DotLine));
+    const Figure& quality = m_current->quality;
+    if (!std::isfinite(quality.value)) return;
+    const bool measured = quality.standing == Standing::Measured && worth.standing != Standing::Estimated;
+    auto* marker = new QCPGraph(m_plot->xAxis, m_plot->yAxis);
+    marker->setLineStyle(QCPGraph::lsNone);
+    marker->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(c.accent, 2),
+                                            measured ? QBrush(c.accent) : QBrush(c.surface), kMarker + 4));
+    marker->setPen(QPen(c.accent, 2));
+    marker->setName(measured ? tr("this plan, measured") : tr("this plan, estimated"));
+    marker->setData({x}, {quality.value});
+}
+
+void TradeoffPlot::showCursor() {
+    if (m_ring != nullptr) m_plot->removeItem(m_ring);
+    m_ring = nullptr;
+    if (m_cursor < 0 || !m_plot->hasFocus()) return;
+    const Spot& spot = m_spots[static_cast<std::size_t>(m_cursor)];
+    auto* ring = new QCPItemTracer(m_plot);
+    ring->setStyle(QCPItemTracer::tsCircle);
+    ring->setSize(18);
+    ring->position->setCoords(spot.worth.value * factor(), spot.quality);
+    ring->setPen(QPen(theme().colours().text, 1.5));
+    m_ring = ring;
+    m_plot->setAccessibleDescription(tipOf(spot));
+}
+
+void TradeoffPlot::refit() {
+    const bool speed = axis().kind == WorthAxis::Kind::SpeedUp;
+    double left = speed ? 1 : 100;
+    double right = left;
+    double low = std::numeric_limits<double>::infinity();
+    double high = -low;
+    const auto reach = [&](double x, double y, double error) {
+        left = std::min(left, x);
+        right = std::max(right, x);
+        if (!std::isfinite(y)) return;
+        const double spread = std::isfinite(error) ? error : 0;
+        low = std::min(low, y - spread);
+        high = std::max(high, y + spread);
+    };
+    for (const Spot& spot : m_spots) reach(spot.worth.value * factor(), spot.quality, spot.error);
+    if (m_study && m_study->unpruned.predictions > 0) {
+        const study::Quality unpruned = study::qualityOf(m_study->unpruned);
+        reach(left, unpruned.value, unpruned.standard_error);
+    }
+    if (m_current) {
+        const Figure worth = worthOf(*m_current, axis());
+        if (std::isfinite(worth.value)) reach(worth.value * factor(), m_current->quality.value, 0);
+    }
+    if (!(low <= high)) {
+        low = 0;
+        high = 1;
+    }
+    const auto fit = [](QCPAxis& side, double from, double to, double least) {
+        if (side.scaleType() == QCPAxis::stLogarithmic) {
+            from = std::max(from, to * 1e-4);
+            const double room = std::max(std::pow(to / from, 0.08), 1.02);
+            side.setRange(from / room, to * room);
+        } else {
+            const double room = std::max((to - from) * 0.08, least);
+            side.setRange(from - room, to + room);
+        }
+    };
+    fit(*m_plot->xAxis, left, right, speed ? 0.02 : 2);
+    fit(*m_plot->yAxis, low, high, std::max(std::abs(high) * 0.01, 1e-6));
+    showCursor();
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+int TradeoffPlot::spotAt(const QPoint& at) const {
+    int nearest = -1;
+    double distance = kNear;
+    for (std::size_t i = 0; i < m_spots.size(); ++i) {
+        const double away = std::hypot(m_plot->xAxis->coordToPixel(m_spots[i].worth.value * factor()) - at.x(),
+                                       m_plot->yAxis->coordToPixel(m_spots[i].quality) - at.y());
+        if (away >= distance) continue;
+        distance = away;
+        nearest = static_cast<int>(i);
+    }
+    return nearest;
+}
+
+QPoint TradeoffPlot::cellAt(std::size_t cell) const {
+    for (const Spot& spot : m_spots) {
+        if (spot.cell != cell) continue;
+        return {static_cast<int>(std::lround(m_plot->xAxis->coordToPixel(spot.worth.value * factor()))),
+                static_cast<int>(std::lround(m_plot->yAxis->coordToPixel(spot.quality)))};
+    }
+    return {-1, -1};
+}
+
+QString TradeoffPlot::tipOf(const Spot& spot) const {
+    const bool speed = axis().kind == WorthAxis::Kind::SpeedUp;
+    const QString estimated = spot.worth.standing == Standing::Estimated ? tr(" (estimated)") : QString();
+    QString tip = spot.name + QLatin1Char('\n') +
+                  (speed ? tr("%1 times faster").arg(threeDigits(spot.worth.value))
+                         : tr("%1 kept").arg(percentText(spot.worth.value))) +
+                  estimated;
+    tip += tr("\n%1 %2 ± %3").arg(qualityTitle(), threeDigits(spot.quality), threeDigits(spot.error));
+    if (spot.frontier) tip += tr("\non the frontier: no other plan beats it in both");
+    return tip + tr("\nclick to take this plan");
+}
+
+void TradeoffPlot::choose(int spot) {
+    if (spot < 0 || spot >= static_cast<int>(m_spots.size())) return;
+    m_cursor = spot;
+    const Spot& chosen = m_spots[static_cast<std::size_t>(spot)];
+    const prune::PlanPtr plan =
+        chosen.plan ? chosen.plan : std::make_shared<const prune::Plan>(m_study->cells[*chosen.cell].plan);
+    Q_EMIT planChosen(plan);
+}
+
+int TradeoffPlot::besideCursor(int step) const {
+    const Spot& from = m_spots[static_cast<std::size_t>(std::max(m_cursor, 0))];
+    int best = std::max(m_cursor, 0);
+    for (int i = 0; i < static_cast<int>(m_spots.size()); ++i) {
+        const Spot& spot = m_spots[static_cast<std::size_t>(i)];
+        const Spot& so_far = m_spots[static_cast<std::size_t>(best)];
+        if (static_cast<int>(spot.series) != static_cast<int>(from.series) + step) continue;
+        const double away = std::abs(spot.worth.value - from.worth.value);
+        if (so_far.series != spot.series || away < std::abs(so_far.worth.value - from.worth.value)) best = i;
+    }
+    return best;
+}
+
+bool TradeoffPlot::pressed(int key) {
+    if (m_spots.empty()) return false;
+    const int last = static_cast<int>(m_spots.size()) - 1;
+    const int before = m_cursor;
+    switch (key) {
+        case Qt::Key_Left: m_cursor = std::clamp(m_cursor - 1, 0, last); break;
+        case Qt::Key_Right: m_cursor = std::clamp(m_cursor + 1, 0, last); break;
+        case Qt::Key_Up: m_cursor = besideCursor(-1); break;
+        case Qt::Key_Down: m_cursor = besideCursor(1); break;
+        case Qt::Key_Return:
+        case Qt::Key_Enter:
+        case Qt::Key_Space: choose(m_cursor); return true;
+        default: return false;
+    }
+    showCursor();
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+    if (m_cursor != before) {
+        const Spot& spot = m_spots[static_cast<std::size_t>(m_cursor)];
+        const QPoint at(static_cast<int>(m_plot->xAxis->coordToPixel(spot.worth.value * factor())),
+                        static_cast<int>(m_plot->yAxis->coordToPixel(spot.quality)));
+        QToolTip::showText(m_plot->mapToGlobal(at + QPoint(8, 8)), tipOf(spot), m_plot);
+    }
+    return true;
+}
+
+bool TradeoffPlot::eventFilter(QObject* watched, QEvent* event) {
+    if (watched != m_plot) return QWidget::eventFilter(watched, event);
+    switch (event->type()) {
+        case QEvent::MouseMove: {
+            const auto* mouse = static_cast<QMouseEvent*>(event);
+            if (mouse->buttons() != Qt::NoButton) break;
+            const int spot = spotAt(mouse->pos());
+            m_plot->setCursor(spot >= 0 ? Qt::PointingHandCursor : Qt::ArrowCursor);
+            if (spot >= 0) {
+                QToolTip::showText(mouse->globalPosition().toPoint(), tipOf(m_spots[static_cast<std::size_t>(spot)]),
+                                   m_plot);
+            } else {
+                QToolTip::hideText();
+            }
+            break;
+        }
+        case QEvent::MouseButtonPress: m_press = static_cast<QMouseEvent*>(event)->pos(); break;
+        case QEvent::MouseButtonRelease: {
+            const auto* mouse = static_cast<QMouseEvent*>(event);
+            if (mouse->button() == Qt::LeftButton && (mouse->pos() - m_press).manhattanLength() < 4) {
+                choose(spotAt(mouse->pos()));
+            }
+            break;
+        }
+        case QEvent::KeyPress:
+            if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
+            break;
+        case QEvent::Resize: arrangeLegend(static_cast<QResizeEvent*>(event)->size().width()); break;
+        case QEvent::FocusIn:
+        case QEvent::FocusOut:
+            QMetaObject::invokeMethod(
+                this,
+                [this] {
+                    showCursor();
+                    m_plot->replot(QCustomPlot::rpQueuedReplot);
+                },
+                Qt::QueuedConnection);
+            break;
+        default: break;
+    }
+    return QWidget::eventFilter(watched, event);
+}
+
+QString TradeoffPlot::csv() const {
+    const WorthAxis across = axis();
+    const bool speed = across.kind == WorthAxis::Kind::SpeedUp;
+    QString text = QStringLiteral("plan,%1,low,high,standing,%2,standard error,frontier\n")
+                       .arg(csvField(speed ? tr("speed-up %1").arg(workloadText(across.workload))
+                                           : m_axis->currentText() + QStringLiteral(" [1]")),
+                            csvField(qualityTitle()));
+    for (const Spot& spot : m_spots) {
+        text += QStringLiteral("%1,%2,%3,%4,%5,%6,%7,%8\n")
+                    .arg(csvField(spot.name))
+                    .arg(spot.worth.value, 0, 'g', 8)
+                    .arg(spot.worth.low, 0, 'g', 8)
+                    .arg(spot.worth.high, 0, 'g', 8)
+                    .arg(spot.worth.standing == Standing::Estimated ? QStringLiteral("estimated")
+                                                                    : QStringLiteral("measured"))
+                    .arg(spot.quality, 0, 'g', 8)
+                    .arg(spot.error, 0, 'g', 8)
+                    .arg(static_cast<int>(spot.frontier));
+    }
+    return text;
+}
+
+}  // namespace perfmamba::widgets
