@@ -372,8 +372,8 @@ void KeptBars::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_PageDown: setCurrent(m_current + page); return;
         case Qt::Key_Home: setCurrent(0); return;
         case Qt::Key_End: setCurrent(static_cast<int>(m_rows.size()) - 1); return;
-        case Qt::Key_Left: request(index, row.least - 1, true); return;
-        case Qt::Key_Right: request(index, row.most + 1, true); return;
+        case Qt::Key_Left: request(index, row.least - 1, false); return;
+        case Qt::Key_Right: request(index, row.most + 1, false); return;
         case Qt::Key_Space: Q_EMIT lockRequested(row.layer, !row.locked); return;
         case Qt::Key_Delete:
         case Qt::Key_Backspace: Q_EMIT resetRequested(row.layer); return;

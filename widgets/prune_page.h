@@ -6,6 +6,7 @@
 #include <QWidget>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "widgets/plan_panel.h"
@@ -44,8 +45,8 @@ public:
     void setCriteria(const std::vector<CriterionChoice>& criteria, const QString& preferred = {});
     /// Null while they are computed: the plan at hand stays.
     void setScores(const ScoresPtr& scores);
-    /// None came: it failed or was stopped. The next change asks again.
-    void scoringEnded();
+    /// They cannot be had; asked for again once the criterion is chosen again or sees other tokens.
+    void setScoresFailed(const QString& criterion, const QString& why);
     void setCost(const study::CostPtr& cost);
     /// Masked: accuracy only.
     void setMeasurement(const prune::PlanPtr& plan, const study::Measurement& measurement, bool masked);
@@ -92,6 +93,9 @@ protected:
 
 private:
     class Step;
+    void makeColumns(Selection& selection);
+    /// Widths of the columns, the first time.
+    void arrange();
     QWidget* makeHeader();
     QWidget* makeCentre(Selection& selection);
     QWidget* makePrice();
@@ -116,12 +120,14 @@ private:
     std::vector<CriterionChoice> m_criteria;
     std::map<QString, ScoresPtr> m_scores;  // by criterion
     QString m_asked;                        // the criterion whose scores are on their way
+    QString m_failed;                       // the one that could not be scored
+    QString m_failure;                      // why
     study::CostPtr m_cost;
     study::StudyPtr m_study;
     std::vector<MeasuredPlan> m_measured;
     Chosen m_chosen;
     prune::PlanPtr m_plan;
-    QString m_evaluate_on;
+    std::pair<QString, int> m_judged_on;  // source and window
     QUndoStack* m_undo = nullptr;
     int m_gesture = 0;
     int m_gesture_merge = 0;

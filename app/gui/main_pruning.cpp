@@ -119,7 +119,7 @@ void MainWindow::connectPruning() {
         m_prune_page->setScores(scores);
         showScores();
     });
-    connect(m_pruning, &PruningSession::scoringEnded, m_prune_page, &PrunePage::scoringEnded);
+    connect(m_pruning, &PruningSession::scoringFailed, m_prune_page, &PrunePage::setScoresFailed);
     connect(m_pruning, &PruningSession::measuring, this, [this](const prune::PlanPtr&, bool full) {
         m_prune_page->setMeasuring(full ? tr("measuring accuracy and speed") : tr("measuring accuracy"));
     });
@@ -128,6 +128,8 @@ void MainWindow::connectPruning() {
             [this](const prune::PlanPtr& plan, const study::Measurement& measured, bool masked) {
                 if (!masked && plan == m_plan) m_measured = report::measurementJson(measured).dump();
                 m_prune_page->setMeasurement(plan, measured, masked);
+                // What estimates stand on, once: after the first answer, so that it does not wait for it.
+                if (!std::exchange(m_price_asked, true)) m_pruning->price();
             });
     connect(m_pruning, &PruningSession::priced, m_prune_page, &PrunePage::setCost);
     connect(m_pruning, &PruningSession::studyChanged, this, [this](const study::StudyPtr& study, bool finished) {
@@ -185,6 +187,7 @@ void MainWindow::pruningModelOpened() {
     m_plan.reset();
     m_study.reset();
     m_measured.clear();
+    m_price_asked = false;
     m_study_path.clear();
     if (m_export_dialog) m_export_dialog->close();
     m_pruning->setTarget(target());
@@ -200,30 +203,26 @@ void MainWindow::pruningModelOpened() {
                             criterion->needs() >= prune::Needs::Activity});
     }
     m_states_page->setActivity(nullptr);
-    m_prune_page->setStudy(nullptr);
-    m_prune_page->setCost(nullptr);
-    m_prune_page->setCriteria(criteria);
 
     // Something that works at once: the model's own task, or, for a model of bytes, texts that come with the program.
     QString calibrate = QStringLiteral("random");
     QString evaluate = QStringLiteral("random");
     int window = static_cast<int>(evaluate::kWindow);
-    bool has_task = false;
     try {
-        has_task = evaluate::recallTask(checkpoint).has_value();
-    } catch (const Error& error) {
+        if (evaluate::recallTask(checkpoint)) {
+            calibrate = evaluate = QStringLiteral("task");
+        } else if (evaluate::tokensAreBytes(checkpoint) && !ownText("how-we-measure.md").isEmpty()) {
+            calibrate = ownText("how-we-measure.md");
+            evaluate = ownText("report-format.md");
+            window = kOwnTextWindow;
+        }
+    } catch (const Error& error) {  // a broken task.json
         report(static_cast<int>(MessagesPanel::Kind::Warning), QString::fromUtf8(error.what()));
-    }
-    if (has_task) {
-        calibrate = evaluate = QStringLiteral("task");
-    } else if (evaluate::tokensAreBytes(checkpoint) && !ownText("how-we-measure.md").isEmpty()) {
-        calibrate = ownText("how-we-measure.md");
-        evaluate = ownText("window.md");
-        window = kOwnTextWindow;
     }
     m_prune_page->setSources(calibrate, evaluate, window);
     setSources(calibrate, evaluate, window);
     m_prune_page->setModel(m_session->model());
+    m_prune_page->setCriteria(criteria, QStringLiteral("output-energy"));
     if (const QString kept = newestKeptStudy(QString::fromStdString(checkpoint.name())); !kept.isEmpty()) {
         m_pruning->findStudy(kept);
     }

@@ -185,6 +185,7 @@ private:
     activity::ActivityPtr m_activity;
     prune::PlanPtr m_plan;
     study::StudyPtr m_study;
+    bool m_price_asked = false;
     QString m_study_path;    // where the study is kept
     std::string m_measured;  // JSON of the plan's record, empty where it was not measured
     QPointer<ExportDialog> m_export_dialog;

@@ -13,6 +13,7 @@
 #include "core/report/report.h"
 #include "core/study/run_study.h"
 #include "kernels/devices.h"
+#include "kernels/error.h"
 
 namespace perfmamba::app {
 namespace {
@@ -146,30 +147,34 @@ void PruningSession::score(const std::string& criterion, double share, std::uint
     if (!m_target.checkpoint) return;
     m_stop_score.request_stop();
     const Request r = request(m_stop_score);
-    post(
-        "score",
-        [this, r, criterion, share, seed] {
-            const prune::Criterion& chosen = prune::criterionFor(criterion, r.target.checkpoint->config().architecture);
-            ScoresPtr scores;
-            const auto keep = [&](prune::Scores&& result) {
-                scores = std::make_shared<const prune::Scores>(std::move(result));
-            };
-            if (chosen.needs() <= prune::Needs::Weights) {
-                keep(prune::score(chosen, *r.target.checkpoint, nullptr, share, seed));
-            } else {
-                const evaluate::TokenSet& calibration = tokens(r.target, r.calibration);
-                const bool collected = m_activity && m_activity->tokens_hash == calibration.hash &&
-                                       m_activity->model.hash == r.target.checkpoint->hash();
-                if (chosen.needs() == prune::Needs::Activity && collected) {
-                    keep(prune::score(chosen, *r.target.checkpoint, m_activity.get(), share, seed));
-                } else {
-                    keep(
-                        prune::score(chosen, m_workers.engine(r.target), &calibration, share, seed, teller(r), r.stop));
-                }
-            }
+    post("score", [this, r, criterion, share, seed] {
+        try {
+            const auto scores = std::make_shared<const prune::Scores>(scoresOf(r, criterion, share, seed));
             answer(r, [this, scores] { Q_EMIT scored(scores); });
-        },
-        [this] { Q_EMIT scoringEnded(); });
+        } catch (const Error& error) {
+            answer(r, [this, id = QString::fromStdString(criterion), why = QString::fromUtf8(error.what())] {
+                Q_EMIT scoringFailed(id, why);
+            });
+        } catch (const Cancelled&) {
+            answer(r, [this, id = QString::fromStdString(criterion)] {
+                Q_EMIT scoringFailed(id, tr("Scoring was stopped."));
+            });
+        }
+    });
+}
+
+prune::Scores PruningSession::scoresOf(const Request& r, const std::string& criterion, double share,
+                                       std::uint64_t seed) {
+    const model::Checkpoint& checkpoint = *r.target.checkpoint;
+    const prune::Criterion& chosen = prune::criterionFor(criterion, checkpoint.config().architecture);
+    if (chosen.needs() <= prune::Needs::Weights) return prune::score(chosen, checkpoint, nullptr, share, seed);
+    const evaluate::TokenSet& calibration = tokens(r.target, r.calibration);
+    const bool collected =
+        m_activity && m_activity->tokens_hash == calibration.hash && m_activity->model.hash == checkpoint.hash();
+    if (chosen.needs() == prune::Needs::Activity && collected) {
+        return prune::score(chosen, checkpoint, m_activity.get(), share, seed);
+    }
+    return prune::score(chosen, m_workers.engine(r.target), &calibration, share, seed, teller(r), r.stop);
 }
 
 void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores, bool full) {

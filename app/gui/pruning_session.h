@@ -65,8 +65,8 @@ Q_SIGNALS:
     /// `finished`: the last of this collection; also with what there was when it was stopped.
     void activityChanged(const perfmamba::activity::ActivityPtr& activity, bool finished);
     void scored(const perfmamba::app::ScoresPtr& scores);
-    /// No scores came: they failed or were stopped.
-    void scoringEnded();
+    /// They cannot be had; the reason is to be shown as it stands.
+    void scoringFailed(const QString& criterion, const QString& why);
     void measuring(const perfmamba::prune::PlanPtr& plan, bool full);
     void measured(const perfmamba::prune::PlanPtr& plan, const perfmamba::study::Measurement& measured, bool masked);
     void measuringEnded();
@@ -90,6 +90,8 @@ private:
     /// Tokens that were loaded once; the engine's thread only.
     const evaluate::TokenSet& tokens(const Target& target, const evaluate::TokenRequest& request);
     [[nodiscard]] Request request(std::stop_source& stop) const;
+    /// On the engine's thread.
+    prune::Scores scoresOf(const Request& r, const std::string& criterion, double share, std::uint64_t seed);
     void post(const std::string& tag, std::function<void()> job, std::function<void()> ended = {});
     void answer(const Request& request, std::function<void()> on_gui_thread);
     std::function<void(const profile::Progress&)> teller(const Request& request);

@@ -280,6 +280,28 @@ private Q_SLOTS:
         QCOMPARE(asked.count(), 3);
     }
 
+    void aFailureIsSaidAndNotAskedForAgain() {
+        Scored scored;
+        QSignalSpy asked(&scored.page, &PrunePage::scoresRequested);
+        QComboBox* box = scored.page.panel()->criterionBox();
+        box->setCurrentIndex(box->findData(QStringLiteral("ghost")));
+        Q_EMIT box->activated(box->currentIndex());
+        scored.page.setScoresFailed(QStringLiteral("ghost"), QStringLiteral("task.json: is not there"));
+        const auto said = [&] {
+            const auto labels = scored.page.panel()->findChildren<QLabel*>();
+            return std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
+                return label->text() == QStringLiteral("task.json: is not there") && !label->isHidden();
+            });
+        };
+        QVERIFY(said());
+        scored.page.panel()->slider()->setValue(500);
+        QCOMPARE(asked.count(), 1);
+        QVERIFY(said());
+        scored.page.undoStack()->undo();
+        scored.page.undoStack()->undo();
+        QVERIFY(!said());
+    }
+
     void refusedCriteriaAreListedWithTheReason() {
         Scored scored;
         QComboBox* box = scored.page.panel()->criterionBox();
