@@ -147,7 +147,7 @@ void PruningSession::score(const std::string& criterion, double share, std::uint
     if (!m_target.checkpoint) return;
     m_stop_score.request_stop();
     const Request r = request(m_stop_score);
-    post("score", [this, r, criterion, share, seed] {
+    post("score", [this, r, number = ++m_score_requests, criterion, share, seed] {
         try {
             const auto scores = std::make_shared<const prune::Scores>(scoresOf(r, criterion, share, seed));
             answer(r, [this, scores] { Q_EMIT scored(scores); });
@@ -156,8 +156,8 @@ void PruningSession::score(const std::string& criterion, double share, std::uint
                 Q_EMIT scoringFailed(id, why);
             });
         } catch (const Cancelled&) {
-            answer(r, [this, id = QString::fromStdString(criterion)] {
-                Q_EMIT scoringFailed(id, tr("Scoring was stopped."));
+            answer(r, [this, number, id = QString::fromStdString(criterion)] {
+                if (number == m_score_requests) Q_EMIT scoringFailed(id, tr("Scoring was stopped."));
             });
         }
     });

@@ -101,6 +101,7 @@ private:
     evaluate::TokenRequest m_calibration{.seed = evaluate::kCalibrationSeed};
     evaluate::TokenRequest m_evaluation{.seed = evaluate::kEvaluationSeed};
     std::uint64_t m_generation = 0;
+    std::uint64_t m_score_requests = 0;
     int m_jobs = 0;
     std::stop_source m_stop;          // of everything but
     std::stop_source m_stop_measure;  // masked measurements, which a newer one ends
