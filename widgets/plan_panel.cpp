@@ -92,13 +92,15 @@ PlanPanel::PlanPanel(Selection& selection, QWidget* parent) : QWidget(parent) {
         }
         edit(choice, locked ? tr("lock layer %1").arg(layer) : tr("unlock layer %1").arg(layer));
     });
-    connect(m_histogram, &ScoreHistogram::thresholdRequested, this, [this](double threshold) {
-        prune::Choice choice = m_chosen.choice;
-        const bool by_score = choice.kind == prune::PlanKind::Threshold;
-        choice.value = by_score ? threshold : shareKeptBy(m_sorted, threshold);
-        edit(choice, tr("move the threshold"), kMergeAmount, false);
-    });
+    connect(m_histogram, &ScoreHistogram::thresholdRequested, this, &PlanPanel::setThreshold);
     showChosen({}, nullptr);
+}
+
+void PlanPanel::setThreshold(double threshold) {
+    prune::Choice choice = m_chosen.choice;
+    const bool by_score = choice.kind == prune::PlanKind::Threshold;
+    choice.value = by_score ? threshold : shareKeptBy(m_sorted, threshold);
+    edit(choice, tr("move the threshold"), kMergeAmount, false);
 }
 
 QComboBox* PlanPanel::makeSource(const QString& name, const QString& tip) {

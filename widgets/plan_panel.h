@@ -54,6 +54,8 @@ public:
     void setScores(const ScoresPtr& scores);
     /// `plan` may be null, or an earlier one while scores are computed.
     void showChosen(const Chosen& chosen, const prune::PlanPtr& plan);
+    /// As if the handle had been dragged there.
+    void setThreshold(double threshold);
     void setSensitivity(const std::vector<LayerDelta>& deltas);
     /// A line under the slider; empty: none. A problem stands out.
     void setMessage(const QString& text, bool problem);

@@ -45,8 +45,9 @@ public:
     void setCriteria(const std::vector<CriterionChoice>& criteria, const QString& preferred = {});
     /// Null while they are computed: the plan at hand stays.
     void setScores(const ScoresPtr& scores);
-    /// They cannot be had; asked for again once the criterion is chosen again or sees other tokens.
-    void setScoresFailed(const QString& criterion, const QString& why);
+    /// None came: it failed or was stopped. They are asked for again once the criterion is chosen again, sees other
+    /// tokens, or the page is shown again.
+    void scoringEnded();
     void setCost(const study::CostPtr& cost);
     /// Masked: accuracy only.
     void setMeasurement(const prune::PlanPtr& plan, const study::Measurement& measurement, bool masked);
@@ -57,12 +58,16 @@ public:
     /// A plan that was loaded; it is kept as it was made. One of another model is refused in words on the page.
     void setPlan(const prune::PlanPtr& plan);
     void setSources(const QString& calibrate, const QString& evaluate, int window);
+    /// A plan by threshold, as if its handle had been dragged there.
+    void setThreshold(double threshold);
     /// The buttons of the page without a model.
     void setEmptyActions(const QList<QAction*>& actions);
 
     /// Null until the first scores are there.
     [[nodiscard]] prune::PlanPtr plan() const { return m_plan; }
     [[nodiscard]] const Chosen& chosen() const { return m_chosen; }
+    /// Of the criterion that is chosen; null until they are there.
+    [[nodiscard]] ScoresPtr scores() const { return scoresOf(m_chosen.criterion); }
     [[nodiscard]] QUndoStack* undoStack() const { return m_undo; }
     [[nodiscard]] PlanPanel* panel() const { return m_panel; }
     [[nodiscard]] TradeoffPlot* tradeoff() const { return m_tradeoff; }
@@ -116,8 +121,7 @@ private:
     std::vector<CriterionChoice> m_criteria;
     std::map<QString, ScoresPtr> m_scores;  // by criterion
     QString m_asked;                        // the criterion whose scores are on their way
-    QString m_failed;                       // the one that could not be scored
-    QString m_failure;                      // why
+    QString m_ended;                        // the one whose scoring ended without
     study::CostPtr m_cost;
     study::StudyPtr m_study;
     std::vector<MeasuredPlan> m_measured;

@@ -157,8 +157,7 @@ void ScoreHistogram::fill() {
     plot.xAxis->setNumberFormat(QStringLiteral("gb"));
     plot.xAxis->setNumberPrecision(3);
     const auto unit = QString::fromStdString(m_scores->unit);
-    const auto criterion = QString::fromStdString(m_scores->criterion);
-    plot.xAxis->setLabel(unit.isEmpty() || unit == QLatin1String("1") ? criterion : tr("%1, %2").arg(criterion, unit));
+    plot.xAxis->setLabel(unit.isEmpty() || unit == QLatin1String("1") ? tr("score") : tr("score, %1").arg(unit));
     fillHandle();
     const auto most = static_cast<double>(*std::max_element(m_bins.counts.begin(), m_bins.counts.end()));
     plot.yAxis->setRange(0, most * 1.05);

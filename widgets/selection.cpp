@@ -39,6 +39,17 @@ void Selection::setCell(std::optional<std::int32_t> layer, std::optional<Compone
     set(next);
 }
 
+void Selection::setState(std::optional<std::int64_t> state) {
+    setCellState(m_focus.layer, state);
+}
+
+void Selection::setCellState(std::optional<std::int32_t> layer, std::optional<std::int64_t> state) {
+    Focus next = m_focus;
+    next.layer = layer;
+    next.state = state;
+    set(next);
+}
+
 void Selection::setLength(std::optional<std::int64_t> length) {
     Focus next = m_focus;
     next.length = length;

@@ -20,6 +20,7 @@ struct Focus {
     std::optional<Component> component;
     std::optional<std::int64_t> length;                 // empty: the last one measured
     std::optional<std::pair<double, double>> range_us;  // within the last pass at that length
+    std::optional<std::int64_t> state;                  // of a layer, numbered through its groups
 
     bool operator==(const Focus&) const = default;
 };
@@ -38,6 +39,8 @@ public:
     void setLayer(std::optional<std::int32_t> layer);
     void setComponent(std::optional<Component> component);
     void setCell(std::optional<std::int32_t> layer, std::optional<Component> component);
+    void setState(std::optional<std::int64_t> state);
+    void setCellState(std::optional<std::int32_t> layer, std::optional<std::int64_t> state);
     void setLength(std::optional<std::int64_t> length);
     void setRange(std::optional<std::pair<double, double>> range_us);
     /// Back to everything; the length stays.

@@ -89,7 +89,7 @@ StudyForm::StudyForm(QWidget* parent) : QWidget(parent) {
     form->addRow(tr("prefill of"), m_length);
 
     m_alone = new QCheckBox(tr("each layer alone, without"));
-    m_alone->setToolTip(tr("Sensitivity: prunes one layer at a time by the first criterion"));
+    m_alone->setToolTip(tr("Sensitivity: prunes one layer at a time, by the first criterion that is not random"));
     m_alone_share = new QSpinBox;
     m_alone_share->setRange(1, 99);
     m_alone_share->setSuffix(tr(" % of its states"));

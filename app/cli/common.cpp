@@ -6,11 +6,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
 
 #include "core/report/command.h"
 #include "core/report/files.h"
+#include "core/report/pruning_text.h"
+#include "core/report/report.h"
 #include "core/report/text.h"
 #include "kernels/error.h"
 
@@ -43,6 +46,23 @@ void print(const profile::Profile& profile, const Outputs& outputs) {
         }
     }
     writeText("-", text);
+}
+
+void print(const study::Study& study, const Outputs& outputs) {
+    if (!outputs.json.empty()) writeText(outputs.json, toText(report::studyJson(study)));
+    if (!outputs.csv.empty()) writeText(outputs.csv, report::studyCsv(study));
+    if (!outputs.quiet()) writeText("-", report::studyText(study));
+}
+
+void checkReport(const std::string& report) {
+    if (report.empty()) return;
+    (void)report::fileToReplace(report);
+    if (!std::filesystem::exists(report)) return;
+    try {
+        (void)report::readContents(report);
+    } catch (const Error&) {
+        throw Error(report, "exists and is not a report of this program", "remove it, or give another name");
+    }
 }
 
 void writeText(const std::string& target, const std::string& text) {

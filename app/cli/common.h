@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/profile/profile.h"
+#include "core/study/study.h"
 
 namespace perfmamba::cli {
 
@@ -33,6 +34,10 @@ Command showCommand(CLI::App& app);
 Command infoCommand(CLI::App& app);
 Command logitsCommand(CLI::App& app);
 Command devicesCommand(CLI::App& app);
+Command activityCommand(CLI::App& app, const std::string& command_line);
+Command evaluateCommand(CLI::App& app);
+Command pruneCommand(CLI::App& app);
+Command tradeoffCommand(CLI::App& app, const std::string& command_line);
 
 /// Where a profile goes besides the screen. "-" is standard output, and then nothing else goes there.
 struct Outputs {
@@ -47,6 +52,11 @@ void addOutputs(CLI::App& app, Outputs& outputs);
 void check(const Outputs& outputs);
 /// Writes the files, and standard output.
 void print(const profile::Profile& profile, const Outputs& outputs);
+void print(const study::Study& study, const Outputs& outputs);
+
+/// Whether a report can be written there: an existing file is replaced only when it is a report, for a wrong name must
+/// not cost somebody their weights. Empty: none is asked for. Throws Error.
+void checkReport(const std::string& report);
 
 /// To a file that is there whole or not at all, straight into a pipe or a device, or for "-" to standard output.
 /// Throws Error.

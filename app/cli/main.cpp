@@ -26,18 +26,27 @@ int fail(std::string message, int code) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App app("PerfMamba Explorer: where a Mamba-1 or Mamba-2 model spends time and memory.", "perfmamba-cli");
+    CLI::App app(
+        "PerfMamba Explorer: where a Mamba-1 or Mamba-2 model spends time and memory, and which states it needs.",
+        "perfmamba-cli");
     app.set_version_flag("--version", "perfmamba-cli " PERFMAMBA_VERSION);
     app.require_subcommand(1);
     app.footer(
         "Examples:\n"
         "  perfmamba-cli profile ~/models/mamba2-130m --report run.h5\n"
         "  perfmamba-cli show run.h5\n"
+        "  perfmamba-cli tradeoff ~/models/mamba2-130m --report study.h5\n"
+        "  perfmamba-cli prune ~/models/mamba2-130m --criterion magnitude --keep 0.5 --out pruned\n"
         "  perfmamba-cli COMMAND --help\n"
         "\n"
         "Exit codes: 0 done, 1 failed, 2 wrong use.");
+    const std::string command_line = perfmamba::cli::commandLine(argc, argv);
     const std::vector<Command> commands = {
-        perfmamba::cli::profileCommand(app, perfmamba::cli::commandLine(argc, argv)),
+        perfmamba::cli::profileCommand(app, command_line),
+        perfmamba::cli::activityCommand(app, command_line),
+        perfmamba::cli::evaluateCommand(app),
+        perfmamba::cli::pruneCommand(app),
+        perfmamba::cli::tradeoffCommand(app, command_line),
         perfmamba::cli::showCommand(app),
         perfmamba::cli::infoCommand(app),
         perfmamba::cli::logitsCommand(app),

@@ -57,18 +57,6 @@ profile::Options checkedOptions(const ProfileOptions& given) {
     return options;
 }
 
-/// An existing file is replaced only when it is a report: a wrong name must not cost somebody their weights.
-void checkReport(const std::string& report) {
-    if (report.empty()) return;
-    (void)report::fileToReplace(report);
-    if (!fs::exists(report)) return;
-    try {
-        (void)report::read(report);
-    } catch (const Error&) {
-        throw Error(report, "exists and is not a report of this program", "remove it, or give another name");
-    }
-}
-
 /// Keeps the report's .part in step with what is measured, and tells of it on the screen.
 class Follower {
 public:

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "app/cli/common.h"
+#include "core/report/pruning_text.h"
 #include "core/report/report.h"
 #include "kernels/error.h"
 
@@ -13,12 +15,25 @@ namespace {
 struct ShowOptions {
     std::string file;
     std::int64_t length = 0;
+    std::string statistic{name(activity::Statistic::OutputEnergy)};
     Outputs outputs;
 };
 
+void print(const activity::Activity& activity, const ShowOptions& options) {
+    if (!options.outputs.csv.empty())
+        throw Error(options.file, "is of activity, of which there is no CSV", "use --json");
+    if (!options.outputs.json.empty()) writeText(options.outputs.json, toText(report::activityJson(activity)));
+    const auto statistic = kernels::statisticFromName(options.statistic);
+    if (!statistic) throw UsageError("--statistic: '" + options.statistic + "' is not one of those listed");
+    if (!options.outputs.quiet()) writeText("-", report::activityText(activity, *statistic));
+}
+
 void show(const ShowOptions& options) {
     check(options.outputs);
-    profile::Profile profile = *report::read(options.file);
+    const report::Contents contents = report::readContents(options.file);
+    if (contents.study) return print(*contents.study, options.outputs);
+    if (contents.activity) return print(*contents.activity, options);
+    profile::Profile profile = *contents.profile;
     if (options.length > 0) {
         std::erase_if(profile.points, [&](const profile::Point& point) { return point.length != options.length; });
         if (profile.points.empty()) throw Error(options.file, fmt::format("has no length {}", options.length));
@@ -32,6 +47,10 @@ Command showCommand(CLI::App& app) {
     auto options = std::make_shared<ShowOptions>();
     CLI::App* command = app.add_subcommand("show", "Show a report that was written before");
     command->add_option("FILE", options->file, "The report")->required();
+    command
+        ->add_option("--statistic", options->statistic,
+                     "Of activity: delta_b, delta_bx, decay, state, output, output_energy")
+        ->capture_default_str();
     command->add_option("--length", options->length, "Only this length")->check(CLI::PositiveNumber);
     addOutputs(*command, options->outputs);
     command->footer(

@@ -14,18 +14,21 @@ Lane::~Lane() {
     m_thread.join();
 }
 
-void Lane::post(const std::string& tag, std::function<void()> job) {
+bool Lane::post(const std::string& tag, std::function<void()> job) {
+    bool replaced = false;
     {
         const std::lock_guard lock(m_mutex);
         const auto same = std::find_if(m_jobs.begin(), m_jobs.end(),
                                        [&](const Job& waiting) { return !tag.empty() && waiting.tag == tag; });
-        if (same != m_jobs.end()) {
+        replaced = same != m_jobs.end();
+        if (replaced) {
             same->run = std::move(job);
         } else {
             m_jobs.push_back({tag, std::move(job)});
         }
     }
     m_wake.notify_one();
+    return replaced;
 }
 
 void Lane::dropWaiting() {

@@ -18,8 +18,8 @@ public:
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
 
-    /// `tag` may be empty: such a job replaces none.
-    void post(const std::string& tag, std::function<void()> job);
+    /// `tag` may be empty: such a job replaces none. True when one that waited was replaced.
+    bool post(const std::string& tag, std::function<void()> job);
     void dropWaiting();
 
 private:

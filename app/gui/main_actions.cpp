@@ -93,19 +93,21 @@ void MainWindow::buildActions() {
         if (on && !m_session->running()) startRun();
     });
 
+    buildPruningActions();
+
     add(s("clear"), s("reset"), tr("Select &everything"), tr("Clear the selection: all layers, all components"),
         QKeySequence(tr("Ctrl+D")), [this] { m_selection.clear(); });
     add(s("find"), s("find"), tr("&Filter components"), tr("Go to the table's filter"), QKeySequence::Find, [this] {
-        showPage(0);
+        showPage(kProfilePage);
         m_profile_page->table()->focusFilter();
     });
     add(s("fitSelection"), s("focus"), tr("Zoom timeline to selection"), tr("Show the selected span, layer or range"),
         {}, [this] {
-            showPage(0);
+            showPage(kProfilePage);
             m_profile_page->timeline()->fitSelection();
         });
     add(s("fitAll"), s("fit"), tr("Zoom timeline to the whole pass"), tr("Show the whole last pass"), {}, [this] {
-        showPage(0);
+        showPage(kProfilePage);
         m_profile_page->timeline()->fit();
     });
     add(s("palette"), s("palette"), tr("&Command palette…"), tr("Every action by its name"),
@@ -158,6 +160,13 @@ void MainWindow::buildMenus() {
 
     QMenu* run = menuBar()->addMenu(tr("&Run"));
     run->addActions({get("run"), get("stop"), get("live")});
+
+    QMenu* pruning = menuBar()->addMenu(tr("&Prune"));
+    pruning->addActions({get("collect"), get("measurePlan"), get("runStudy")});
+    pruning->addSeparator();
+    pruning->addActions({get("undo"), get("redo")});
+    pruning->addSeparator();
+    pruning->addActions({get("loadPlan"), get("savePlan"), get("exportPlan")});
 
     QMenu* view = menuBar()->addMenu(tr("&View"));
     m_pages_menu = view;

@@ -59,7 +59,9 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     resize(1280, 720);
     widgets::theme().setChoice(m_settings.theme);
 
-    m_session = new Session(this);
+    m_workers = new Workers(this);
+    m_session = new Session(*m_workers, this);
+    m_pruning = new PruningSession(*m_workers, this);
     m_page_actions = new QActionGroup(this);
 
     auto* centre = new QWidget;
@@ -88,6 +90,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     addPage(QStringLiteral("pageMemory"), QStringLiteral("memory"), tr("Memory"),
             tr("what is in use over a pass, what the peak consists of, and how it grows with length"), m_memory_page,
             [this](const ProfilePtr& profile) { m_memory_page->setProfile(profile); });
+    buildPruningPages();
 
     buildMenus();
     buildToolBar();
@@ -134,7 +137,8 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
         }
         statusBar()->showMessage(kept ? tr("Run kept in %1").arg(path) : tr("Saved %1").arg(path), 8000);
     });
-    connect(m_session, &Session::failed, this, [this](const QString& text) {
+    connectPruning();
+    connect(m_workers, &Workers::failed, this, [this](const QString& text) {
         m_run_when_open = false;
         report(static_cast<int>(MessagesPanel::Kind::Error), text);
         updateTexts();
@@ -148,7 +152,11 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
 MainWindow::~MainWindow() {
     // The session goes first, while everything that its signals reach still stands.
     m_session->disconnect(this);
+    m_pruning->disconnect(this);
+    m_workers->disconnect(this);
+    m_pruning->stop();
     delete std::exchange(m_session, nullptr);
+    delete std::exchange(m_pruning, nullptr);
 }
 
 void MainWindow::buildDocks() {
@@ -231,10 +239,12 @@ void MainWindow::buildStatusBar() {
     statusBar()->addPermanentWidget(m_progress);
 }
 
-void MainWindow::addPage(const QString& id, const QString& icon, const QString& title, const QString& purpose,
-                         QWidget* view, std::function<void(const ProfilePtr&)> show) {
+MainWindow::Page& MainWindow::addPage(const QString& id, const QString& icon, const QString& title,
+                                      const QString& purpose, QWidget* view,
+                                      std::function<void(const ProfilePtr&)> show) {
     const int index = m_tabs->count();
-    Page page{new widgets::EmptyPage, new QStackedWidget, purpose, std::move(show)};
+    Page page{new widgets::EmptyPage, new QStackedWidget, purpose, std::move(show), {}, QStringLiteral("run"), {}};
+    page.ready = [this] { return m_shown && !m_shown->points.empty(); };
     page.stack->addWidget(page.empty);
     page.stack->addWidget(view);
     m_pages << page;
@@ -245,6 +255,7 @@ void MainWindow::addPage(const QString& id, const QString& icon, const QString& 
     m_page_actions->addAction(action);
     m_tabs->addTab(title);
     m_tabs->setTabToolTip(index, action->toolTip());
+    return m_pages.back();
 }
 
 void MainWindow::showPage(int index) {
@@ -281,6 +292,7 @@ void MainWindow::showProgress(const profile::Progress& progress) {
 
 void MainWindow::updateTexts() {
     const bool running = m_session->running();
+    const bool working = running || m_pruning->busy();
     const auto& model = m_session->model();
     const bool has_points = m_shown && !m_shown->points.empty();
     const auto get = [this](const char* id) { return action(QString::fromLatin1(id)); };
@@ -292,7 +304,11 @@ void MainWindow::updateTexts() {
     get("run")->setToolTip(model ? tr("Measure %1 (F5)").arg(QString::fromStdString(model->name))
                                  : tr("Open a checkpoint first: a run measures the open model"));
     get("live")->setEnabled(model.has_value());
-    get("stop")->setEnabled(running);
+    get("stop")->setEnabled(working);
+    for (const char* id : {"collect", "measurePlan", "runStudy", "exportPlan", "loadPlan"}) {
+        get(id)->setEnabled(model.has_value());
+    }
+    get("savePlan")->setEnabled(m_plan != nullptr);
     get("save")->setEnabled(has_points && !running);
     get("exportTable")->setEnabled(has_points);
 
@@ -303,32 +319,13 @@ void MainWindow::updateTexts() {
                                   : QStringLiteral("%1 – %2").arg(name, QCoreApplication::applicationName()));
 
     for (const Page& page : std::as_const(m_pages)) {
-        page.stack->setCurrentIndex(has_points ? 1 : 0);
-        if (has_points) continue;
-        if (running) {
-            page.empty->setTexts(tr("Warming up…"),
-                                 tr("The first passes are not counted. Then this page shows %1.").arg(page.purpose));
-            page.empty->setActions({get("stop")});
-        } else if (model) {
-            QStringList lengths;
-            for (const std::int64_t length : m_workload->options().lengths) lengths << widgets::lengthText(length);
-            page.empty->setTexts(QString::fromStdString(model->name),
-                                 tr("Run measures it at %1 tokens. Then this page shows %2.")
-                                     .arg(lengths.join(QStringLiteral(", ")), page.purpose));
-            page.empty->setActions({get("run")});
-        } else {
-            page.empty->setTexts(tr("Open a Mamba checkpoint"),
-                                 tr("Choose or drop a Hugging Face folder with config.json and safetensors, or a saved "
-                                    "report. After a run this page shows %1.")
-                                     .arg(page.purpose));
-            QList<QAction*> actions = {get("open"), get("openReport")};
-            if (QAction* demo = get("demo")) actions.insert(1, demo);
-            page.empty->setActions(actions);
-        }
+        const bool ready = page.ready();
+        page.stack->setCurrentIndex(ready ? 1 : 0);
+        if (!ready) emptyTexts(page);
     }
 
-    m_progress->setVisible(running);
-    m_progress_label->setVisible(running);
+    m_progress->setVisible(working);
+    m_progress_label->setVisible(working);
     if (!has_points) {
         m_overhead_label->clear();
         m_source_label->clear();
@@ -349,6 +346,33 @@ void MainWindow::updateTexts() {
     m_source_label->setText(!m_shown_from.isEmpty()        ? tr("report %1").arg(QFileInfo(m_shown_from).fileName())
                             : running || m_shown->complete ? QString()
                                                            : tr("stopped before the end"));
+}
+
+void MainWindow::emptyTexts(const Page& page) {
+    const auto get = [this](const QString& id) { return action(id); };
+    const auto& model = m_session->model();
+    if (m_session->running() && page.maker == QLatin1String("run")) {
+        page.empty->setTexts(tr("Warming up…"),
+                             tr("The first passes are not counted. Then this page shows %1.").arg(page.purpose));
+        page.empty->setActions({get(QStringLiteral("stop"))});
+    } else if (model) {
+        QStringList lengths;
+        for (const std::int64_t length : m_workload->options().lengths) lengths << widgets::lengthText(length);
+        const QString does = page.what_maker_does.isEmpty()
+                                 ? tr("Run measures it at %1 tokens.").arg(lengths.join(QStringLiteral(", ")))
+                                 : page.what_maker_does;
+        page.empty->setTexts(QString::fromStdString(model->name),
+                             tr("%1 Then this page shows %2.").arg(does, page.purpose));
+        page.empty->setActions({get(page.maker)});
+    } else {
+        page.empty->setTexts(tr("Open a Mamba checkpoint"),
+                             tr("Choose or drop a Hugging Face folder with config.json and safetensors, or a saved "
+                                "report. %1 this page shows %2.")
+                                 .arg(page.what_maker_does.isEmpty() ? tr("After a run") : tr("Then"), page.purpose));
+        QList<QAction*> actions = {get(QStringLiteral("open")), get(QStringLiteral("openReport"))};
+        if (QAction* demo = get(QStringLiteral("demo"))) actions.insert(1, demo);
+        page.empty->setActions(actions);
+    }
 }
 
 // Running -------------------------------------------------------------------------------------------------------------
@@ -374,6 +398,7 @@ void MainWindow::startRun() {
 void MainWindow::stopRun() {
     action(QStringLiteral("live"))->setChecked(false);
     m_session->stop();
+    m_pruning->stop();
     m_progress_label->setText(tr("stopping"));
 }
 
@@ -399,15 +424,21 @@ void MainWindow::modelOpened() {
     m_shown_from.clear();
     m_selection.set({});
     showProfile(nullptr);
+    pruningModelOpened();
     statusBar()->showMessage(tr("Opened %1").arg(QString::fromStdString(model->path)), 5000);
     if (std::exchange(m_run_when_open, false)) startRun();
 }
 
-void MainWindow::reportOpened(const ProfilePtr& profile, const QString& path) {
+void MainWindow::reportOpened(const report::Contents& contents, const QString& path) {
+    m_settings.reports = withRecent(m_settings.reports, path);
+    const ProfilePtr& profile = contents.profile;
+    if (!profile) {
+        pruningReportOpened(contents, path);
+        return;
+    }
     action(QStringLiteral("live"))->setChecked(false);
     m_newest.reset();
     m_last_finished.reset();
-    m_settings.reports = withRecent(m_settings.reports, path);
     m_shown_from = path;
     m_selection.set({});
     showProfile(profile);

@@ -4,8 +4,10 @@
 
 #include <QList>
 #include <QMainWindow>
+#include <QPointer>
 #include <functional>
 
+#include "app/gui/pruning_session.h"
 #include "app/gui/session.h"
 #include "app/gui/settings.h"
 #include "widgets/selection.h"
@@ -29,12 +31,15 @@ class MemoryPage;
 class MessagesPanel;
 class ModelCard;
 class ProfilePage;
+class PrunePage;
+class StatesPage;
 class WorkloadBar;
 }  // namespace perfmamba::widgets
 
 namespace perfmamba::app {
 
 class CommandPalette;
+class ExportDialog;
 
 class MainWindow : public QMainWindow {
     Q_OBJECT
@@ -54,6 +59,10 @@ public:
     [[nodiscard]] const ProfilePtr& shown() const { return m_shown; }
     [[nodiscard]] widgets::ProfilePage* profilePage() const { return m_profile_page; }
     [[nodiscard]] widgets::MemoryPage* memoryPage() const { return m_memory_page; }
+    [[nodiscard]] widgets::StatesPage* statesPage() const { return m_states_page; }
+    [[nodiscard]] widgets::PrunePage* prunePage() const { return m_prune_page; }
+    [[nodiscard]] PruningSession& pruning() { return *m_pruning; }
+    [[nodiscard]] ExportDialog* exportDialog() const;
     [[nodiscard]] widgets::LayerMap* map() const { return m_map; }
     [[nodiscard]] widgets::DetailsPanel* details() const { return m_details; }
     [[nodiscard]] widgets::MessagesPanel* messages() const { return m_messages; }
@@ -68,11 +77,18 @@ protected:
     void dropEvent(QDropEvent* event) override;
 
 private:
+    // In the order of addPage().
+    static constexpr int kProfilePage = 0;
+    static constexpr int kStatesPage = 2;
+
     struct Page {
         widgets::EmptyPage* empty;
         QStackedWidget* stack;
         QString purpose;
         std::function<void(const ProfilePtr&)> show;
+        std::function<bool()> ready;  // whether it has something to show
+        QString maker;                // the action that makes it have something
+        QString what_maker_does;      // in words, for the empty page of an open model
     };
 
     // main_actions.cpp
@@ -87,8 +103,8 @@ private:
 
     void buildDocks();
     void buildStatusBar();
-    void addPage(const QString& id, const QString& icon, const QString& title, const QString& purpose, QWidget* view,
-                 std::function<void(const ProfilePtr&)> show);
+    Page& addPage(const QString& id, const QString& icon, const QString& title, const QString& purpose, QWidget* view,
+                  std::function<void(const ProfilePtr&)> show);
     void showPage(int index);
     void showProfile(const ProfilePtr& profile);
     void showNewest();
@@ -99,16 +115,37 @@ private:
     void report(int kind, const QString& text);
     void modelOpened();
     void runFinished(const ProfilePtr& profile);
-    void reportOpened(const ProfilePtr& profile, const QString& path);
+    void reportOpened(const report::Contents& contents, const QString& path);
     void askForCheckpoint();
     void askForReport();
     void askWhereToSave();
     void exportTable();
     void stopRun();
+    void emptyTexts(const Page& page);
+
+    // main_pruning.cpp
+    void buildPruningActions();
+    void buildPruningPages();
+    void connectPruning();
+    void pruningModelOpened();
+    void pruningReportOpened(const report::Contents& contents, const QString& path);
+    [[nodiscard]] Target target() const;
+    void collectActivity();
+    void setPlan(const prune::PlanPtr& plan);
+    void showActivity(const activity::ActivityPtr& activity);
+    void showScores();
+    void startStudy(study::Options options);
+    void setSources(const QString& calibrate, const QString& evaluate, int window);
+    void measure(const prune::PlanPtr& plan, bool full);
+    void openExport(prune::Form form);
+    void askWhereToSavePlan();
+    void askForPlan();
 
     Settings m_settings;
     widgets::Selection m_selection;
+    Workers* m_workers = nullptr;
     Session* m_session = nullptr;
+    PruningSession* m_pruning = nullptr;
     ProfilePtr m_shown;
     ProfilePtr m_last_finished;
     QString m_shown_from;  // the report's path, where what is shown was read from one
@@ -140,7 +177,17 @@ private:
     QDockWidget* m_messages_dock = nullptr;
     widgets::ProfilePage* m_profile_page = nullptr;
     widgets::MemoryPage* m_memory_page = nullptr;
+    widgets::StatesPage* m_states_page = nullptr;
+    widgets::PrunePage* m_prune_page = nullptr;
     CommandPalette* m_palette = nullptr;
+
+    // What is known of the states.
+    activity::ActivityPtr m_activity;
+    prune::PlanPtr m_plan;
+    study::StudyPtr m_study;
+    QString m_study_path;    // where the study is kept
+    std::string m_measured;  // JSON of the plan's record, empty where it was not measured
+    QPointer<ExportDialog> m_export_dialog;
     QLabel* m_device_label = nullptr;
     QLabel* m_overhead_label = nullptr;
     QLabel* m_source_label = nullptr;

@@ -1,22 +1,19 @@
-// Between the window and the core: requests go to threads of their own, answers come back as signals on the GUI thread.
-//
-// The engine's thread owns backend and engine; the files' thread opens checkpoints and makes every HDF5 call, so that a
-// report can be saved while a run is on. Nothing here ever waits for either but the destructor.
+// Between the window and the core: requests go to the workers, answers come back as signals on the GUI thread.
 #pragma once
 
 #include <QObject>
 #include <QString>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <vector>
 
-#include "app/gui/lane.h"
+#include "app/gui/workers.h"
 #include "core/profile/profile.h"
 #include "core/profile/profiler.h"
+#include "core/report/report.h"
 #include "kernels/devices.h"
 
 namespace perfmamba::app {
@@ -26,8 +23,8 @@ using ProfilePtr = std::shared_ptr<const profile::Profile>;
 class Session : public QObject {
     Q_OBJECT
 public:
-    explicit Session(QObject* parent = nullptr);
-    /// Asks the run to stop, keeps what it measured, and waits for both threads.
+    explicit Session(Workers& workers, QObject* parent = nullptr);
+    /// Asks the run to stop, keeps what it measured, and waits for the workers.
     ~Session() override;
 
     void findDevices();
@@ -43,6 +40,7 @@ public:
 
     [[nodiscard]] bool running() const { return m_running; }
     [[nodiscard]] const std::optional<profile::ModelSummary>& model() const { return m_model; }
+    [[nodiscard]] const std::shared_ptr<const model::Checkpoint>& checkpoint() const { return m_checkpoint; }
 
 Q_SIGNALS:
     void devicesFound(const std::vector<perfmamba::kernels::DeviceChoice>& devices);
@@ -52,28 +50,23 @@ Q_SIGNALS:
     void snapshot(const perfmamba::app::ProfilePtr& profile, const perfmamba::profile::Progress& progress);
     /// A run's end. `profile` is null when nothing was measured; complete = false when it was stopped or failed.
     void finished(const perfmamba::app::ProfilePtr& profile);
-    void reportOpened(const perfmamba::app::ProfilePtr& profile, const QString& path);
+    void reportOpened(const perfmamba::report::Contents& contents, const QString& path);
     /// `kept`: written by itself, not asked for.
     void reportSaved(const QString& path, bool kept);
-    /// What went wrong, to be shown as it stands.
-    void failed(const QString& message);
 
 private:
-    struct EngineState;
     struct Latest {
         std::uint64_t generation = 0;
         ProfilePtr profile;
         profile::Progress progress;
     };
-    void answer(std::function<void()> on_gui_thread);
-    Q_INVOKABLE void takeAnswers();
-    void guarded(const std::function<void()>& job);
-    void measure(std::uint64_t generation, const std::shared_ptr<const model::Checkpoint>& checkpoint,
-                 const profile::Options& options, const std::string& device, const QString& keep_as,
-                 const std::stop_token& stop);
+    void measure(std::uint64_t generation, const Target& target, const profile::Options& options,
+                 const QString& keep_as, const std::stop_token& stop);
     void offer(std::uint64_t generation, const ProfilePtr& profile, const profile::Progress& progress);
     void detachRun();
     void setRunning(bool running);
+
+    Workers& m_workers;
 
     // GUI thread
     std::shared_ptr<const model::Checkpoint> m_checkpoint;
@@ -82,17 +75,9 @@ private:
     bool m_running = false;
     std::stop_source m_stop;
 
-    // What the threads have for the GUI thread, in their order. Qt's event only says that there is something.
-    std::mutex m_answers_mutex;
-    std::vector<std::function<void()>> m_answers;
-
     // The newest snapshot, until the GUI thread has taken it: a slow window gets fewer, never a queue of them.
     std::mutex m_latest_mutex;
     std::optional<Latest> m_latest;
-
-    std::unique_ptr<EngineState> m_engine;  // the engine's thread only
-    std::optional<Lane> m_files;
-    std::optional<Lane> m_measurements;
 };
 
 }  // namespace perfmamba::app

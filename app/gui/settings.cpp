@@ -79,23 +79,52 @@ QStringList withRecent(const QStringList& list, const QString& entry) {
     return result;
 }
 
-QString keptReportsFolder() {
-    const QString folder =
-        QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + QStringLiteral("/reports");
+namespace {
+
+QString dataFolder(const QString& name) {
+    const QString folder = QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + QLatin1Char('/') + name;
     QDir().mkpath(folder);
     return folder;
 }
 
+/// The name as it may stand in any file system.
+QString plainName(QString name) {
+    static const QRegularExpression kUnsafe(QStringLiteral("[^A-Za-z0-9._-]+"));
+    return name.replace(kUnsafe, QStringLiteral("_"));
+}
+
+/// To the millisecond: two runs may end within a second, and each has a file of its own.
+QString newFile(const QString& folder, const QString& model_name) {
+    const QString time = QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss-zzz"));
+    return QDir(folder).filePath(plainName(model_name) + QLatin1Char('-') + time + QStringLiteral(".h5"));
+}
+
+}  // namespace
+
+QString keptReportsFolder() {
+    return dataFolder(QStringLiteral("reports"));
+}
+
+QString keptStudiesFolder() {
+    return dataFolder(QStringLiteral("studies"));
+}
+
 QString newKeptReport(const QString& model_name) {
-    QDir folder(keptReportsFolder());
+    const QDir folder(keptReportsFolder());
     const QFileInfoList old = folder.entryInfoList({QStringLiteral("*.h5")}, QDir::Files, QDir::Time);
     for (qsizetype i = kKept - 1; i < old.size(); ++i) QFile::remove(old[i].absoluteFilePath());
-    QString name = model_name;
-    static const QRegularExpression kUnsafe(QStringLiteral("[^A-Za-z0-9._-]+"));
-    name.replace(kUnsafe, QStringLiteral("_"));
-    // To the millisecond: two runs may end within a second, and each has a file of its own.
-    const QString time = QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss-zzz"));
-    return folder.filePath(name + QLatin1Char('-') + time + QStringLiteral(".h5"));
+    return newFile(folder.path(), model_name);
+}
+
+QString newKeptStudy(const QString& model_name) {
+    return newFile(keptStudiesFolder(), model_name);
+}
+
+QString newestKeptStudy(const QString& model_name) {
+    const QDir folder(keptStudiesFolder());
+    const QFileInfoList files =
+        folder.entryInfoList({plainName(model_name) + QStringLiteral("-*.h5")}, QDir::Files, QDir::Time);
+    return files.isEmpty() ? QString() : files.front().absoluteFilePath();
 }
 
 }  // namespace perfmamba::app

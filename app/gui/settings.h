@@ -35,7 +35,13 @@ QStringList withRecent(const QStringList& list, const QString& entry);
 
 /// Where runs are kept without being asked; created when it is missing.
 QString keptReportsFolder();
+/// Where studies are kept, to be gone on with; created when it is missing.
+QString keptStudiesFolder();
 /// NAME-20260131-120000.h5 in that folder. Deletes the oldest beyond the last 40.
 QString newKeptReport(const QString& model_name);
+/// The same in the folder of studies. Deletes nothing.
+QString newKeptStudy(const QString& model_name);
+/// The newest study of that model in that folder; empty where there is none.
+QString newestKeptStudy(const QString& model_name);
 
 }  // namespace perfmamba::app

@@ -85,7 +85,7 @@ public:
         m_done = std::min(m_done, sequences);
         m_header.provenance.clock_end_mhz = profile::clockMhz();
         ActivityPtr result = snapshot();
-        if (m_observer) m_observer(result, progress(m_done));
+        if (m_observer) m_observer(result, progress());
         return result;
     }
 
@@ -95,6 +95,7 @@ private:
     void runBatch(std::int64_t batch) {
         const bool compare = m_options.measure_cost && m_without_s.size() < kCostPairs;
         const bool observed_first = m_without_s.size() % 2 == 1;
+        if (compare && m_without_s.empty()) pass(batch, false);  // weights that no pass has touched yet are slow
         if (compare && !observed_first) m_without_s.push_back(pass(batch, false));
         const double with_s = pass(batch, true);
         if (!compare) return;
@@ -117,7 +118,10 @@ private:
             const Clock::time_point start = Clock::now();
             forward(piece, state, observed);
             seconds += secondsSince(start);
-            if (observed) report(batch, begin + count);
+            if (!observed) continue;
+            const double part = static_cast<double>(begin + count) / static_cast<double>(m_tokens.length);
+            m_reached = static_cast<double>(m_done) + part * static_cast<double>(batch);
+            report();
         }
         return seconds;
     }
@@ -131,12 +135,11 @@ private:
         }
     }
 
-    void report(std::int64_t batch, std::int64_t tokens) {
+    void report() {
         if (!m_observer) return;
         if (secondsSince(m_last_report) < std::max(kSnapshotPeriod_s, m_report_s / kSnapshotShare)) return;
         const Clock::time_point begin = Clock::now();
-        const double part = static_cast<double>(tokens) / static_cast<double>(m_tokens.length);
-        m_observer(snapshot(), progress(static_cast<double>(m_done) + part * static_cast<double>(batch)));
+        m_observer(snapshot(), progress());
         m_last_report = Clock::now();
         m_report_s = secondsSince(begin);
     }
@@ -151,16 +154,13 @@ private:
         return result;
     }
 
-    [[nodiscard]] profile::Progress progress(double sequences) const {
+    [[nodiscard]] profile::Progress progress() const {
         const auto all = static_cast<double>(m_tokens.sequences.size());
         profile::Progress progress;
-        progress.done = sequences / all;
-        if (sequences > 0) progress.seconds_left = secondsSince(m_start) * (all - sequences) / sequences;
-        progress.what = fmt::format("activity: {:.0f} of {:.0f} sequences", sequences, all);
+        progress.done = m_reached / all;
+        if (m_reached > 0) progress.seconds_left = secondsSince(m_start) * (all - m_reached) / m_reached;
+        progress.what = fmt::format("activity: {:.0f} of {:.0f} sequences", m_reached, all);
         return progress;
-    }
-    [[nodiscard]] profile::Progress progress(std::int64_t sequences) const {
-        return progress(static_cast<double>(sequences));
     }
 
     Engine& m_engine;
@@ -173,6 +173,7 @@ private:
     engine::StateObserver m_states;
     Activity m_header;        // all but the layers
     std::int64_t m_done = 0;  // sequences
+    double m_reached = 0;     // the same, with parts of them
     std::vector<double> m_with_s;
     std::vector<double> m_without_s;
     Clock::time_point m_start = Clock::now();

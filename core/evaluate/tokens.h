@@ -43,6 +43,8 @@ struct TokenRequest {
                                  // text, or kRandomLength
     std::int64_t sequences = 0;  // at most; 0: kRecallSequences of a task, kRandomSequences, of a text all
     std::uint64_t seed = 1;      // of what is generated
+
+    bool operator==(const TokenRequest&) const = default;
 };
 inline constexpr std::int64_t kWindow = 2048;
 inline constexpr std::int64_t kRecallSequences = 256;

@@ -1,5 +1,6 @@
 #include "core/model/checkpoint.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -21,6 +22,9 @@ namespace fs = std::filesystem;
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
+constexpr const char* kPruningFile = "pruning.json";
+// Of each tensor: a page of a mapped file, so that opening stays as fast as it is.
+constexpr std::size_t kHashedBytes = 1024;
 
 std::string readText(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);
@@ -111,6 +115,14 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
                     .second;
             if (!added) throw Error(path.string(), "tensor " + name + " is also in another shard");
         }
+    }
+    // Two trainings of one shape differ in their weights, a masked export perhaps only in what its plan says.
+    for (const auto& [name, tensor] : result->m_tensors) {
+        hash.add({tensor.data, std::min(tensor.bytes(), kHashedBytes)});
+    }
+    if (const fs::path plan = result->m_folder / kPruningFile; fs::is_regular_file(plan)) {
+        const std::string text = readText(plan);
+        hash.add(std::as_bytes(std::span(text)));
     }
     result->m_hash = hash.text();
     result->checkShapes();

@@ -36,7 +36,7 @@ public:
     [[nodiscard]] std::int64_t fileBytes() const { return m_file_bytes; }
     /// "float32", "float16", "bfloat16", or "mixed".
     [[nodiscard]] std::string storedType() const;
-    /// 16 hex digits over config.json and the safetensors headers.
+    /// 16 hex digits over config.json, the safetensors headers, the begin of every tensor, and pruning.json.
     [[nodiscard]] const std::string& hash() const { return m_hash; }
     [[nodiscard]] const std::map<std::string, HostTensor>& tensors() const { return m_tensors; }
 

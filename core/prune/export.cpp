@@ -1,6 +1,5 @@
 #include "core/prune/export.h"
 
-#include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -8,7 +7,6 @@
 #include <array>
 #include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -20,6 +18,7 @@
 #include "core/prune/config_text.h"
 #include "core/prune/score.h"
 #include "core/prune/unmasked.h"
+#include "core/prune/work_folder.h"
 #include "core/report/files.h"
 #include "kernels/error.h"
 
@@ -67,12 +66,22 @@ bool isCopied(const fs::directory_entry& entry) {
            (endsWithAny(name, kKinds) || name == "LICENSE") && !endsWithAny(name, kNever);
 }
 
-std::vector<fs::path> filesToCopy(const Checkpoint& source) {
-    std::vector<fs::path> files;
+std::vector<fs::directory_entry> entriesOf(const fs::path& folder) {
+    std::vector<fs::directory_entry> entries;
     std::error_code code;
-    for (const auto& entry : fs::directory_iterator(source.folder(), code)) {
-        if (isCopied(entry)) files.push_back(entry.path());
-    }
+    for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) entries.push_back(*at);
+    return entries;
+}
+
+std::uintmax_t fileBytes(const fs::directory_entry& entry) {
+    std::error_code code;
+    const std::uintmax_t bytes = entry.file_size(code);
+    return code ? 0 : bytes;
+}
+
+std::vector<fs::directory_entry> filesToCopy(const Checkpoint& source) {
+    std::vector<fs::directory_entry> files = entriesOf(source.folder());
+    std::erase_if(files, [](const fs::directory_entry& entry) { return !isCopied(entry); });
     std::ranges::sort(files);
     return files;
 }
@@ -80,58 +89,9 @@ std::vector<fs::path> filesToCopy(const Checkpoint& source) {
 std::uintmax_t bytesNeeded(const Checkpoint& source, const Plan& plan, Form form) {
     std::uintmax_t bytes = kSpareBytes;
     for (const TensorChange& change : dryRun(source, plan, form)) bytes += std::uintmax_t(change.bytes_after);
-    std::error_code code;
-    for (const fs::path& file : filesToCopy(source)) bytes += fs::file_size(file, code);
+    for (const fs::directory_entry& file : filesToCopy(source)) bytes += fileBytes(file);
     return bytes;
 }
-
-/// The hidden folder in which an export comes to be; gone with everything in it unless it was moved to its place.
-class WorkFolder {
-public:
-    explicit WorkFolder(const fs::path& target)
-        : m_target(target),
-          m_path(target.parent_path() / fmt::format(".{}.part-{}", target.filename().string(), ::getpid())) {
-        std::error_code code;
-        if (fs::create_directory(m_path, code)) return;
-        if (!code) throw Error(m_path.string(), "is there already", "remove it: an export that was killed left it");
-        throw Error(m_target.string(), "cannot be written: " + code.message());
-    }
-    WorkFolder(const WorkFolder&) = delete;
-    WorkFolder& operator=(const WorkFolder&) = delete;
-    ~WorkFolder() {
-        std::error_code ignored;
-        if (!m_moved) fs::remove_all(m_path, ignored);
-    }
-
-    [[nodiscard]] const fs::path& path() const { return m_path; }
-
-    /// The files in it are on the disk already. Never replaces anything, not even an empty folder.
-    void moveToTarget() {
-        sync(m_path);
-        int failed = ::renameat2(AT_FDCWD, m_path.c_str(), AT_FDCWD, m_target.c_str(), RENAME_NOREPLACE);
-        if (failed != 0 && (errno == EINVAL || errno == ENOSYS) && !fs::exists(fs::symlink_status(m_target))) {
-            failed = ::rename(m_path.c_str(), m_target.c_str());  // a file system that knows no such flag
-        }
-        if (failed != 0) {
-            throw Error(m_target.string(), "cannot be written: " + std::generic_category().message(errno));
-        }
-        m_moved = true;
-        sync(m_target.parent_path());
-    }
-
-private:
-    /// Some file systems cannot sync a folder; no harm then.
-    static void sync(const fs::path& folder) {
-        const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (descriptor < 0) return;
-        ::fsync(descriptor);
-        ::close(descriptor);
-    }
-
-    fs::path m_target;
-    fs::path m_path;
-    bool m_moved = false;
-};
 
 /// One export.
 class Export {
@@ -144,9 +104,9 @@ public:
         writeWeights(folder / kWeightsFile);
         writeConfig(folder / kConfigFile);
         writeText(folder / kPlanFile, planText(results));
-        for (const fs::path& file : filesToCopy(m_source)) {
+        for (const fs::directory_entry& file : filesToCopy(m_source)) {
             goOn();
-            report::replaceFile(folder / file.filename(), report::readWholeFile(file, kLargestCopy));
+            report::replaceFile(folder / file.path().filename(), report::readWholeFile(file, kLargestCopy));
         }
     }
 
@@ -224,17 +184,23 @@ private:
         report::replaceFile(file, std::as_bytes(std::span(text)));
     }
 
+    /// A member a line: for people to look into, without a line for each of thousands of states.
     [[nodiscard]] std::string planText(const std::string& results) const {
         using nlohmann::ordered_json;
         const ordered_json object = {
             {"creator", "PerfMamba Explorer " PERFMAMBA_VERSION},
             {"source", {{"name", m_source.name()}, {"hash", m_source.hash()}}},
             {"form", name(m_form)},
-            {"plan", ordered_json::parse(toJson(m_plan))},
             {"results",
              results.empty() ? ordered_json::object() : ordered_json(model::parseJsonObject(results, "results"))},
+            {"plan", ordered_json::parse(toJson(m_plan))},
         };
-        return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+        std::string text;
+        for (const auto& [key, value] : object.items()) {
+            text += fmt::format("{}\n  \"{}\": {}", text.empty() ? "{" : ",", key,
+                                value.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+        }
+        return text + "\n}\n";
     }
 
     engine::Engine& m_live;
@@ -247,7 +213,7 @@ private:
 
 std::int64_t bytesIn(const fs::path& folder) {
     std::uintmax_t bytes = 0;
-    for (const auto& entry : fs::directory_iterator(folder)) bytes += entry.file_size();
+    for (const fs::directory_entry& file : entriesOf(folder)) bytes += fileBytes(file);
     return static_cast<std::int64_t>(bytes);
 }
 

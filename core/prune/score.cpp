@@ -82,6 +82,7 @@ std::vector<std::uint8_t> keepShare(const std::vector<double>& scores, const act
 
 Scores scoreLayerByLayer(const Criterion& criterion, Engine& engine, const evaluate::TokenSet& tokens,
                          const Settings& settings, const Progress& progress, const std::stop_token& stop) {
+    if (stop.stop_requested()) throw Cancelled();
     const auto batch = std::ssize(tokens.sequences);
     engine.checkFits(batch, tokens.length);
     std::vector<std::int32_t> all;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/report/table.h"
 #include "core/report/utf8.h"
 
 namespace perfmamba::report {
@@ -62,34 +63,9 @@ std::string formatPercent(double share) {
 
 // The table ------------------------------------------------------------------------------------------------------
 
-using Row = std::vector<std::string>;
+using Row = TableRow;
 
 const Row kHead = {"component", "time", "± MAD", "share", "calls", "FLOPs", "GFLOP/s", "bytes", "GB/s", "peak memory"};
-
-/// Columns as wide as their widest cell; the first to the left, numbers to the right.
-std::string aligned(const std::vector<Row>& rows, const std::vector<std::size_t>& ruled_before) {
-    std::vector<std::size_t> width(kHead.size(), 0);
-    for (const Row& row : rows) {
-        for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], columns(row[i]));
-    }
-    std::size_t line = 2 * (width.size() - 1);
-    for (const std::size_t w : width) line += w;
-
-    std::string text;
-    for (std::size_t r = 0; r < rows.size(); ++r) {
-        if (std::ranges::find(ruled_before, r) != ruled_before.end()) {
-            for (std::size_t i = 0; i < line; ++i) text += "─";
-            text += '\n';
-        }
-        std::string out;
-        for (std::size_t i = 0; i < rows[r].size(); ++i) {
-            const std::string padding(width[i] - columns(rows[r][i]), ' ');
-            out += i == 0 ? rows[r][i] + padding : fmt::format("  {}{}", padding, rows[r][i]);
-        }
-        text += out.substr(0, out.find_last_not_of(' ') + 1) + '\n';
-    }
-    return text;
-}
 
 Row rowOf(const profile::ComponentCost& cost) {
     // The cost model does not count what lies between the components: not known is not zero.
@@ -268,7 +244,7 @@ std::string componentTable(const profile::Profile& /*profile*/, const profile::P
         }
     }
     rows.push_back(totalRow(point));
-    return aligned(rows, {1, rows.size() - 1});
+    return alignedTable(rows, {1, rows.size() - 1});
 }
 
 std::string layerTable(const profile::Point& point) {
@@ -281,7 +257,7 @@ std::string layerTable(const profile::Point& point) {
         rows.push_back(rowOf(cost));
         rows.back()[0] = fmt::format("{} {}", cost.layer, name(cost.component));
     }
-    return aligned(rows, ruled_before);
+    return alignedTable(rows, ruled_before);
 }
 
 std::string summary(const profile::Profile& profile) {

@@ -57,21 +57,21 @@ std::string identityOf(const std::string& model_hash, const Options& options, co
 
 void checkSame(const Study& earlier, const Study& study) {
     const auto refuse = [](const std::string& difference) {
-        throw Error("what is to be resumed", "is another study: " + difference,
+        throw Error("what is to be resumed", "is another study (" + difference + ")",
                     "ask for what it asked for, or begin another file");
     };
     if (earlier.model.hash != study.model.hash) {
-        refuse(fmt::format("of the model {} ({}), not {} ({})", earlier.model.name, earlier.model.hash,
+        refuse(fmt::format("model: {} ({}) there, {} ({}) here", earlier.model.name, earlier.model.hash,
                            study.model.name, study.model.hash));
     }
     const std::vector<Field> before = fieldsOf(earlier.options);
     const std::vector<Field> now = fieldsOf(study.options);
     for (std::size_t i = 0; i < now.size(); ++i) {
         if (before[i].value == now[i].value) continue;
-        refuse(fmt::format("its {} was '{}', not '{}'", now[i].name, before[i].value, now[i].value));
+        refuse(fmt::format("{}: '{}' there, '{}' here", now[i].name, before[i].value, now[i].value));
     }
     if (earlier.identity != study.identity) {
-        refuse(fmt::format("the tokens have changed since ({}; {})", study.calibration, study.evaluation));
+        refuse(fmt::format("tokens: they have changed since; {}; {}", study.calibration, study.evaluation));
     }
 }
 

@@ -1,6 +1,7 @@
 #include "core/study/run_study.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -52,6 +53,13 @@ bool hasEqual(const std::vector<T>& values) {
     return false;
 }
 
+/// A random choice says nothing about a layer: the first criterion that chooses, where there is one.
+const std::string& sensitivityCriterion(const Options& options) {
+    const auto chooses = std::ranges::find_if(
+        options.criteria, [](const std::string& id) { return prune::criterion(id).needs() != prune::Needs::Nothing; });
+    return chooses == options.criteria.end() ? options.criteria.front() : *chooses;
+}
+
 void checkShare(const char* option, double share) {
     if (share >= 0 && share <= kMostRemoved) return;
     throw Error(option, fmt::format("{} is not a share of 0 to {} to remove", share, kMostRemoved));
@@ -91,7 +99,7 @@ std::vector<Cell> cellsOf(const Options& options, const model::Config& config) {
         }
     }
     for (std::int64_t layer = 0; options.sensitivity_share > 0 && layer < config.n_layer; ++layer) {
-        add(options.criteria.front(), options.sensitivity_share).layer = layer;
+        add(sensitivityCriterion(options), options.sensitivity_share).layer = layer;
     }
     return cells;
 }
@@ -119,9 +127,9 @@ public:
         m_study.options = options;
         m_study.evaluation = m_tokens.evaluation.description;
         if (m_tokens.calibration) m_study.calibration = m_tokens.calibration->description;
-        m_study.identity = identityOf(m_study.model.hash, options,
-                                      m_tokens.calibration ? m_tokens.calibration->hash : std::string(),
-                                      m_tokens.evaluation.hash);
+        m_study.identity =
+            identityOf(m_study.model.hash, options, m_tokens.calibration ? m_tokens.calibration->hash : std::string(),
+                       m_tokens.evaluation.hash);
         m_study.cells = cellsOf(options, engine.config());
     }
 

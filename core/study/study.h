@@ -53,14 +53,16 @@ struct Options {
     std::vector<double> shares = {0, 0.25, 0.5, 0.75, 0.9};  // removed
     prune::PlanKind kind = prune::PlanKind::Keep;            // Keep or Budget
     std::int64_t multiple_of = 1;
-    std::uint64_t seed = 1;              // of the random criterion
+    std::uint64_t seed = 1;                                                     // of the random criterion
     evaluate::TokenRequest calibration = {.seed = evaluate::kCalibrationSeed};  // for the criteria
     evaluate::TokenRequest evaluation = {.seed = evaluate::kEvaluationSeed};
     std::vector<Workload> workloads;  // empty: accuracy only
     int pairs = 15;                   // of passes, for each speed-up
     double budget_s = 10;             // at most for each workload of a cell; at least 6 pairs are taken
-    /// Layers pruned one at a time by the first criterion that fits: this share of their states; 0: none are.
+    /// Layers pruned one at a time by the first criterion that is not random: this share of their states; 0: none are.
     double sensitivity_share = 0;
+
+    bool operator==(const Options&) const = default;
 };
 
 struct Study {

@@ -8,28 +8,12 @@
 #include <nlohmann/json.hpp>
 
 #include "core/report/report.h"
+#include "tests/cli/run_cli.h"
 
 using namespace perfmamba;
+using namespace perfmamba::tests;
 
 namespace {
-
-// Other work may keep the machine busy; what is waited for takes well under a second on an idle one.
-constexpr int kPatience = 240'000;  // ms
-
-struct Outcome {
-    int code = -1;
-    QString out;
-    QString err;
-};
-
-Outcome runCli(const QStringList& arguments) {
-    QProcess process;
-    process.start(PERFMAMBA_CLI, arguments);
-    if (!process.waitForFinished(kPatience)) return {};
-    const int code = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1;
-    return {code, QString::fromUtf8(process.readAllStandardOutput()),
-            QString::fromUtf8(process.readAllStandardError())};
-}
 
 /// Waits until the program has said that on standard error.
 bool says(QProcess& process, const QByteArray& text) {
@@ -38,10 +22,6 @@ bool says(QProcess& process, const QByteArray& text) {
         if (!process.waitForReadyRead(kPatience)) return false;
     }
     return true;
-}
-
-QString demo(const char* name) {
-    return QString(PERFMAMBA_SOURCE_DIR "/resources/demo/") + name;
 }
 
 std::vector<float> logitsIn(const QString& path, std::vector<hsize_t>& shape) {

@@ -4,38 +4,21 @@
 #include <QtTest>
 #include <cmath>
 #include <limits>
-#include <random>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference/reference.h"
+#include "tests/support/kernel_values.h"
 
 using namespace perfmamba;
 using namespace perfmamba::kernels;
 using reference::Values;
+using tests::Random;
+using tests::toFloat;
 
 namespace {
 
 // Float32 sums of some hundred products: ‖Δ‖/‖reference‖.
 constexpr double kTolerance = 2e-6;
-
-class Random {
-public:
-    explicit Random(unsigned seed) : m_generator(seed) {}
-    /// Floats, so that both sides start from the same numbers.
-    Values values(std::int64_t count, double low = -1, double high = 1) {
-        std::uniform_real_distribution<float> uniform(static_cast<float>(low), static_cast<float>(high));
-        Values result(static_cast<std::size_t>(count));
-        for (double& value : result) value = static_cast<double>(uniform(m_generator));
-        return result;
-    }
-
-private:
-    std::mt19937 m_generator;
-};
-
-std::vector<float> toFloat(const Values& values) {
-    return {values.begin(), values.end()};
-}
 
 Weight weightOf(const std::vector<float>& values, std::int64_t rows) {
     return {values.data(), rows, static_cast<std::int64_t>(values.size()) / rows, nullptr};
@@ -142,7 +125,7 @@ private Q_SLOTS:
 
     void selectiveScan_data() { addTargets(); }
     void selectiveScan() {
-        for (const std::int64_t states : {1, 5, 16, 96, 256}) {
+        for (const std::int64_t states : {0, 1, 5, 16, 96, 256}) {
             for (const std::int64_t channels : {1, 16, 37}) {
                 const std::int64_t length = 19;
                 Random random(4);
@@ -184,7 +167,8 @@ private Q_SLOTS:
         struct Shape {
             std::int64_t heads, head_dim, groups, states, chunk;
         };
-        for (const Shape s : {Shape{4, 16, 1, 16, 16}, {4, 8, 2, 5, 8}, {2, 64, 1, 128, 256}, {8, 4, 8, 1, 64}}) {
+        for (const Shape s :
+             {Shape{4, 16, 1, 16, 16}, {4, 8, 2, 5, 8}, {2, 64, 1, 128, 256}, {8, 4, 8, 1, 64}, {4, 8, 2, 0, 8}}) {
             for (const std::int64_t length : {1, 3, 8, 15, 16, 17, 130}) {
                 Random random(5);
                 const std::int64_t width = s.heads * s.head_dim;
@@ -222,7 +206,9 @@ private Q_SLOTS:
                         append(a.C, bc);
                     }
                     const std::vector<float> dt = toFloat(a.dt);
-                    std::vector<float> y(static_cast<std::size_t>(2 * length * width));
+                    // y as a group's part of wider rows.
+                    const std::int64_t y_stride = width + 3;
+                    std::vector<float> y(static_cast<std::size_t>(2 * length * y_stride), 7.0F);
                     SsdArgs args;
                     args.batch = 2;
                     args.length = length;
@@ -244,13 +230,26 @@ private Q_SLOTS:
                     args.dt_max = std::numeric_limits<float>::infinity();
                     args.h = h.data();
                     args.y = y.data();
-                    args.y_stride = width;
+                    args.y_stride = y_stride;
                     m_backend->ssd(args);
-                    compare(y, reference::ssd(a, state), "y");
+                    std::vector<float> dense;
+                    for (auto row = y.begin(); row != y.end(); row += y_stride) {
+                        dense.insert(dense.end(), row, row + width);
+                        QVERIFY(std::all_of(row + width, row + y_stride, [](float value) { return value == 7.0F; }));
+                    }
+                    compare(dense, reference::ssd(a, state), "y");
                     compare(h, state, "h");
                 }
             }
         }
+    }
+
+    void maskColumns_data() { addTargets(); }
+    void maskColumns() {
+        std::vector<float> x(3 * 5, 1.0F);
+        const std::vector<std::uint8_t> keep = {1, 0, 1, 0};
+        m_backend->maskColumns(x.data() + 1, 5, 3, keep);
+        for (std::size_t i = 0; i < x.size(); ++i) QCOMPARE(x[i], i % 5 == 2 || i % 5 == 4 ? 0.0F : 1.0F);
     }
 
     void gates_data() { addTargets(); }

@@ -150,7 +150,7 @@ private Q_SLOTS:
         }
         QVERIFY(std::abs(sum - 0.5) < 0.1);
         // Fixed for ever, whatever the standard library: a plan names its seed.
-        QCOMPARE(one.layers[0][0], 0.87888574569664259);
+        QVERIFY(std::abs(one.layers[0][0] - 0.758437633825) < 1e-11);
     }
 
     void magnitudePairsBAndC() {
@@ -262,12 +262,13 @@ private Q_SLOTS:
         activity.layers[0].votes.assign(activity.layers[0].votes.size(), 0.0);
         for (const Criterion* each : criteria()) {
             if (each->needs() == Needs::LayerByLayer) continue;
-            for (const double value : score(*each, *checkpoint, &activity, 0.5, 1).layers[0]) {
+            const Scores scores = score(*each, *checkpoint, &activity, 0.5, 1);
+            for (const double value : scores.layers[0]) {
                 QVERIFY2(std::isfinite(value) && value >= 0, each->id().data());
             }
         }
     }
 };
 
-QTEST_APPLESS_MAIN(TestCriteria)
+QTEST_GUILESS_MAIN(TestCriteria)
 #include "test_criteria.moc"

@@ -344,5 +344,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestPlan)
+QTEST_GUILESS_MAIN(TestPlan)
 #include "test_plan.moc"

@@ -1,0 +1,71 @@
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/common.h"
+#include "app/cli/interruption.h"
+#include "app/cli/model_options.h"
+#include "core/activity/collect.h"
+#include "core/report/pruning_text.h"
+#include "core/report/report.h"
+
+namespace perfmamba::cli {
+namespace {
+
+struct ActivityOptions {
+    ModelOptions model;
+    evaluate::TokenRequest tokens{.seed = evaluate::kCalibrationSeed};
+    std::string statistic{name(activity::Statistic::OutputEnergy)};
+    std::string report;
+    std::string json;
+    activity::Options collecting;
+    std::string command_line;
+};
+
+void activity(const ActivityOptions& given) {
+    const auto statistic = kernels::statisticFromName(given.statistic);
+    if (!statistic) throw UsageError("--statistic: '" + given.statistic + "' is not one of those listed");
+    checkReport(given.report);
+    const Interruption interruption;
+    const auto engine = given.model.load();
+    const evaluate::TokenSet tokens = evaluate::load(given.tokens, engine->checkpoint());
+    ProgressLine line;
+    const activity::ActivityPtr result = activity::collect(
+        *engine, tokens, given.collecting, provenanceOf(engine->backend().device(), given.command_line),
+        [&](const activity::ActivityPtr&, const profile::Progress& progress) { show(line, progress); },
+        interruption.token());
+    line.clear();
+    if (!given.report.empty()) report::writeActivity(given.report, *result);
+    if (!given.json.empty()) writeText(given.json, toText(report::activityJson(*result)));
+    if (given.json != "-") writeText("-", report::activityText(*result, *statistic));
+    if (!result->complete) throw Interrupted("interrupted: not all sequences were run");
+}
+
+}  // namespace
+
+Command activityCommand(CLI::App& app, const std::string& command_line) {
+    auto given = std::make_shared<ActivityOptions>();
+    given->command_line = command_line;
+    CLI::App* command = app.add_subcommand("activity", "Show what each state of a model does on some tokens");
+    addModelOptions(*command, given->model);
+    addTokenOptions(*command, "calibrate", "What to run", given->tokens);
+    command->add_option("--seed", given->tokens.seed, "Of generated tokens")->capture_default_str();
+    command
+        ->add_option("--statistic", given->statistic,
+                     "What the table shows: delta_b, delta_bx, decay, state, output, output_energy")
+        ->capture_default_str();
+    command->add_option("--batch", given->collecting.batch, "Sequences at once")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--report", given->report, "Write all statistics as an HDF5 report")->type_name("FILE.h5");
+    command->add_option("--json", given->json, "Write each state's as JSON to FILE, or to standard output for '-'")
+        ->type_name("FILE|-");
+    command->footer(
+        "Examples:\n"
+        "  perfmamba-cli activity resources/demo/mamba2-recall\n"
+        "  perfmamba-cli activity resources/demo/mamba2-bytes --calibrate LICENSE --calibrate-length 256 --report "
+        "a.h5\n"
+        "  perfmamba-cli activity ~/models/mamba2-130m --calibrate tokens.ids --statistic state");
+    return {command, [given] { activity(*given); }};
+}
+
+}  // namespace perfmamba::cli

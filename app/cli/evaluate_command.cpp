@@ -1,0 +1,94 @@
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "app/cli/common.h"
+#include "app/cli/interruption.h"
+#include "app/cli/model_options.h"
+#include "core/evaluate/evaluate.h"
+#include "core/report/pruning_text.h"
+#include "kernels/error.h"
+
+namespace perfmamba::cli {
+namespace {
+
+struct EvaluateOptions {
+    ModelOptions model;
+    std::string task;
+    std::string text;
+    std::string against;
+    std::string json;
+    evaluate::TokenRequest tokens{.seed = evaluate::kEvaluationSeed};
+    evaluate::Options evaluating;
+};
+
+evaluate::TokenRequest requestOf(const EvaluateOptions& given) {
+    if (!given.task.empty() && !given.text.empty()) throw UsageError("--task and --text exclude each other");
+    evaluate::TokenRequest request = given.tokens;
+    request.source = given.text.empty() ? "task" : given.text;
+    return request;
+}
+
+void evaluateModel(const EvaluateOptions& given) {
+    const evaluate::TokenRequest request = requestOf(given);
+    const Interruption interruption;
+    const auto engine = given.model.load();
+    const evaluate::TokenSet tokens = evaluate::load(request, engine->checkpoint());
+    std::unique_ptr<engine::Engine> other;
+    if (!given.against.empty()) {
+        ModelOptions options = given.model;
+        options.model = given.against;
+        other = options.load();
+    }
+    ProgressLine line;
+    const evaluate::Subject against{other.get(), nullptr};
+    evaluate::Accuracy accuracy;
+    try {
+        accuracy = evaluate::evaluate(
+            {engine.get(), nullptr}, tokens, other ? &against : nullptr, given.evaluating,
+            [&](const evaluate::Accuracy&, const profile::Progress& progress) { show(line, progress); },
+            interruption.token());
+    } catch (const Cancelled&) {
+        throw Interrupted("interrupted: nothing was written");
+    }
+    line.clear();
+    if (!given.json.empty()) writeText(given.json, toText(report::accuracyJson(accuracy)));
+    if (given.json != "-") writeText("-", report::accuracyText(accuracy));
+}
+
+}  // namespace
+
+Command evaluateCommand(CLI::App& app) {
+    auto given = std::make_shared<EvaluateOptions>();
+    CLI::App* command = app.add_subcommand("evaluate", "Measure how well a model predicts");
+    addModelOptions(*command, given->model);
+    command->add_option("--task", given->task, "recall: what the model's task.json describes, generated")
+        ->check(CLI::IsMember({"recall"}))
+        ->type_name("recall");
+    command->add_option("--text", given->text, "A text, for a model of bytes; a file of token ids, for any")
+        ->type_name("FILE");
+    command->add_option("--against", given->against, "Another model, to compare each prediction with")
+        ->type_name("MODEL2");
+    command
+        ->add_option("--window", given->tokens.length,
+                     "Tokens of a text's window; windows do not overlap. 0: the task's length, or 2048")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    command->add_option("--sequences", given->tokens.sequences, "At most; 0: 256 of a task, of a text all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    command->add_option("--seed", given->tokens.seed, "Of a generated task")->capture_default_str();
+    command->add_option("--batch", given->evaluating.batch, "Sequences at once")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--json", given->json, "Write it as JSON to FILE, or to standard output for '-'")
+        ->type_name("FILE|-");
+    command->footer(
+        "Examples:\n"
+        "  perfmamba-cli evaluate resources/demo/mamba2-recall --task recall\n"
+        "  perfmamba-cli evaluate resources/demo/mamba2-bytes --text LICENSE --window 256\n"
+        "  perfmamba-cli evaluate pruned --against ~/models/mamba2-130m --text tokens.ids --json -");
+    return {command, [given] { evaluateModel(*given); }};
+}
+
+}  // namespace perfmamba::cli

@@ -1,0 +1,210 @@
+#include "app/gui/export_dialog.h"
+
+#include <QComboBox>
+#include <QDialogButtonBox>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QTableWidget>
+#include <QVBoxLayout>
+
+#include "core/model/checkpoint.h"
+#include "widgets/format.h"
+#include "widgets/theme.h"
+
+namespace perfmamba::app {
+namespace {
+
+enum Column { Tensor, Before, After, Zeroed, BytesBefore, BytesAfter, kColumns };
+
+QTableWidgetItem* cell(const QString& text, bool number) {
+    auto* item = new QTableWidgetItem(text);
+    item->setTextAlignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+    item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsSelectable);
+    return item;
+}
+
+QString shape(const std::vector<std::int64_t>& extents) {
+    return QString::fromStdString(model::shapeText(extents));
+}
+
+}  // namespace
+
+ExportDialog::ExportDialog(const prune::PlanPtr& plan, const QString& folder, QWidget* parent)
+    : QDialog(parent), m_plan(plan) {
+    setObjectName(QStringLiteral("exportDialog"));
+    setWindowTitle(tr("Export the pruned model"));
+    setModal(false);
+    resize(760, 480);
+    auto* layout = new QVBoxLayout(this);
+    auto* top = new QHBoxLayout;
+    auto* form_label = new QLabel(tr("&Form"));
+    m_form = new QComboBox;
+    m_form->addItem(tr("Ragged"), static_cast<int>(prune::Form::Ragged));
+    m_form->addItem(tr("Uniform"), static_cast<int>(prune::Form::Uniform));
+    m_form->addItem(tr("Masked"), static_cast<int>(prune::Form::Masked));
+    form_label->setBuddy(m_form);
+    m_explanation = new QLabel;
+    m_explanation->setWordWrap(true);
+    m_explanation->setProperty("muted", true);
+    top->addWidget(form_label);
+    top->addWidget(m_form);
+    top->addWidget(m_explanation, 1);
+    layout->addLayout(top);
+
+    m_table = new QTableWidget(0, kColumns);
+    m_table->setHorizontalHeaderLabels(
+        {tr("tensor"), tr("before"), tr("after"), tr("zeroed"), tr("bytes before"), tr("bytes after")});
+    m_table->verticalHeader()->hide();
+    m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+    m_table->horizontalHeader()->setSectionResizeMode(Tensor, QHeaderView::Stretch);
+    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_table->setAccessibleName(tr("What the export changes, tensor by tensor"));
+    layout->addWidget(m_table, 1);
+    m_summary = new QLabel(tr("Looking at the tensors…"));
+    layout->addWidget(m_summary);
+
+    auto* where = new QHBoxLayout;
+    auto* folder_label = new QLabel(tr("&New folder"));
+    m_folder = new QLineEdit(folder);
+    folder_label->setBuddy(m_folder);
+    auto* choose = new QPushButton(tr("&Choose…"));
+    choose->setAutoDefault(false);
+    where->addWidget(folder_label);
+    where->addWidget(m_folder, 1);
+    where->addWidget(choose);
+    layout->addLayout(where);
+    m_status = new QLabel;
+    m_status->setWordWrap(true);
+    layout->addWidget(m_status);
+
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
+    m_export = buttons->addButton(tr("&Export"), QDialogButtonBox::ActionRole);
+    m_export->setDefault(true);
+    m_export->setEnabled(false);
+    layout->addWidget(buttons);
+    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::close);
+    connect(m_export, &QPushButton::clicked, this, &ExportDialog::begin);
+    connect(choose, &QPushButton::clicked, this, &ExportDialog::browse);
+    connect(m_folder, &QLineEdit::textChanged, this, &ExportDialog::updateTexts);
+    connect(m_form, &QComboBox::currentIndexChanged, this, [this] {
+        m_export->setEnabled(false);
+        updateTexts();
+        Q_EMIT dryRunWanted(form());
+    });
+    updateTexts();
+}
+
+prune::Form ExportDialog::form() const {
+    return static_cast<prune::Form>(m_form->currentData().toInt());
+}
+
+void ExportDialog::setForm(prune::Form form) {
+    m_form->setCurrentIndex(m_form->findData(static_cast<int>(form)));
+}
+
+QString ExportDialog::folder() const {
+    return m_folder->text();
+}
+
+void ExportDialog::setFolder(const QString& folder) {
+    m_folder->setText(folder);
+}
+
+void ExportDialog::setChanges(const std::vector<prune::TensorChange>& changes) {
+    m_table->setRowCount(0);
+    std::int64_t before = 0;
+    std::int64_t after = 0;
+    int unchanged = 0;
+    for (const prune::TensorChange& change : changes) {
+        before += change.bytes_before;
+        after += change.bytes_after;
+        if (change.before == change.after && change.zeroed == 0) {
+            ++unchanged;
+            continue;
+        }
+        const int row = m_table->rowCount();
+        m_table->insertRow(row);
+        m_table->setItem(row, Tensor, cell(QString::fromStdString(change.name), false));
+        m_table->setItem(row, Before, cell(shape(change.before), true));
+        m_table->setItem(row, After, cell(shape(change.after), true));
+        m_table->setItem(row, Zeroed, cell(change.zeroed > 0 ? QString::number(change.zeroed) : QString(), true));
+        m_table->setItem(row, BytesBefore, cell(QString::number(change.bytes_before), true));
+        m_table->setItem(row, BytesAfter, cell(QString::number(change.bytes_after), true));
+    }
+    m_summary->setText(
+        tr("%1 tensors change, %2 stay as they are. Weights: %3 → %4.")
+            .arg(m_table->rowCount())
+            .arg(unchanged)
+            .arg(widgets::bytesText(static_cast<double>(before)), widgets::bytesText(static_cast<double>(after))));
+    updateTexts();
+    m_export->setEnabled(!m_working && !m_folder->text().isEmpty());
+}
+
+void ExportDialog::setProgress(const QString& text) {
+    if (m_working) m_status->setText(text);
+}
+
+void ExportDialog::setDone(const prune::Exported& exported) {
+    m_working = false;
+    m_status->setText(
+        tr("Written to %1 (%2). Read back, its logits agree with the live model's to %3 of the largest, at "
+           "%4 positions.")
+            .arg(QString::fromStdString(exported.folder.string()),
+                 widgets::bytesText(static_cast<double>(exported.bytes)),
+                 QString::number(exported.largest_difference, 'e', 1))
+            .arg(exported.positions));
+    updateTexts();
+}
+
+void ExportDialog::setFailed() {
+    if (!m_working) return;
+    m_working = false;
+    m_status->setText(tr("Nothing was exported; the messages say why."));
+    updateTexts();
+}
+
+void ExportDialog::browse() {
+    const QString parent = QFileInfo(m_folder->text()).absolutePath();
+    const QString chosen = QFileDialog::getExistingDirectory(this, tr("Where to make the new folder"), parent);
+    if (!chosen.isEmpty()) m_folder->setText(chosen + QLatin1Char('/') + QFileInfo(m_folder->text()).fileName());
+}
+
+void ExportDialog::begin() {
+    m_working = true;
+    m_status->setText(tr("Waiting for the engine…"));
+    updateTexts();
+    Q_EMIT exportWanted(form(), m_folder->text());
+}
+
+void ExportDialog::updateTexts() {
+    switch (form()) {
+        case prune::Form::Ragged:
+            m_explanation->setText(
+                tr("Each layer keeps its own number of states: smallest and fastest. Read by this "
+                   "program (state_size_per_layer in config.json)."));
+            break;
+        case prune::Form::Uniform:
+            m_explanation->setText(
+                tr("The same number of states everywhere, that of the fullest layer; where fewer stay, "
+                   "zeroed ones fill up. Loads in transformers and other stock code."));
+            break;
+        case prune::Form::Masked:
+            m_explanation->setText(
+                tr("The original shapes with the pruned states zeroed: nothing gets faster. Loads "
+                   "wherever the original does."));
+            break;
+    }
+    const bool exists = QFileInfo::exists(m_folder->text());
+    if (exists && !m_working)
+        m_export->setToolTip(tr("There is already something of that name; nothing is overwritten"));
+    m_export->setEnabled(!m_working && !exists && !m_folder->text().isEmpty() && m_table->rowCount() > 0);
+    m_form->setEnabled(!m_working);
+    m_folder->setEnabled(!m_working);
+}
+
+}  // namespace perfmamba::app

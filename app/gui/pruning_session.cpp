@@ -1,0 +1,298 @@
+#include "app/gui/pruning_session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <span>
+#include <utility>
+
+#include "core/activity/collect.h"
+#include "core/prune/score.h"
+#include "core/report/command.h"
+#include "core/report/files.h"
+#include "core/report/report.h"
+#include "core/study/run_study.h"
+#include "kernels/devices.h"
+
+namespace perfmamba::app {
+namespace {
+
+// A masked measurement that follows the slider looks at about this many tokens; the record looks at all.
+constexpr std::int64_t kQuickTokens = 16384;
+// The tokens that an export's logits are compared on.
+constexpr std::int64_t kCheckedTokens = 256;
+constexpr std::uint64_t kLargestPlan = std::uint64_t{1} << 28;
+constexpr double kPriceBudget_s = 4;
+// Tokens of the prefill that plans are judged by, as the command line's default.
+constexpr std::int64_t kPrefill = 256;
+// Between two progress texts on the GUI thread.
+constexpr std::chrono::milliseconds kTellPeriod(100);
+
+std::filesystem::path pathOf(const QString& text) {
+    return {text.toStdU16String()};
+}
+
+/// The first sequences, about kQuickTokens tokens in all.
+evaluate::TokenSet someOf(const evaluate::TokenSet& tokens) {
+    evaluate::TokenSet some = tokens;
+    const auto count = static_cast<std::size_t>(std::max<std::int64_t>(1, kQuickTokens / tokens.length));
+    if (some.sequences.size() <= count) return some;
+    some.sequences.resize(count);
+    if (!some.targets.empty()) some.targets.resize(count);
+    some.description += ", the first " + std::to_string(count);
+    return some;
+}
+
+prune::MakeBackend backendsOf(const Target& target) {
+    return [device = target.device, threads = target.threads] { return kernels::makeBackend(device, threads); };
+}
+
+}  // namespace
+
+PruningSession::PruningSession(Workers& workers, QObject* parent) : QObject(parent), m_workers(workers) {}
+
+PruningSession::~PruningSession() {
+    stop();
+    m_workers.shutDown();
+}
+
+void PruningSession::stop() {
+    m_stop.request_stop();
+    m_stop_measure.request_stop();
+    m_stop_score.request_stop();
+}
+
+void PruningSession::setTarget(const Target& target) {
+    if (target == m_target) return;
+    if (target.checkpoint != m_target.checkpoint) {
+        stop();
+        ++m_generation;
+    }
+    m_target = target;
+}
+
+void PruningSession::setSources(const evaluate::TokenRequest& calibration, const evaluate::TokenRequest& evaluation) {
+    m_calibration = calibration;
+    m_evaluation = evaluation;
+}
+
+PruningSession::Request PruningSession::request(std::stop_source& stop) const {
+    if (stop.stop_requested()) stop = std::stop_source();
+    return {m_target, m_generation, m_calibration, m_evaluation, stop.get_token()};
+}
+
+/// `ended` runs on the GUI thread after the job, however it ended, unless a newer job took its place.
+void PruningSession::post(const std::string& tag, std::function<void()> job, std::function<void()> ended) {
+    const bool replaced = m_workers.measure(tag, [this, job = std::move(job), ended = std::move(ended)] {
+        m_workers.guarded(job);
+        m_workers.answer([this, ended] {
+            if (ended) ended();
+            if (--m_jobs == 0) Q_EMIT busyChanged(false);
+        });
+    });
+    if (replaced) return;
+    if (m_jobs++ == 0) Q_EMIT busyChanged(true);
+}
+
+void PruningSession::answer(const Request& request, std::function<void()> on_gui_thread) {
+    m_workers.answer([this, generation = request.generation, does = std::move(on_gui_thread)] {
+        if (generation == m_generation) does();
+    });
+}
+
+std::function<void(const profile::Progress&)> PruningSession::teller(const Request& request) {
+    return [this, request, last = std::chrono::steady_clock::time_point()](const profile::Progress& now) mutable {
+        const auto time = std::chrono::steady_clock::now();
+        if (time - last < kTellPeriod) return;
+        last = time;
+        answer(request, [this, now] { Q_EMIT progress(now); });
+    };
+}
+
+const evaluate::TokenSet& PruningSession::tokens(const Target& target, const evaluate::TokenRequest& request) {
+    // Two sets are in use at a time: what calibrates, and what is evaluated.
+    constexpr std::size_t kKept = 2;
+    const auto found = std::ranges::find_if(m_loaded, [&](const Loaded& loaded) {
+        return loaded.checkpoint == target.checkpoint && loaded.request == request;
+    });
+    // A file may have been edited meanwhile: only what is generated is the same for ever.
+    const bool generated = request.source == "task" || request.source == "random";
+    if (found != m_loaded.end() && generated) return found->tokens;
+    if (found != m_loaded.end()) m_loaded.erase(found);
+    if (m_loaded.size() >= kKept) m_loaded.erase(m_loaded.begin());
+    m_loaded.push_back({target.checkpoint, request, evaluate::load(request, *target.checkpoint)});
+    return m_loaded.back().tokens;
+}
+
+void PruningSession::collect() {
+    if (!m_target.checkpoint) return;
+    const Request r = request(m_stop);
+    post("activity", [this, r] {
+        engine::Engine& engine = m_workers.engine(r.target);
+        const auto tell = teller(r);
+        const activity::ActivityPtr result = activity::collect(
+            engine, tokens(r.target, r.calibration), {}, profile::provenanceOf(engine.backend().device()),
+            [&](const activity::ActivityPtr& so_far, const profile::Progress& now) {
+                tell(now);
+                answer(r, [this, so_far] { Q_EMIT activityChanged(so_far, false); });
+            },
+            r.stop);
+        if (result->complete) m_activity = result;
+        answer(r, [this, result] { Q_EMIT activityChanged(result, true); });
+    });
+}
+
+void PruningSession::score(const std::string& criterion, double share, std::uint64_t seed) {
+    if (!m_target.checkpoint) return;
+    m_stop_score.request_stop();
+    const Request r = request(m_stop_score);
+    post(
+        "score",
+        [this, r, criterion, share, seed] {
+            const prune::Criterion& chosen = prune::criterionFor(criterion, r.target.checkpoint->config().architecture);
+            ScoresPtr scores;
+            const auto keep = [&](prune::Scores&& result) {
+                scores = std::make_shared<const prune::Scores>(std::move(result));
+            };
+            if (chosen.needs() <= prune::Needs::Weights) {
+                keep(prune::score(chosen, *r.target.checkpoint, nullptr, share, seed));
+            } else {
+                const evaluate::TokenSet& calibration = tokens(r.target, r.calibration);
+                const bool collected = m_activity && m_activity->tokens_hash == calibration.hash &&
+                                       m_activity->model.hash == r.target.checkpoint->hash();
+                if (chosen.needs() == prune::Needs::Activity && collected) {
+                    keep(prune::score(chosen, *r.target.checkpoint, m_activity.get(), share, seed));
+                } else {
+                    keep(
+                        prune::score(chosen, m_workers.engine(r.target), &calibration, share, seed, teller(r), r.stop));
+                }
+            }
+            answer(r, [this, scores] { Q_EMIT scored(scores); });
+        },
+        [this] { Q_EMIT scoringEnded(); });
+}
+
+void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores, bool full) {
+    if (!m_target.checkpoint || !plan) return;
+    m_stop_measure.request_stop();
+    const Request r = request(m_stop_measure);
+    post(
+        "measure",
+        [this, r, plan, scores, full] {
+            answer(r, [this, plan, full] { Q_EMIT measuring(plan, full); });
+            const model::Checkpoint& checkpoint = *r.target.checkpoint;
+            prune::checkFor(*plan, checkpoint.config(), checkpoint.name(), checkpoint.hash());
+            engine::Engine& engine = m_workers.engine(r.target);
+            const evaluate::TokenSet evaluation = tokens(r.target, r.evaluation);
+            if (!plan->calibration_hash.empty() && plan->calibration_hash == evaluation.hash) {
+                evaluate::checkApart(tokens(r.target, r.calibration), evaluation);
+            }
+            study::Measurement result;
+            result.facts = prune::factsOf(checkpoint.config(), *plan, scores ? *scores : prune::Scores());
+            if (full) {
+                study::Options options;
+                options.workloads = study::defaultWorkloads(kPrefill);
+                result = study::measure(engine, backendsOf(r.target), *plan, result.facts, evaluation, options,
+                                        teller(r), r.stop);
+            } else {
+                result.accuracy = study::measureMasked(engine, *plan, someOf(evaluation), teller(r), r.stop);
+            }
+            answer(r, [this, plan, result, full] { Q_EMIT measured(plan, result, !full); });
+        },
+        [this] { Q_EMIT measuringEnded(); });
+}
+
+void PruningSession::price() {
+    if (!m_target.checkpoint) return;
+    const Request r = request(m_stop);
+    post("price", [this, r] {
+        const study::CostPtr cost =
+            study::measureCostOfStates(m_workers.engine(r.target), backendsOf(r.target),
+                                       study::defaultWorkloads(kPrefill), kPriceBudget_s, teller(r), r.stop);
+        answer(r, [this, cost] { Q_EMIT priced(cost); });
+    });
+}
+
+void PruningSession::runStudy(const study::Options& options, const study::StudyPtr& resume, const QString& keep_as) {
+    if (!m_target.checkpoint) return;
+    const Request r = request(m_stop);
+    post("study", [this, r, options, resume, keep_as] {
+        engine::Engine& engine = m_workers.engine(r.target);
+        const auto tell = teller(r);
+        const auto keep = [&](const study::StudyPtr& study) {
+            m_workers.file("keep " + keep_as.toStdString(),
+                           [study, keep_as] { report::writeStudy(pathOf(keep_as), *study); });
+        };
+        const study::StudyPtr result = study::run(
+            engine, backendsOf(r.target), options, profile::provenanceOf(engine.backend().device()), resume,
+            [&](const study::StudyPtr& study, const profile::Progress& now, bool cell_done) {
+                tell(now);
+                if (!cell_done) return;
+                keep(study);
+                answer(r, [this, study] { Q_EMIT studyChanged(study, false); });
+            },
+            r.stop);
+        keep(result);
+        answer(r, [this, result] { Q_EMIT studyChanged(result, true); });
+    });
+}
+
+void PruningSession::findStudy(const QString& path) {
+    if (!m_target.checkpoint) return;
+    const Request r = request(m_stop);
+    m_workers.file("find study", [this, r, path] {
+        const study::StudyPtr study = report::readContents(pathOf(path)).study;
+        if (!study || study->complete || study->model.hash != r.target.checkpoint->hash()) return;
+        answer(r, [this, study, path] { Q_EMIT studyFound(study, path); });
+    });
+}
+
+void PruningSession::dryRun(const prune::PlanPtr& plan, prune::Form form) {
+    if (!m_target.checkpoint || !plan) return;
+    const Request r = request(m_stop);
+    m_workers.file("dry run", [this, r, plan, form] {
+        const model::Checkpoint& checkpoint = *r.target.checkpoint;
+        prune::checkFor(*plan, checkpoint.config(), checkpoint.name(), checkpoint.hash());
+        answer(r, [this, plan, form, changes = prune::dryRun(checkpoint, *plan, form)] {
+            Q_EMIT dryRunReady(plan, form, changes);
+        });
+    });
+}
+
+void PruningSession::exportPlan(const prune::PlanPtr& plan, prune::Form form, const QString& folder,
+                                const std::string& results) {
+    if (!m_target.checkpoint || !plan) return;
+    const Request r = request(m_stop);
+    post({}, [this, r, plan, form, folder, results] {
+        const evaluate::TokenSet checked =
+            evaluate::load({.source = "random", .length = kCheckedTokens, .sequences = 1}, *r.target.checkpoint);
+        const prune::Exported done =
+            prune::exportModel(m_workers.engine(r.target), backendsOf(r.target), *plan, form, pathOf(folder), results,
+                               checked.sequences.front(), teller(r), r.stop);
+        answer(r, [this, done] { Q_EMIT exported(done); });
+    });
+}
+
+void PruningSession::savePlan(const prune::PlanPtr& plan, const QString& path) {
+    if (!plan) return;
+    m_workers.file({}, [this, plan, path] {
+        const std::string text = prune::toJson(*plan) + "\n";
+        report::writeThrough(pathOf(path), std::as_bytes(std::span(text)));
+        m_workers.answer([this, path] { Q_EMIT planSaved(path); });
+    });
+}
+
+void PruningSession::loadPlan(const QString& path) {
+    if (!m_target.checkpoint) return;
+    const Request r = request(m_stop);
+    m_workers.file("load plan", [this, r, path] {
+        const std::vector<std::byte> bytes = report::readWholeFile(pathOf(path), kLargestPlan);
+        const auto plan = std::make_shared<const prune::Plan>(
+            prune::planFromJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, pathOf(path)));
+        const model::Checkpoint& checkpoint = *r.target.checkpoint;
+        prune::checkFor(*plan, checkpoint.config(), checkpoint.name(), checkpoint.hash());
+        answer(r, [this, plan] { Q_EMIT planLoaded(plan); });
+    });
+}
+
+}  // namespace perfmamba::app

@@ -1,0 +1,242 @@
+// activity, evaluate, prune and tradeoff as their users meet them: what is printed, what is written, what is refused.
+#include <QtTest>
+
+#include <signal.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/report/report.h"
+#include "tests/cli/run_cli.h"
+#include "tests/support/checkpoint_folder.h"
+
+using namespace perfmamba;
+using namespace perfmamba::tests;
+
+namespace {
+
+nlohmann::json parsed(const QString& text) {
+    return nlohmann::json::parse(text.toStdString());
+}
+
+/// Fails, in one line on standard error, with that text in it, and prints nothing else.
+void fails(const QStringList& arguments, int code, const QString& with) {
+    const Outcome outcome = runCli(arguments);
+    QVERIFY2(outcome.code == code, qPrintable(arguments.join(' ') + ": " + outcome.err));
+    QVERIFY2(outcome.err.contains(with), qPrintable(outcome.err));
+    QCOMPARE(outcome.err.count('\n'), 1);
+}
+
+}  // namespace
+
+class TestPruningCli : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void init() {
+        m_folder = std::make_unique<QTemporaryDir>();
+        QVERIFY(m_folder->isValid());
+        // Two texts of more than one window, neither a part of the other.
+        QByteArray first;
+        QByteArray second;
+        for (int i = 0; i < 300; ++i) {
+            first += "line " + QByteArray::number(i * 7919) + " of the text that calibrates\n";
+            second += "row " + QByteArray::number(i * 104729) + " is what gets evaluated\n";
+        }
+        write("a.txt", first);
+        write("b.txt", second);
+    }
+
+    void everyCommandExplainsItself() {
+        for (const char* command : {"activity", "evaluate", "prune", "tradeoff"}) {
+            const Outcome outcome = runCli({command, "--help"});
+            QCOMPARE(outcome.code, 0);
+            QVERIFY2(outcome.out.contains("Examples"), command);
+        }
+    }
+
+    void activityOfATask() {
+        const QString report = path("activity.h5");
+        const Outcome outcome = runCli(
+            {"activity", demo("mamba2-recall"), "--calibrate-sequences", "16", "--json", "-", "--report", report});
+        QVERIFY2(outcome.code == 0, qPrintable(outcome.err));
+        const nlohmann::json activity = parsed(outcome.out);
+        QCOMPARE(activity["layers"].size(), 2U);
+        QCOMPARE(activity["layers"][1]["output_energy"]["mean"].size(), 64U);
+        QCOMPARE(activity["sequences"].get<int>(), 16);
+
+        // The report holds the same, and show prints it.
+        const report::Contents contents = report::readContents(report.toStdString());
+        QVERIFY(contents.activity);
+        const double mean = contents.activity->layers[1].stateMeans(activity::Statistic::State)[5];
+        QCOMPARE(mean, activity["layers"][1]["state"]["mean"][5].get<double>());
+        const Outcome shown = runCli({"show", report});
+        QCOMPARE(shown.code, 0);
+        QVERIFY(shown.out.contains("states for 90 %"));
+    }
+
+    void evaluateOnATaskAndAText() {
+        const Outcome recall =
+            runCli({"evaluate", demo("mamba2-recall"), "--task", "recall", "--sequences", "64", "--json", "-"});
+        QVERIFY2(recall.code == 0, qPrintable(recall.err));
+        QVERIFY(parsed(recall.out)["correct"]["value"].get<double>() > 0.99);
+        const Outcome text = runCli({"evaluate", demo("mamba2-bytes"), "--text", path("b.txt"), "--window", "128",
+                                     "--against", demo("mamba1-bytes")});
+        QVERIFY2(text.code == 0, qPrintable(text.err));
+        QVERIFY(text.out.contains("bits per byte"));
+        QVERIFY(text.out.contains("KL from the other"));
+    }
+
+    void pruneWritesWhatTheDryRunSaid_data() {
+        QTest::addColumn<QString>("model");
+        QTest::addColumn<QString>("form");
+        for (const char* model : {"mamba2-recall", "mamba1-recall"}) {
+            for (const char* form : {"uniform", "ragged", "masked"}) {
+                QTest::addRow("%s %s", model, form) << model << form;
+            }
+        }
+    }
+    void pruneWritesWhatTheDryRunSaid() {
+        QFETCH(QString, model);
+        QFETCH(QString, form);
+        const QString out = path("pruned");
+        const QStringList arguments = {"prune",
+                                       demo(qPrintable(model)),
+                                       "--criterion",
+                                       "output-energy",
+                                       "--calibrate-sequences",
+                                       "32",
+                                       "--budget",
+                                       "0.5",
+                                       "--form",
+                                       form,
+                                       "--layer",
+                                       "1=3",
+                                       "--json",
+                                       "-"};
+        const Outcome dry = runCli(arguments + QStringList{"--dry-run"});
+        QVERIFY2(dry.code == 0, qPrintable(dry.err));
+        QVERIFY(!std::filesystem::exists(out.toStdString()));
+        const Outcome done = runCli(arguments + QStringList{"--out", out, "--evaluate", "task"});
+        QVERIFY2(done.code == 0, qPrintable(done.err));
+        const nlohmann::json result = parsed(done.out);
+        QCOMPARE(result["plan"], parsed(dry.out)["plan"]);
+        QVERIFY(result["exported"]["largest_difference"].get<double>() <= 1e-4);
+
+        const Outcome info = runCli({"info", out, "--json", "-"});
+        QVERIFY2(info.code == 0, qPrintable(info.err));
+        for (const nlohmann::json& tensor : parsed(info.out)["tensors"]) {
+            const auto& changes = result["tensors"];
+            const auto change = std::find_if(changes.begin(), changes.end(),
+                                             [&](const auto& each) { return each["name"] == tensor["name"]; });
+            QVERIFY(change != changes.end());
+            QCOMPARE(tensor["shape"], (*change)["after"]);
+        }
+        // What it says of its accuracy is what the written model shows.
+        const Outcome evaluated = runCli({"evaluate", out, "--task", "recall", "--json", "-"});
+        QVERIFY2(evaluated.code == 0, qPrintable(evaluated.err));
+        QCOMPARE(parsed(evaluated.out)["correct"]["value"].get<double>(),
+                 result["accuracy"]["correct"]["value"].get<double>());
+        const nlohmann::json noted = parsed(QString::fromStdString(readFile(out.toStdString() + "/pruning.json")));
+        QCOMPARE(noted["results"]["accuracy"], result["accuracy"]);
+    }
+
+    void aSavedPlanGivesTheSameModel() {
+        const QString plan = path("plan.json");
+        const Outcome saved = runCli({"prune", demo("mamba1-recall"), "--criterion", "magnitude", "--keep", "0.5",
+                                      "--save-plan", plan, "--out", path("first")});
+        QVERIFY2(saved.code == 0, qPrintable(saved.err));
+        const Outcome again = runCli({"prune", demo("mamba1-recall"), "--plan", plan, "--out", path("second")});
+        QVERIFY2(again.code == 0, qPrintable(again.err));
+        QCOMPARE(readFile(path("first/model.safetensors").toStdString()),
+                 readFile(path("second/model.safetensors").toStdString()));
+        fails({"prune", demo("mamba2-recall"), "--plan", plan, "--out", path("third")}, 1, "another model");
+    }
+
+    void aStudyGoesOnWhereItWasEnded() {
+        const QString report = path("study.h5");
+        const QStringList arguments = {"tradeoff",   demo("mamba2-recall"),
+                                       "--criteria", "random,magnitude",
+                                       "--shares",   "0,50,90",
+                                       "--report",   report,
+                                       "--batches",  "1",
+                                       "--prefill",  "32",
+                                       "--pairs",    "6",
+                                       "--budget",   "0.2",
+                                       "--csv",      "-"};
+        QProcess process;
+        process.start(PERFMAMBA_CLI, arguments);
+        process.setReadChannel(QProcess::StandardError);
+        QByteArray said;
+        while (!said.contains("of 5 cells")) {
+            QVERIFY2(process.waitForReadyRead(kPatience), said.constData());
+            said += process.readAllStandardError();
+        }
+        ::kill(static_cast<pid_t>(process.processId()), SIGKILL);
+        QVERIFY(process.waitForFinished(kPatience));
+        const auto before = report::readContents(report.toStdString()).study;
+        QVERIFY(before->done() >= 1);
+
+        const Outcome resumed = runCli(arguments);
+        QVERIFY2(resumed.code == 0, qPrintable(resumed.err));
+        QVERIFY(resumed.err.contains("are there from before"));
+        const auto after = report::readContents(report.toStdString()).study;
+        QVERIFY(after->complete);
+        for (std::size_t i = 0; i < before->done(); ++i) {
+            QCOMPARE(after->cells[i].measured.speeds.front().before.samples,
+                     before->cells[i].measured.speeds.front().before.samples);
+        }
+        QCOMPARE(resumed.out.count("\r\n"), 1 + 2 * 5);  // prefill and decode of each cell
+        // Another study does not replace it.
+        QStringList other = arguments;
+        other[5] = "0,25";
+        fails(other, 1, "another study");
+    }
+
+    void whatCannotBeIsSaidInOneLine() {
+        const QString model = demo("mamba2-recall");
+        const QString bytes = demo("mamba2-bytes");
+        write("empty.txt", "");
+        write("short.txt", "a few words");
+        write("bad.ids", "1 2 3 99999 5\n");
+        const QString out = path("out");
+        fails({"prune", model, "--criterion", "decay", "--keep", "0.5", "--out", out}, 1, "Mamba-2");
+        fails({"prune", model, "--criterion", "nonsense", "--keep", "0.5", "--out", out}, 1, "magnitude");
+        fails({"prune", model, "--criterion", "magnitude", "--out", out}, 2, "--threshold");
+        fails({"prune", model, "--criterion", "magnitude", "--keep", "0.5"}, 2, "--out");
+        fails({"prune", model, "--criterion", "magnitude", "--threshold", "1e9", "--out", out}, 1, "every state");
+        fails({"prune", model, "--criterion", "magnitude", "--budget", "0", "--out", out}, 1, "every state");
+        fails({"prune", model, "--criterion", "magnitude", "--keep", "1.5", "--out", out}, 1, "1.5");
+        fails({"prune", model, "--criterion", "magnitude", "--keep", "0.5", "--out", m_folder->path()}, 1, "exists");
+        fails(
+            {"prune", bytes, "--criterion", "ghost", "--keep", "0.5", "--calibrate", path("missing.txt"), "--out", out},
+            1, "missing.txt");
+        fails({"prune", bytes, "--criterion", "ghost", "--keep", "0.5", "--calibrate", path("empty.txt"), "--out", out},
+              1, "empty");
+        fails({"prune", bytes, "--criterion", "ghost", "--keep", "0.5", "--calibrate", path("short.txt"), "--out", out},
+              1, "window");
+        fails({"prune", bytes, "--criterion", "ghost", "--keep", "0.5", "--calibrate", path("bad.ids"),
+               "--calibrate-length", "4", "--out", out},
+              1, "99999");
+        fails({"evaluate", bytes, "--task", "recall"}, 1, "task");
+        fails({"evaluate", bytes, "--task", "recall", "--text", path("a.txt")}, 2, "exclude");
+        fails({"tradeoff", bytes, "--calibrate", path("a.txt"), "--calibrate-length", "128", "--evaluate",
+               path("a.txt"), "--evaluate-length", "128"},
+              1, "a.txt");
+        fails({"tradeoff", model, "--shares", "0,120"}, 1, "share");
+        write("not-a-report.h5", "weights");
+        fails({"tradeoff", model, "--report", path("not-a-report.h5")}, 1, "not a report");
+        QVERIFY(!std::filesystem::exists(out.toStdString()));
+    }
+
+private:
+    QString path(const char* name) const { return m_folder->filePath(name); }
+    void write(const char* name, const QByteArray& bytes) const {
+        writeFile(path(name).toStdString(), bytes.toStdString());
+    }
+
+    std::unique_ptr<QTemporaryDir> m_folder;
+};
+
+QTEST_GUILESS_MAIN(TestPruningCli)
+#include "test_pruning_cli.moc"
