@@ -116,7 +116,7 @@ void PrunePage::setModel(const std::optional<profile::ModelSummary>& model) {
     m_undo->clear();
     m_scores.clear();
     m_asked.clear();
-    m_failed.clear();
+    m_ended.clear();
     m_measured.clear();
     m_cost = nullptr;
     m_plan = nullptr;
@@ -149,19 +149,19 @@ void PrunePage::setScores(const ScoresPtr& scores) {
     const QString criterion = QString::fromStdString(scores->criterion);
     m_scores[criterion] = scores;
     if (m_asked == criterion) m_asked.clear();
-    if (m_failed == criterion) m_failed.clear();
+    if (m_ended == criterion) m_ended.clear();
     if (criterion == m_chosen.criterion) choose(m_chosen);
-}
-
-void PrunePage::setThreshold(double threshold) {
-    m_panel->setThreshold(threshold);
 }
 
 void PrunePage::setScoresFailed(const QString& criterion, const QString& why) {
     if (m_asked == criterion) m_asked.clear();
-    m_failed = criterion;
-    m_failure = why;
+    m_ended = criterion;
+    m_why_ended = why;
     showMessage();
+}
+
+void PrunePage::setThreshold(double threshold) {
+    m_panel->setThreshold(threshold);
 }
 
 void PrunePage::setCost(const study::CostPtr& cost) {
@@ -232,6 +232,7 @@ void PrunePage::restoreLayout(const QByteArray& state) {
 void PrunePage::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
     arrange();
+    m_ended.clear();
     askForScores();
 }
 
@@ -243,7 +244,7 @@ void PrunePage::apply(const PlanEdit& edit) {
     m_gesture_merge = edit.merge;
     m_gesture_ongoing = edit.ongoing;
     m_since_edit.start();
-    if (edit.merge == 0) m_failed.clear();
+    if (edit.merge == 0) m_ended.clear();
     if (after == m_chosen) {
         choose(m_chosen);  // shows the old value again where the new one came to the same
         return;
@@ -318,7 +319,7 @@ void PrunePage::measureLater() {
 void PrunePage::askForScores() {
     // A ranking may cost a run of the model: only for somebody who looks.
     if (!isVisible() || !m_model || m_chosen.criterion.isEmpty()) return;
-    if (scoresOf(m_chosen.criterion) || m_asked == m_chosen.criterion || m_failed == m_chosen.criterion) return;
+    if (scoresOf(m_chosen.criterion) || m_asked == m_chosen.criterion || m_ended == m_chosen.criterion) return;
     const auto known = std::find_if(m_criteria.begin(), m_criteria.end(),
                                     [&](const CriterionChoice& choice) { return choice.id == m_chosen.criterion; });
     if (known == m_criteria.end() || !known->refusal.isEmpty()) return;
@@ -335,9 +336,11 @@ double PrunePage::shareRemoved() const {
 
 void PrunePage::showMessage(const QString& problem) {
     const bool scoring = !m_asked.isEmpty() && m_asked == m_chosen.criterion;
-    const bool failed = !m_failed.isEmpty() && m_failed == m_chosen.criterion && problem.isEmpty();
-    if (failed || !problem.isEmpty()) {
-        m_panel->setMessage(failed ? m_failure : problem, true);
+    const bool ended = !m_ended.isEmpty() && m_ended == m_chosen.criterion;
+    if (!problem.isEmpty()) {
+        m_panel->setMessage(problem, true);
+    } else if (ended) {
+        m_panel->setMessage(tr("Not scored: %1. Choose the criterion again for another try.").arg(m_why_ended), true);
     } else {
         m_panel->setMessage(scoring ? tr("scoring…") : QString(), false);
     }
@@ -369,7 +372,7 @@ void PrunePage::sourceEdited(const QString& calibrate, const QString& evaluate, 
     // Scores of other tokens are scores of something else; so is what was measured on them.
     std::erase_if(m_scores, [](const auto& entry) { return !entry.second->calibration.empty(); });
     m_asked.clear();
-    m_failed.clear();
+    m_ended.clear();
     if (m_judged_on != std::pair(evaluate, window)) {
         m_judged_on = {evaluate, window};
         m_measured.clear();

@@ -45,7 +45,8 @@ public:
     void setCriteria(const std::vector<CriterionChoice>& criteria, const QString& preferred = {});
     /// Null while they are computed: the plan at hand stays.
     void setScores(const ScoresPtr& scores);
-    /// They cannot be had; asked for again once the criterion is chosen again or sees other tokens.
+    /// They cannot be had, in words without a full stop. They are asked for again once the criterion is chosen again,
+    /// sees other tokens, or the page is shown again.
     void setScoresFailed(const QString& criterion, const QString& why);
     void setCost(const study::CostPtr& cost);
     /// Masked: accuracy only.
@@ -120,8 +121,8 @@ private:
     std::vector<CriterionChoice> m_criteria;
     std::map<QString, ScoresPtr> m_scores;  // by criterion
     QString m_asked;                        // the criterion whose scores are on their way
-    QString m_failed;                       // the one that could not be scored
-    QString m_failure;                      // why
+    QString m_why_ended;
+    QString m_ended;  // the one whose scoring ended without
     study::CostPtr m_cost;
     study::StudyPtr m_study;
     std::vector<MeasuredPlan> m_measured;

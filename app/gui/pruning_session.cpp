@@ -157,7 +157,7 @@ void PruningSession::score(const std::string& criterion, double share, std::uint
             });
         } catch (const Cancelled&) {
             answer(r, [this, number, id = QString::fromStdString(criterion)] {
-                if (number == m_score_requests) Q_EMIT scoringFailed(id, tr("Scoring was stopped."));
+                if (number == m_score_requests) Q_EMIT scoringFailed(id, tr("it was stopped"));
             });
         }
     });

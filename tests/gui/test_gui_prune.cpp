@@ -286,17 +286,20 @@ private Q_SLOTS:
         QComboBox* box = scored.page.panel()->criterionBox();
         box->setCurrentIndex(box->findData(QStringLiteral("ghost")));
         Q_EMIT box->activated(box->currentIndex());
-        scored.page.setScoresFailed(QStringLiteral("ghost"), QStringLiteral("task.json: is not there"));
+        scored.page.setScoresFailed(QStringLiteral("ghost"), QStringLiteral("the text is too short"));
         const auto said = [&] {
             const auto labels = scored.page.panel()->findChildren<QLabel*>();
             return std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
-                return label->text() == QStringLiteral("task.json: is not there") && !label->isHidden();
+                return label->text().startsWith(QStringLiteral("Not scored")) && !label->isHidden();
             });
         };
         QVERIFY(said());
         scored.page.panel()->slider()->setValue(500);
         QCOMPARE(asked.count(), 1);
         QVERIFY(said());
+        Q_EMIT box->activated(box->currentIndex());
+        QCOMPARE(asked.count(), 2);
+        QVERIFY(!said());
         scored.page.undoStack()->undo();
         scored.page.undoStack()->undo();
         QVERIFY(!said());
