@@ -66,6 +66,9 @@ prune::Choice choiceOf(const PruneOptions& given) {
         choice.kind = prune::PlanKind::Budget;
         choice.value = *given.budget;
     }
+    if (choice.kind != prune::PlanKind::Threshold && !(choice.value >= 0 && choice.value <= 1)) {
+        throw UsageError(fmt::format("--{}: {} is not a share of 0 to 1", name(choice.kind), choice.value));
+    }
     choice.multiple_of = given.multiple_of;
     choice.protected_layers.insert(given.protect.begin(), given.protect.end());
     for (const std::string& text : given.overrides) choice.overrides.insert(parseOverride(text));

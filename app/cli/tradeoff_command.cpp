@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "app/cli/common.h"
 #include "app/cli/interruption.h"
@@ -65,9 +66,12 @@ void tradeoff(const TradeoffOptions& given) {
     const auto engine = given.model.load();
     study::check(options, engine->checkpoint());
     const study::StudyPtr resumed = earlier(given.report);
-    if (resumed) line.say(fmt::format("{} of {} cells are there from before", resumed->done(), resumed->cells.size()));
 
+    bool told = resumed == nullptr;
     const auto observer = [&](const study::StudyPtr& study, const profile::Progress& progress, bool cell_done) {
+        if (!std::exchange(told, true)) {
+            line.say(fmt::format("{} of {} cells are there from before", resumed->done(), resumed->cells.size()));
+        }
         if (cell_done && !given.report.empty()) report::writeStudy(given.report, *study);
         if (cell_done) line.say(fmt::format("{} of {} cells: {}", study->done(), study->cells.size(), progress.what));
         show(line, progress);

@@ -150,7 +150,7 @@ private Q_SLOTS:
         QVERIFY2(again.code == 0, qPrintable(again.err));
         QCOMPARE(readFile(path("first/model.safetensors").toStdString()),
                  readFile(path("second/model.safetensors").toStdString()));
-        fails({"prune", demo("mamba2-recall"), "--plan", plan, "--out", path("third")}, 1, "another model");
+        fails({"prune", demo("mamba2-recall"), "--plan", plan, "--out", path("third")}, 1, "made for the model");
     }
 
     void aStudyGoesOnWhereItWasEnded() {
@@ -206,8 +206,9 @@ private Q_SLOTS:
         fails({"prune", model, "--criterion", "magnitude", "--keep", "0.5"}, 2, "--out");
         fails({"prune", model, "--criterion", "magnitude", "--threshold", "1e9", "--out", out}, 1, "every state");
         fails({"prune", model, "--criterion", "magnitude", "--budget", "0", "--out", out}, 1, "every state");
-        fails({"prune", model, "--criterion", "magnitude", "--keep", "1.5", "--out", out}, 1, "1.5");
-        fails({"prune", model, "--criterion", "magnitude", "--keep", "0.5", "--out", m_folder->path()}, 1, "exists");
+        fails({"prune", model, "--criterion", "magnitude", "--keep", "1.5", "--out", out}, 2, "1.5");
+        fails({"prune", model, "--criterion", "magnitude", "--keep", "0.5", "--out", m_folder->path()}, 1,
+              "is there already");
         fails(
             {"prune", bytes, "--criterion", "ghost", "--keep", "0.5", "--calibrate", path("missing.txt"), "--out", out},
             1, "missing.txt");
