@@ -157,6 +157,12 @@ Price priceOf(const model::Config& config, const prune::Plan& plan, const prune:
         price.quality_unpruned = study::qualityOf(unpruned).value;
         price.higher_is_better = study::qualityOf(unpruned).higher_is_better;
     }
+    if (evidence.unpruned != nullptr) {
+        const evaluate::Accuracy& unpruned = evidence.unpruned->measurement.accuracy;
+        price.quality_name = text(study::qualityName(unpruned));
+        price.quality_unpruned = study::qualityOf(unpruned).value;
+        price.higher_is_better = study::qualityOf(unpruned).higher_is_better;
+    }
     const QString not_measured = QObject::tr("not measured yet");
     price.divergence = price.agreement = missing(not_measured);
     if (measured != nullptr) {

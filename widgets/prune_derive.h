@@ -75,6 +75,7 @@ struct Price {
 /// What is known beside the plan; pointers may be null.
 struct Evidence {
     const MeasuredPlan* measured = nullptr;  // of this very plan
+    const MeasuredPlan* unpruned = nullptr;  // of the plan that keeps everything, on the same tokens
     const study::Study* study = nullptr;
     const study::CostOfStates* cost = nullptr;
 };

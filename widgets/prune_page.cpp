@@ -357,8 +357,16 @@ void PrunePage::showPrice() {
     const bool fit = scores && scores->calibration_hash == m_plan->calibration_hash &&
                      scores->layers.size() == m_plan->layers.size();
     const std::optional<MeasuredPlan> measured = measurementOf(*m_plan, m_measured, m_study.get());
+    const auto unpruned = std::find_if(m_measured.rbegin(), m_measured.rend(), [&](const MeasuredPlan& each) {
+        const bool same_tokens =
+            !measured || each.measurement.accuracy.tokens_hash == measured->measurement.accuracy.tokens_hash;
+        return same_tokens && each.plan->kept() == each.plan->states();
+    });
     const Price price = priceOf(m_model->config, *m_plan, fit ? scores.get() : nullptr,
-                                {measured ? &*measured : nullptr, m_study.get(), m_cost.get()});
+                                {.measured = measured ? &*measured : nullptr,
+                                 .unpruned = unpruned != m_measured.rend() ? &*unpruned : nullptr,
+                                 .study = m_study.get(),
+                                 .cost = m_cost.get()});
     m_card->setPrice(price);
     m_tradeoff->setCurrent(price);
     const bool away = fit && scores->interim_share > 0 && m_plan->kept() < m_plan->states() &&

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/activity/collect.h"
+#include "core/evaluate/evaluate.h"
 #include "core/prune/score.h"
 #include "core/report/command.h"
 #include "core/report/files.h"
@@ -18,8 +19,11 @@
 namespace perfmamba::app {
 namespace {
 
-// A masked measurement that follows the slider looks at about this many tokens; the record looks at all.
+// A masked measurement that follows the slider looks at about this many tokens, so many at once, and says how far it is
+// so often; the record looks at all.
 constexpr std::int64_t kQuickTokens = 16384;
+constexpr std::int64_t kQuickBatchTokens = 4096;
+constexpr std::chrono::milliseconds kQuickPeriod(400);
 // The tokens that an export's logits are compared on.
 constexpr std::int64_t kCheckedTokens = 256;
 constexpr std::uint64_t kLargestPlan = std::uint64_t{1} << 28;
@@ -41,6 +45,7 @@ evaluate::TokenSet someOf(const evaluate::TokenSet& tokens) {
     some.sequences.resize(count);
     if (!some.targets.empty()) some.targets.resize(count);
     some.description += ", the first " + std::to_string(count);
+    some.hash += "-" + std::to_string(count);
     return some;
 }
 
@@ -75,6 +80,9 @@ void PruningSession::setTarget(const Target& target) {
 void PruningSession::setSources(const evaluate::TokenRequest& calibration, const evaluate::TokenRequest& evaluation) {
     m_calibration = calibration;
     m_evaluation = evaluation;
+    m_stop_measure.request_stop();
+    m_stop_score.request_stop();
+    ++m_generation;  // what is on its way was seen on other tokens
 }
 
 PruningSession::Request PruningSession::request(std::stop_source& stop) const {
@@ -192,19 +200,60 @@ void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores
             if (!plan->calibration_hash.empty() && plan->calibration_hash == evaluation.hash) {
                 evaluate::checkApart(tokens(r.target, r.calibration), evaluation);
             }
-            study::Measurement result;
-            result.facts = prune::factsOf(checkpoint.config(), *plan, scores ? *scores : prune::Scores());
-            if (full) {
-                study::Options options;
-                options.workloads = study::defaultWorkloads(kPrefill);
-                result = study::measure(engine, backendsOf(r.target), *plan, result.facts, evaluation, options,
-                                        teller(r), r.stop);
-            } else {
-                result.accuracy = study::measureMasked(engine, *plan, someOf(evaluation), teller(r), r.stop);
+            if (!full) {
+                measureQuickly(r, plan, scores, someOf(evaluation));
+                return;
             }
-            answer(r, [this, plan, result, full] { Q_EMIT measured(plan, result, !full); });
+            const prune::Facts facts = factsOf(r, *plan, scores);
+            study::Options options;
+            options.workloads = study::defaultWorkloads(kPrefill);
+            const study::Measurement result =
+                study::measure(engine, backendsOf(r.target), *plan, facts, evaluation, options, teller(r), r.stop);
+            answer(r, [this, plan, result] { Q_EMIT measured(plan, result, false); });
         },
         [this] { Q_EMIT measuringEnded(); });
+}
+
+/// Accuracy under a mask, told while it gets surer; once for each set of tokens the unpruned model's, too.
+void PruningSession::measureQuickly(const Request& r, const prune::PlanPtr& plan, const ScoresPtr& scores,
+                                    const evaluate::TokenSet& some) {
+    engine::Engine& engine = m_workers.engine(r.target);
+    evaluate::Options options;
+    options.batch = std::max<std::int64_t>(1, kQuickBatchTokens / some.length);
+    const auto run = [&](const prune::PlanPtr& each, const evaluate::Subject* against) {
+        const engine::Mask mask = prune::maskOf(*each);
+        const prune::Facts facts = factsOf(r, *each, scores);
+        const auto send = [&](const evaluate::Accuracy& accuracy) {
+            answer(r, [this, each, result = study::Measurement{accuracy, {}, facts}] {
+                Q_EMIT measured(each, result, true);
+            });
+        };
+        auto sent = std::chrono::steady_clock::now();
+        const auto tell = teller(r);
+        send(evaluate::evaluate(
+            {&engine, &mask}, some, against, options,
+            [&](const evaluate::Accuracy& so_far, const profile::Progress& now) {
+                tell(now);
+                const auto time = std::chrono::steady_clock::now();
+                if (so_far.predictions == 0 || time - sent < kQuickPeriod) return;
+                sent = time;
+                send(so_far);
+            },
+            r.stop));
+    };
+    const model::Checkpoint& checkpoint = *r.target.checkpoint;
+    if (m_unpruned_known != r.generation) {
+        run(std::make_shared<const prune::Plan>(
+                prune::fullPlan(checkpoint.config(), checkpoint.name(), checkpoint.hash())),
+            nullptr);
+        m_unpruned_known = r.generation;
+    }
+    const evaluate::Subject unpruned{&engine, nullptr};
+    run(plan, &unpruned);
+}
+
+prune::Facts PruningSession::factsOf(const Request& r, const prune::Plan& plan, const ScoresPtr& scores) {
+    return prune::factsOf(r.target.checkpoint->config(), plan, scores ? *scores : prune::Scores());
 }
 
 void PruningSession::price() {

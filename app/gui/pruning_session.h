@@ -92,6 +92,9 @@ private:
     [[nodiscard]] Request request(std::stop_source& stop) const;
     /// On the engine's thread.
     prune::Scores scoresOf(const Request& r, const std::string& criterion, double share, std::uint64_t seed);
+    void measureQuickly(const Request& r, const prune::PlanPtr& plan, const ScoresPtr& scores,
+                        const evaluate::TokenSet& some);
+    static prune::Facts factsOf(const Request& r, const prune::Plan& plan, const ScoresPtr& scores);
     void post(const std::string& tag, std::function<void()> job, std::function<void()> ended = {});
     void answer(const Request& request, std::function<void()> on_gui_thread);
     std::function<void(const profile::Progress&)> teller(const Request& request);
@@ -100,7 +103,7 @@ private:
     Target m_target;
     evaluate::TokenRequest m_calibration{.seed = evaluate::kCalibrationSeed};
     evaluate::TokenRequest m_evaluation{.seed = evaluate::kEvaluationSeed};
-    std::uint64_t m_generation = 0;
+    std::uint64_t m_generation = 1;  // of model and tokens
     std::uint64_t m_score_requests = 0;
     int m_jobs = 0;
     std::stop_source m_stop;          // of everything but
@@ -114,7 +117,8 @@ private:
         evaluate::TokenSet tokens;
     };
     std::vector<Loaded> m_loaded;
-    activity::ActivityPtr m_activity;  // of the last collection that was complete
+    std::uint64_t m_unpruned_known = 0;  // the generation whose unpruned accuracy was told
+    activity::ActivityPtr m_activity;    // of the last collection that was complete
 };
 
 }  // namespace perfmamba::app
