@@ -303,9 +303,9 @@ void PrunePage::setPlanAtHand(const prune::PlanPtr& plan) {
     m_plan = plan;
     showPrice();
     updateButtons();
-    if (same || !plan) return;
+    if (!plan) return;
     Q_EMIT planChanged(plan);
-    measureLater();
+    if (!same) measureLater();
 }
 
 void PrunePage::measureLater() {

@@ -84,6 +84,7 @@ ExportDialog::ExportDialog(const prune::PlanPtr& plan, const QString& folder, QW
 
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
     m_export = buttons->addButton(tr("&Export"), QDialogButtonBox::ActionRole);
+    m_export->setObjectName(QStringLiteral("export"));
     m_export->setDefault(true);
     m_export->setEnabled(false);
     layout->addWidget(buttons);

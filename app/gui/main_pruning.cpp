@@ -126,7 +126,7 @@ void MainWindow::connectPruning() {
     connect(m_pruning, &PruningSession::measuringEnded, this, [this] { m_prune_page->setMeasuring({}); });
     connect(m_pruning, &PruningSession::measured, this,
             [this](const prune::PlanPtr& plan, const study::Measurement& measured, bool masked) {
-                if (!masked && plan == m_plan) m_measured = report::measurementJson(measured).dump();
+                if (!masked) m_measured = {plan, report::measurementJson(measured).dump()};
                 m_prune_page->setMeasurement(plan, measured, masked);
                 // What estimates stand on, once: after the first answer, so that it does not wait for it.
                 if (!std::exchange(m_price_asked, true)) m_pruning->price();
@@ -186,7 +186,7 @@ void MainWindow::pruningModelOpened() {
     m_activity.reset();
     m_plan.reset();
     m_study.reset();
-    m_measured.clear();
+    m_measured = {};
     m_price_asked = false;
     m_study_path.clear();
     if (m_export_dialog) m_export_dialog->close();
@@ -223,6 +223,7 @@ void MainWindow::pruningModelOpened() {
     setSources(calibrate, evaluate, window);
     m_prune_page->setModel(m_session->model());
     m_prune_page->setCriteria(criteria, QStringLiteral("output-energy"));
+    m_plan = m_prune_page->plan();  // where the same model was opened again, the plan at hand stays
     if (const QString kept = newestKeptStudy(QString::fromStdString(checkpoint.name())); !kept.isEmpty()) {
         m_pruning->findStudy(kept);
     }
@@ -277,7 +278,6 @@ void MainWindow::measure(const prune::PlanPtr& plan, bool full) {
 }
 
 void MainWindow::setPlan(const prune::PlanPtr& plan) {
-    if (plan != m_plan) m_measured.clear();
     m_plan = plan;
     m_states_page->setPlan(plan);
     // The panel shows the new threshold only after it has told of the plan.
@@ -312,10 +312,15 @@ void MainWindow::openExport(prune::Form form) {
             [this](prune::Form chosen) { m_pruning->dryRun(m_export_dialog->plan(), chosen); });
     connect(m_export_dialog, &ExportDialog::exportWanted, this, [this](prune::Form chosen, const QString& folder) {
         m_pruning->setTarget(target());
-        m_pruning->exportPlan(m_export_dialog->plan(), chosen, folder, m_measured.empty() ? "{}" : m_measured);
+        m_pruning->exportPlan(m_export_dialog->plan(), chosen, folder, recordOf(*m_export_dialog->plan()));
     });
     m_export_dialog->show();
     m_pruning->dryRun(m_plan, m_export_dialog->form());
+}
+
+std::string MainWindow::recordOf(const prune::Plan& plan) const {
+    const bool measured = m_measured.plan && m_measured.plan->layers == plan.layers;
+    return measured ? m_measured.json : "{}";
 }
 
 void MainWindow::askWhereToSavePlan() {

@@ -138,6 +138,8 @@ private:
     void setSources(const QString& calibrate, const QString& evaluate, int window);
     void measure(const prune::PlanPtr& plan, bool full);
     void openExport(prune::Form form);
+    /// "{}" where that plan was not measured.
+    [[nodiscard]] std::string recordOf(const prune::Plan& plan) const;
     void askWhereToSavePlan();
     void askForPlan();
 
@@ -186,8 +188,13 @@ private:
     prune::PlanPtr m_plan;
     study::StudyPtr m_study;
     bool m_price_asked = false;
-    QString m_study_path;    // where the study is kept
-    std::string m_measured;  // JSON of the plan's record, empty where it was not measured
+    QString m_study_path;  // where the study is kept
+    /// The last full measurement, as it goes into pruning.json, and whose it is.
+    struct Record {
+        prune::PlanPtr plan;
+        std::string json;
+    };
+    Record m_measured;
     QPointer<ExportDialog> m_export_dialog;
     QLabel* m_device_label = nullptr;
     QLabel* m_overhead_label = nullptr;

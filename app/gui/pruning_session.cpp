@@ -19,11 +19,10 @@
 namespace perfmamba::app {
 namespace {
 
-// A masked measurement that follows the slider looks at about this many tokens, so many at once, and says how far it is
-// so often; the record looks at all.
+// A masked measurement that follows the slider looks at about this many tokens, so many at once; the record looks at
+// all.
 constexpr std::int64_t kQuickTokens = 16384;
 constexpr std::int64_t kQuickBatchTokens = 4096;
-constexpr std::chrono::milliseconds kQuickPeriod(400);
 // The tokens that an export's logits are compared on.
 constexpr std::int64_t kCheckedTokens = 256;
 constexpr std::uint64_t kLargestPlan = std::uint64_t{1} << 28;
@@ -82,12 +81,12 @@ void PruningSession::setSources(const evaluate::TokenRequest& calibration, const
     m_evaluation = evaluation;
     m_stop_measure.request_stop();
     m_stop_score.request_stop();
-    ++m_generation;  // what is on its way was seen on other tokens
+    ++m_sources;
 }
 
 PruningSession::Request PruningSession::request(std::stop_source& stop) const {
     if (stop.stop_requested()) stop = std::stop_source();
-    return {m_target, m_generation, m_calibration, m_evaluation, stop.get_token()};
+    return {m_target, m_generation, m_sources, m_calibration, m_evaluation, stop.get_token()};
 }
 
 /// `ended` runs on the GUI thread after the job, however it ended, unless a newer job took its place.
@@ -198,7 +197,8 @@ void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores
             engine::Engine& engine = m_workers.engine(r.target);
             const evaluate::TokenSet evaluation = tokens(r.target, r.evaluation);
             if (!plan->calibration_hash.empty() && plan->calibration_hash == evaluation.hash) {
-                evaluate::checkApart(tokens(r.target, r.calibration), evaluation);
+                throw Error(evaluation.description, "is what this plan was calibrated on",
+                            "judge it on other tokens, for nobody should calibrate on what is evaluated");
             }
             if (!full) {
                 measureQuickly(r, plan, scores, someOf(evaluation));
@@ -214,7 +214,7 @@ void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores
         [this] { Q_EMIT measuringEnded(); });
 }
 
-/// Accuracy under a mask, told while it gets surer; once for each set of tokens the unpruned model's, too.
+/// Accuracy under a mask; once for each set of tokens the unpruned model's, too.
 void PruningSession::measureQuickly(const Request& r, const prune::PlanPtr& plan, const ScoresPtr& scores,
                                     const evaluate::TokenSet& some) {
     engine::Engine& engine = m_workers.engine(r.target);
@@ -228,25 +228,17 @@ void PruningSession::measureQuickly(const Request& r, const prune::PlanPtr& plan
                 Q_EMIT measured(each, result, true);
             });
         };
-        auto sent = std::chrono::steady_clock::now();
         const auto tell = teller(r);
         send(evaluate::evaluate(
             {&engine, &mask}, some, against, options,
-            [&](const evaluate::Accuracy& so_far, const profile::Progress& now) {
-                tell(now);
-                const auto time = std::chrono::steady_clock::now();
-                if (so_far.predictions == 0 || time - sent < kQuickPeriod) return;
-                sent = time;
-                send(so_far);
-            },
-            r.stop));
+            [&](const evaluate::Accuracy&, const profile::Progress& now) { tell(now); }, r.stop));
     };
     const model::Checkpoint& checkpoint = *r.target.checkpoint;
-    if (m_unpruned_known != r.generation) {
+    if (m_unpruned_known != std::pair(r.generation, r.sources)) {
         run(std::make_shared<const prune::Plan>(
                 prune::fullPlan(checkpoint.config(), checkpoint.name(), checkpoint.hash())),
             nullptr);
-        m_unpruned_known = r.generation;
+        m_unpruned_known = {r.generation, r.sources};
     }
     const evaluate::Subject unpruned{&engine, nullptr};
     run(plan, &unpruned);

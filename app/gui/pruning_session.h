@@ -9,6 +9,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/gui/workers.h"
@@ -84,6 +85,7 @@ private:
     struct Request {
         Target target;
         std::uint64_t generation = 0;
+        std::uint64_t sources = 0;
         evaluate::TokenRequest calibration, evaluation;
         std::stop_token stop;
     };
@@ -103,7 +105,8 @@ private:
     Target m_target;
     evaluate::TokenRequest m_calibration{.seed = evaluate::kCalibrationSeed};
     evaluate::TokenRequest m_evaluation{.seed = evaluate::kEvaluationSeed};
-    std::uint64_t m_generation = 1;  // of model and tokens
+    std::uint64_t m_generation = 1;  // of the model
+    std::uint64_t m_sources = 0;     // of the tokens
     std::uint64_t m_score_requests = 0;
     int m_jobs = 0;
     std::stop_source m_stop;          // of everything but
@@ -117,8 +120,9 @@ private:
         evaluate::TokenSet tokens;
     };
     std::vector<Loaded> m_loaded;
-    std::uint64_t m_unpruned_known = 0;  // the generation whose unpruned accuracy was told
-    activity::ActivityPtr m_activity;    // of the last collection that was complete
+    std::pair<std::uint64_t, std::uint64_t>
+        m_unpruned_known;              // generation and sources whose unpruned accuracy was told
+    activity::ActivityPtr m_activity;  // of the last collection that was complete
 };
 
 }  // namespace perfmamba::app

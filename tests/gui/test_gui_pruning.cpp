@@ -1,0 +1,214 @@
+// The window's States and Prune pages on demo models, with the real engine behind them: the slider, the plot's click,
+// undo, the study that goes on, the export.
+#include <QAction>
+#include <QComboBox>
+#include <QElapsedTimer>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QSlider>
+#include <QTest>
+#include <QUndoStack>
+
+#include "app/gui/export_dialog.h"
+#include "app/gui/main_window.h"
+#include "core/model/checkpoint.h"
+#include "core/report/report.h"
+#include "gui_test.h"
+#include "widgets/heatmap.h"
+#include "widgets/messages_panel.h"
+#include "widgets/price_card.h"
+#include "widgets/prune_page.h"
+#include "widgets/states_page.h"
+#include "widgets/study_form.h"
+#include "widgets/tradeoff_plot.h"
+
+using namespace perfmamba;
+using app::MainWindow;
+using app::PruningSession;
+
+namespace {
+
+constexpr int kPatience = 120'000;  // ms; sanitizers and busy machines
+
+QString demo(const char* name) {
+    return QStringLiteral(PERFMAMBA_SOURCE_DIR "/resources/demo/") + QString::fromLatin1(name);
+}
+
+/// Opens the model and shows the Prune page until its first plan is there and measured.
+void openOnPrune(MainWindow& window, const char* name) {
+    window.show();
+    window.openPath(demo(name));
+    QTRY_VERIFY_WITH_TIMEOUT(window.session().model() && window.session().model()->name == name, kPatience);
+    window.action(QStringLiteral("pagePrune"))->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(window.prunePage()->plan() != nullptr, kPatience);
+    QTest::qWait(400);  // the page's own pause before it measures
+    QTRY_VERIFY_WITH_TIMEOUT(!window.pruning().busy(), kPatience);
+}
+
+study::Options smallStudy() {
+    study::Options options;
+    options.criteria = {"magnitude", "output-energy"};
+    options.shares = {0, 0.5, 0.9};
+    options.workloads = {{profile::Mode::Decode, 1, 0}};
+    options.pairs = 6;
+    options.budget_s = 0.05;
+    options.sensitivity_share = 0.75;
+    return options;
+}
+
+}  // namespace
+
+class TestGuiPruning : public QObject {
+    Q_OBJECT
+
+    std::unique_ptr<test::OwnPlace> m_place;
+
+private Q_SLOTS:
+    void initTestCase() { m_place = std::make_unique<test::OwnPlace>(); }
+    void init() { test::failOnAnyWarning(); }
+
+    void activityShowsWhileTokensStream() {
+        MainWindow window;
+        window.show();
+        window.openPath(demo("mamba1-recall"));
+        QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), kPatience);
+        window.action(QStringLiteral("pageStates"))->trigger();
+        QSignalSpy changed(&window.pruning(), &PruningSession::activityChanged);
+        window.action(QStringLiteral("collect"))->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(!changed.isEmpty() && changed.last()[1].toBool(), kPatience);
+        const auto activity = changed.last()[0].value<activity::ActivityPtr>();
+        QVERIFY(activity->complete);
+        QVERIFY(activity->cost.pairs > 0);
+        widgets::Heatmap* overview = window.statesPage()->overview();
+        QVERIFY(overview->isVisible());
+        QVERIFY(window.statesPage()->origin().contains(QStringLiteral("recall")));
+        // A click selects everywhere.
+        QTest::mouseClick(overview, Qt::LeftButton, {}, overview->cellCentre(1, 5));
+        QCOMPARE(window.selection().focus().layer, std::optional<std::int32_t>(1));
+        QCOMPARE(window.selection().focus().state, std::optional<std::int64_t>(5));
+        QCOMPARE(window.messages()->count(), 0);
+    }
+
+    void theSliderIsPredictedAtOnceAndMeasuredAMomentLater() {
+        MainWindow window;
+        openOnPrune(window, "mamba2-recall");
+        widgets::PrunePage* page = window.prunePage();
+        QSignalSpy measured(&window.pruning(), &PruningSession::measured);
+        QSlider* slider = page->panel()->slider();
+        const int all = slider->value();
+        // Twenty steps, as a drag makes them: each gives a plan at once, one is measured.
+        QElapsedTimer clock;
+        clock.start();
+        for (int i = 1; i <= 20; ++i) {
+            slider->setValue(all - i * 25);
+            QVERIFY(page->plan());
+        }
+        qInfo("twenty plans in %lld ms", static_cast<long long>(clock.elapsed()));
+        const prune::PlanPtr plan = page->plan();
+        QCOMPARE(plan->kept(), plan->states() / 2);
+        QVERIFY(page->card()->text().contains(QStringLiteral("64")));
+        QTRY_VERIFY_WITH_TIMEOUT(!measured.isEmpty(), kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(!window.pruning().busy(), kPatience);
+        QCOMPARE(measured.last()[0].value<prune::PlanPtr>(), plan);
+        const auto result = measured.last()[1].value<study::Measurement>();
+        QVERIFY(result.accuracy.correct.value > 0.99);  // half of the states can go
+        QVERIFY(page->card()->text().contains(QStringLiteral("[measured]")));
+
+        page->undoStack()->undo();
+        QCOMPARE(page->plan()->kept(), page->plan()->states());
+        window.action(QStringLiteral("redo"))->trigger();
+        QCOMPARE(page->plan()->kept(), plan->kept());
+    }
+
+    void aStudyIsEndedGoesOnAndSetsThePlan() {
+        std::size_t before = 0;
+        {
+            MainWindow window;
+            openOnPrune(window, "mamba2-recall");
+            window.prunePage()->studyForm()->setOptions(smallStudy());
+            QSignalSpy changed(&window.pruning(), &PruningSession::studyChanged);
+            window.action(QStringLiteral("runStudy"))->trigger();
+            QTRY_VERIFY_WITH_TIMEOUT(changed.count() >= 2, kPatience);
+            before = changed.last()[0].value<study::StudyPtr>()->done();
+            window.close();  // in the middle
+        }
+        QVERIFY(before >= 1);
+
+        MainWindow window;
+        QSignalSpy found(&window.pruning(), &PruningSession::studyFound);
+        openOnPrune(window, "mamba2-recall");
+        QTRY_COMPARE_WITH_TIMEOUT(found.count(), 1, kPatience);
+        const auto kept = found.first()[0].value<study::StudyPtr>();
+        QVERIFY(kept->done() >= before && !kept->complete);
+        window.prunePage()->studyForm()->setOptions(smallStudy());
+        QSignalSpy changed(&window.pruning(), &PruningSession::studyChanged);
+        window.action(QStringLiteral("runStudy"))->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(!changed.isEmpty() && changed.last()[1].toBool(), kPatience);
+        const auto study = changed.last()[0].value<study::StudyPtr>();
+        QVERIFY(study->complete);
+        QCOMPARE(study->cells.size(), std::size_t{7});
+        // What was measured before the window was closed was not measured again.
+        QCOMPARE(study->cells.front().measured.speeds.front().before.samples,
+                 kept->cells.front().measured.speeds.front().before.samples);
+
+        // A click on a point sets the plan.
+        widgets::TradeoffPlot* plot = window.prunePage()->tradeoff();
+        const std::size_t cell = 4;  // output-energy, 90 % removed
+        QCOMPARE(study->cells[cell].criterion, std::string("output-energy"));
+        const QPoint at = plot->cellAt(cell);
+        QVERIFY(at.x() >= 0);
+        QTest::mouseClick(plot->findChild<QWidget*>(QStringLiteral("tradeoffPlot")), Qt::LeftButton, {}, at);
+        QCOMPARE(window.prunePage()->plan()->kept(), study->cells[cell].plan.kept());
+        QCOMPARE(window.prunePage()->plan()->layers, study->cells[cell].plan.layers);
+    }
+
+    void exportSaysFirstAndWritesWhatItSaid() {
+        MainWindow window;
+        openOnPrune(window, "mamba1-recall");
+        window.prunePage()->panel()->slider()->setValue(500);
+        const prune::PlanPtr plan = window.prunePage()->plan();
+        QSignalSpy dry(&window.pruning(), &PruningSession::dryRunReady);
+        window.action(QStringLiteral("exportPlan"))->trigger();
+        app::ExportDialog* dialog = window.exportDialog();
+        QVERIFY(dialog && !dialog->isModal());
+        QTRY_COMPARE_WITH_TIMEOUT(dry.count(), 1, kPatience);
+        const QString folder = m_place->path(QStringLiteral("exported"));
+        dialog->setFolder(folder);
+        QSignalSpy exported(&window.pruning(), &PruningSession::exported);
+        auto* button = dialog->findChild<QPushButton*>(QStringLiteral("export"));
+        QVERIFY(button->isEnabled());
+        QTest::mouseClick(button, Qt::LeftButton);
+        QTRY_COMPARE_WITH_TIMEOUT(exported.count(), 1, kPatience);
+        const auto written = model::Checkpoint::open(folder.toStdString());
+        QCOMPARE(written->config().states(0), plan->kept(0));
+        for (const prune::TensorChange& change : dry.first()[2].value<std::vector<prune::TensorChange>>()) {
+            QCOMPARE(written->tensor(change.name).shape, change.after);
+        }
+        // Nothing is overwritten.
+        QVERIFY(!button->isEnabled());
+        QCOMPARE(window.messages()->count(), 0);
+    }
+
+    void whatCannotBeDoneIsSaidAndTheSessionLivesOn() {
+        MainWindow window;
+        openOnPrune(window, "mamba2-bytes");
+        Q_EMIT window.prunePage()->sourcesChanged(QStringLiteral("/no/such/text"), QStringLiteral("/no/such/text"),
+                                                  256);
+        QSignalSpy failed(&window.pruning(), &PruningSession::scoringFailed);
+        Q_EMIT window.prunePage()->scoresRequested(QStringLiteral("ghost"), 0.5);
+        QTRY_COMPARE_WITH_TIMEOUT(failed.count(), 1, kPatience);
+        QVERIFY(failed.first()[1].toString().contains(QStringLiteral("/no/such/text")));
+        window.pruning().measure(window.prunePage()->plan(), nullptr, false);
+        QTRY_VERIFY_WITH_TIMEOUT(window.messages()->count() == 1, kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(!window.pruning().busy(), kPatience);
+        // Another model: nothing of the first one is left.
+        window.openPath(demo("mamba1-recall"));
+        QTRY_VERIFY_WITH_TIMEOUT(window.session().model()->name == "mamba1-recall", kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(
+            window.prunePage()->plan() && window.prunePage()->plan()->model_name == "mamba1-recall", kPatience);
+    }
+};
+
+QTEST_MAIN(TestGuiPruning)
+#include "test_gui_pruning.moc"
