@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "kernels/component.h"
+#include "kernels/error.h"
 #include "kernels/memory.h"
 #include "kernels/observation.h"
 #include "kernels/tensor.h"
@@ -231,6 +232,11 @@ public:
 private:
     Backend& m_backend;
 };
+
+inline void Backend::setTrace(TraceMode mode) {
+    if (mode != TraceMode::Cupti) return;
+    throw Error("trace cupti", "CUPTI traces NVIDIA's GPUs, and " + device().id + " is none", "choose auto");
+}
 
 inline Buffer::~Buffer() {
     if (m_data) m_backend->release(m_data, m_bytes, m_kind);
