@@ -1,9 +1,16 @@
 #include "widgets/derive.h"
 
+#include "widgets/format.h"
+
+#include <QObject>
+#include <QStringList>
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
+#include <string>
+#include <unordered_map>
 
 namespace perfmamba::widgets {
 
@@ -175,6 +182,72 @@ ComponentMemoryCurve componentMemoryCurveOf(const profile::Point& point, std::si
     curve.weights = std::move(steps.bytes[kWeightsBand]);
     for (std::size_t i = 0; i < kComponentCount; ++i) curve.bytes[i] = std::move(steps.bytes[i]);
     return curve;
+}
+
+QString deviceText(const profile::Provenance& provenance, const profile::DeviceUse& use) {
+    QStringList parts{QString::fromStdString(provenance.device)};
+    if (provenance.device_id == "cpu") {
+        parts << QObject::tr("%1 threads").arg(provenance.threads);
+        if (!provenance.instructions.empty()) parts << QString::fromStdString(provenance.instructions);
+    }
+    const double clock = std::isfinite(use.clock_mhz) ? use.clock_mhz : provenance.clock_end_mhz;
+    if (clock > 0) parts << QObject::tr("%1 MHz").arg(clock, 0, 'f', 0);
+    if (std::isfinite(use.temperature_c)) parts << QObject::tr("%1 °C").arg(use.temperature_c, 0, 'f', 0);
+    if (std::isfinite(use.power_w)) parts << QObject::tr("%1 W").arg(use.power_w, 0, 'f', 0);
+    return parts.join(QStringLiteral(" · "));
+}
+
+QString lostRecordsText(const TraceCounts& counts) {
+    const std::int64_t lost = counts.dropped + counts.missing + counts.untimed;
+    return lost > 0 ? QObject::tr("%1 records lost").arg(grouped(lost)) : QString();
+}
+
+std::vector<std::pair<double, double>> idleOf(std::span<const KernelRun> runs, double total_us) {
+    std::vector<std::pair<double, double>> gaps;
+    double covered = 0;
+    for (const KernelRun& run : runs) {
+        if (run.kind == RunKind::Overhead) continue;
+        if (run.begin_us > covered) gaps.emplace_back(covered, run.begin_us);
+        covered = std::max(covered, run.end_us);
+    }
+    if (total_us > covered) gaps.emplace_back(covered, total_us);
+    return gaps;
+}
+
+QString shortKernelName(std::string_view name) {
+    const std::string_view whole = name;
+    // Everything in brackets goes, however deep; then what stands before the last space or '::'.
+    std::string plain;
+    int depth = 0;
+    for (const char c : name) {
+        if (c == '(' && depth == 0 && !plain.empty()) break;  // the parameters
+        if (c == '<' || c == '(') ++depth;
+        if (depth == 0) plain += c;
+        if ((c == '>' || c == ')') && depth > 0) --depth;
+    }
+    if (const std::size_t space = plain.rfind(' '); space != std::string::npos && plain.starts_with("void ")) {
+        plain.erase(0, space + 1);
+    }
+    if (const std::size_t colons = plain.rfind("::"); colons != std::string::npos) plain.erase(0, colons + 2);
+    const std::string_view text = plain.empty() ? whole : std::string_view(plain);
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+std::vector<KernelSum> kernelsInside(const profile::Point& point, std::optional<Component> component,
+                                     std::optional<std::int32_t> layer) {
+    std::vector<KernelSum> sums;
+    std::unordered_map<std::string_view, std::size_t> known;
+    for (const KernelRun& run : point.last_kernels) {
+        if (run.kind == RunKind::Overhead || (component && run.component != *component)) continue;
+        if (layer && run.layer != *layer) continue;
+        const auto [place, fresh] = known.try_emplace(run.name, sums.size());
+        if (fresh) sums.push_back({shortKernelName(run.name), QString::fromStdString(run.name), run.kind, 0, 0});
+        KernelSum& sum = sums[place->second];
+        ++sum.count;
+        sum.time_us += run.duration_us();
+    }
+    std::ranges::stable_sort(sums, std::ranges::greater(), &KernelSum::time_us);
+    return sums;
 }
 
 std::vector<std::pair<double, double>> gapsOf(std::span<const Span> spans, double total_us) {

@@ -1,9 +1,12 @@
 // Arithmetic between a profile and what is drawn: free functions on values, tested without a window.
 #pragma once
 
+#include <QString>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,6 +58,31 @@ ComponentMemoryCurve componentMemoryCurveOf(const profile::Point& point, std::si
 
 /// The stretches of [0, total] that no component covers. `spans` are in order of their begin; stages are ignored.
 std::vector<std::pair<double, double>> gapsOf(std::span<const Span> spans, double total_us);
+
+/// The same of what a device ran, kernel by kernel, the tracer's overhead left out. `runs` in order of their begin.
+std::vector<std::pair<double, double>> idleOf(std::span<const KernelRun> runs, double total_us);
+
+/// A kernel's name without return type, namespaces, template arguments and parameters: "scan" of
+/// "void ns::scan<float, 4>(float const*)".
+QString shortKernelName(std::string_view name);
+
+/// Kernels of one name, summed.
+struct KernelSum {
+    QString name;  // as shortKernelName()
+    QString full;
+    RunKind kind = RunKind::Kernel;
+    std::int64_t count = 0;
+    double time_us = 0;
+};
+/// What ran inside a component of a layer (of all layers, of all components) in the last pass, the longest first. The
+/// tracer's overhead is not among it.
+std::vector<KernelSum> kernelsInside(const profile::Point& point, std::optional<Component> component,
+                                     std::optional<std::int32_t> layer);
+
+/// For the status bar: device, and its clock, temperature and power where they are known.
+QString deviceText(const profile::Provenance& provenance, const profile::DeviceUse& use);
+/// "3 records lost"; empty where none is.
+QString lostRecordsText(const TraceCounts& counts);
 
 /// What the map colours cells by.
 enum class MapMetric { Time, Share, Memory, Flops, FlopRate };

@@ -119,6 +119,13 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
     m_stages->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_stages->setFont(Theme::smallFont());
     body->addWidget(m_stages);
+    m_kernels = new QLabel;
+    m_kernels->setTextFormat(Qt::RichText);
+    m_kernels->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_kernels->setFont(Theme::smallFont());
+    m_kernels->setObjectName(QStringLiteral("kernels"));
+    m_kernels->setAccessibleName(tr("Kernels inside the selection"));
+    body->addWidget(m_kernels);
     layout->addWidget(m_body);
     layout->addStretch(1);
 
@@ -180,6 +187,36 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
     return rows;
 }
 
+void DetailsPanel::appendTraceRows(const profile::Point& point, std::vector<Row>& rows) {
+    if (!point.trace.tracer.empty()) {
+        rows.push_back({tr("recorded by"), QString::fromStdString(point.trace.tracer),
+                        point.trace.reason.empty() ? QString() : QString::fromStdString(point.trace.reason)});
+    }
+    if (point.trace.detail == TraceDetail::Kernels) {
+        const TraceCounts& counts = point.counts;
+        rows.push_back({tr("device idle"), timeText(counts.idle_us()),
+                        tr("in the last pass: no launch yet %1, launched and not begun %2, between others %3, before "
+                           "the first and after the last %4")
+                            .arg(timeText(counts.host_wait_us), timeText(counts.launch_us), timeText(counts.between_us),
+                                 timeText(counts.before_first_us + counts.after_last_us))});
+        rows.push_back({tr("tracer's own"), timeText(counts.overhead_us), tr("time of the host in the last pass")});
+        rows.push_back({tr("records lost"), grouped(counts.dropped + counts.missing + counts.untimed),
+                        tr("%1 dropped, %2 missing, %3 without a time, in all recorded passes")
+                            .arg(counts.dropped)
+                            .arg(counts.missing)
+                            .arg(counts.untimed)});
+    }
+    const profile::DeviceUse& use = point.device_use;
+    const QString source = QString::fromStdString(use.source);
+    const auto add = [&](const QString& name, double value, const QString& unit, const QString& tip) {
+        if (std::isfinite(value)) rows.push_back({name, threeDigits(value) + QLatin1Char(' ') + unit, tip});
+    };
+    add(tr("clock"), use.clock_mhz, tr("MHz"), tr("median of %1 readings, by %2").arg(use.readings).arg(source));
+    add(tr("power"), use.power_w, tr("W"), tr("mean, by %1").arg(source));
+    add(tr("temperature"), use.temperature_c, tr("°C"), tr("highest, by %1").arg(source));
+    add(tr("energy"), use.energy_j_per_token, tr("J a token"), tr("mean power × median pass, over its tokens"));
+}
+
 std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point) const {
     const profile::Summary& time = point.total;
     std::vector<Row> rows = {
@@ -203,6 +240,7 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
              .arg(percentText(m_profile->options.bound))},
         {tr("peak memory"), bytesText(static_cast<double>(point.memory.peak.total())), tr("all kinds, by the ledger")},
     };
+    appendTraceRows(point, rows);
     return rows;
 }
 
@@ -233,6 +271,7 @@ void DetailsPanel::refresh() {
         showRows(rowsOf(*point, *cost));
         showSamples(cost->time);
         showStages(*point, cost->component == Component::Ssm && cost->layer == kNoLayer);
+        showKernels(*point, cost->component, cost->layer >= 0 ? std::optional(cost->layer) : std::nullopt);
         return;
     }
     if (focus.layer && *focus.layer >= 0) {
@@ -268,6 +307,7 @@ void DetailsPanel::refresh() {
         showRows(rows);
         showSamples({});
         showStages(*point, false);
+        showKernels(*point, std::nullopt, focus.layer);
         return;
     }
     m_title->setText(tr("whole pass"));
@@ -288,6 +328,7 @@ void DetailsPanel::refresh() {
     showRows(rows);
     showSamples(point->total);
     showStages(*point, false);
+    showKernels(*point, std::nullopt, std::nullopt);
 }
 
 void DetailsPanel::showRows(const std::vector<Row>& rows) {
@@ -365,6 +406,28 @@ void DetailsPanel::showSamples(const profile::Summary& time) {
                                  histogram.edges.back() * unit.factor + width / 2);
     m_histogram->yAxis->setRange(0, most * 1.08);
     m_histogram->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void DetailsPanel::showKernels(const profile::Point& point, std::optional<Component> component,
+                               std::optional<std::int32_t> layer) {
+    constexpr std::size_t kMost = 12;
+    const std::vector<KernelSum> sums = kernelsInside(point, component, layer);
+    m_kernels->setVisible(!sums.empty());
+    if (sums.empty()) return;
+    QString html = QStringLiteral("<p style='color:%1'><b>%2</b></p><table width='100%' cellspacing='2'>")
+                       .arg(theme().colours().muted.name(), tr("Kernels in the last pass"));
+    QStringList full;
+    for (std::size_t i = 0; i < std::min(sums.size(), kMost); ++i) {
+        const KernelSum& sum = sums[i];
+        html += QStringLiteral("<tr><td>%1</td><td align='right'>%2×</td><td align='right'>%3</td></tr>")
+                    .arg(fontMetrics().elidedText(sum.name, Qt::ElideMiddle, 150).toHtmlEscaped(), grouped(sum.count),
+                         timeText(sum.time_us));
+        full << sum.full;
+    }
+    html += QStringLiteral("</table>");
+    if (sums.size() > kMost) html += tr("<p>and %1 more</p>").arg(sums.size() - kMost);
+    m_kernels->setText(html);
+    m_kernels->setToolTip(full.join(QLatin1Char('\n')));
 }
 
 void DetailsPanel::showStages(const profile::Point& point, bool wanted) {

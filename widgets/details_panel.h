@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QWidget>
+#include <optional>
 #include <vector>
 
 #include "widgets/plot_menu.h"
@@ -33,6 +34,9 @@ private:
     void showSamples(const profile::Summary& time);
     std::vector<Row> rowsOf(const profile::Point& point, const profile::ComponentCost& cost) const;
     std::vector<Row> rowsOf(const profile::Point& point) const;
+    static void appendTraceRows(const profile::Point& point, std::vector<Row>& rows);
+    void showKernels(const profile::Point& point, std::optional<Component> component,
+                     std::optional<std::int32_t> layer);
     void showStages(const profile::Point& point, bool wanted);
 
     Selection& m_selection;
@@ -46,6 +50,7 @@ private:
     QLabel* m_plot_heading = nullptr;
     QCustomPlot* m_histogram = nullptr;
     QLabel* m_stages = nullptr;
+    QLabel* m_kernels = nullptr;
     QWidget* m_body = nullptr;
     QLabel* m_empty = nullptr;
     profile::Summary m_shown;

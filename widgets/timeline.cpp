@@ -61,6 +61,7 @@ void Timeline::updateView() {
         m_all.clear();
         m_gaps.clear();
         m_has_stages = false;
+        m_has_kernels = false;
         m_total_us = 0;
         QString caption;
         if (point != nullptr && !point->last_pass.empty()) {
@@ -70,11 +71,15 @@ void Timeline::updateView() {
                 if (span.stage == Stage::Whole) m_all.push_back(span);
                 m_has_stages = m_has_stages || span.stage != Stage::Whole;
             }
-            m_gaps = gapsOf(m_all, m_total_us);
+            m_has_kernels = !point->last_kernels.empty();
+            if (m_has_kernels) addKernels(m_rows, point->last_kernels);
+            m_gaps = m_has_kernels ? idleOf(point->last_kernels, m_total_us) : gapsOf(m_all, m_total_us);
             double between = 0;
             for (const auto& [begin, end] : m_gaps) between += end - begin;
-            caption = tr("Last pass at %1 tokens: %2, of which %3 (%4) between components")
-                          .arg(grouped(point->length), timeText(m_total_us), timeText(between),
+            const QString text = m_has_kernels
+                                     ? tr("Last pass at %1 tokens: %2, of which the device was idle for %3 (%4)")
+                                     : tr("Last pass at %1 tokens: %2, of which %3 (%4) between components");
+            caption = text.arg(grouped(point->length), timeText(m_total_us), timeText(between),
                                percentText(m_total_us > 0 ? between / m_total_us : 0));
             if (m_current) {
                 const auto again =
@@ -118,7 +123,9 @@ double Timeline::spanHeight() const {
     if (m_rows.empty()) return kMostRow;
     const double fit = (viewport()->height() - kTop) / static_cast<double>(m_rows.size());
     // As all rows fit, if they can be told apart then; else scroll, at a height at which names can be read.
-    return fit >= kLeastRow ? std::min(fit, kMostRow) : m_has_stages ? kDefaultWithStages - 8 : kLeastRow + 5;
+    const double most = m_has_kernels ? kMostRow * 1.5 : kMostRow;
+    if (m_has_kernels) return std::clamp(fit, kWithKernels, most);
+    return fit >= kLeastRow ? std::min(fit, most) : m_has_stages ? kDefaultWithStages - 8 : kLeastRow + 5;
 }
 
 void Timeline::updateScrollBar() {

@@ -26,6 +26,8 @@ public:
     [[nodiscard]] const Picture& picture() const { return m_picture; }
     /// Middle of a component's span in the viewport; invalid when it is out of view.
     [[nodiscard]] QPoint spanCentre(std::int32_t layer, Component component) const;
+    /// Middle of a component's first kernel, in its lane.
+    [[nodiscard]] QPoint kernelCentre(std::int32_t layer, Component component) const;
 
 Q_SIGNALS:
     /// One line about the pass: its length and what lies between components.
@@ -46,6 +48,7 @@ private:
     enum class Drag { None, Pan, PanX, Range, Map };
     struct Hit {
         const Span* span = nullptr;
+        const KernelRun* kernel = nullptr;  // inside it
         std::optional<std::int32_t> row_layer;
         bool in_gutter = false;
         bool in_map = false;
@@ -54,13 +57,16 @@ private:
     void paint(QPainter& painter, QSize size, bool on_screen);
     void paintMap(QPainter& painter, QSize size) const;
     void paintAxis(QPainter& painter, QSize size) const;
-    void paintLane(QPainter& painter, std::span<const Span> spans, double y, double height, bool named) const;
+    void paintLane(QPainter& painter, std::span<const Span> spans, double y, double height, bool named,
+                   std::span<const KernelRun* const> runs = {}) const;
+    void paintRow(QPainter& painter, const TimelineRow& row, double y, double height) const;
     void paintGaps(QPainter& painter, double y, double height) const;
     void paintRows(QPainter& painter, QSize size) const;
     [[nodiscard]] QBrush brushFor(const Span& span) const;
     [[nodiscard]] double spanHeight() const;
     [[nodiscard]] Hit hitAt(const QPoint& at) const;
     [[nodiscard]] QString tipFor(const Hit& hit) const;
+    [[nodiscard]] QString kernelTip(const KernelRun& run) const;
     void chooseSpan(const Span& span);
     void step(int delta);
     void stepLayer(int delta);
@@ -80,6 +86,7 @@ private:
     double m_total_us = 0;
     double m_row_height = 0;  // 0: as fits
     bool m_has_stages = false;
+    bool m_has_kernels = false;
     bool m_fitted = true;  // the whole pass is shown, and shall be when the next one comes
     Drag m_drag = Drag::None;
     QPoint m_press;

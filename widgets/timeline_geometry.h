@@ -14,6 +14,22 @@ inline constexpr double kLeastRow = 9;
 inline constexpr double kMostRow = 30;
 inline constexpr double kDefaultWithStages = 26;
 inline constexpr int kClickReach = 4;  // pixels
+inline constexpr double kWithKernels = 30;
+inline constexpr double kLeastForLanes = 12;  // pixels of a row that stages or kernels are shown in
+
+/// How a row is shared among the components, their stages and their kernels.
+struct Lanes {
+    double whole = 0;
+    double stages = 0;
+    double kernels = 0;
+};
+inline Lanes lanesOf(double inner, bool with_stages, bool with_kernels) {
+    if (inner < kLeastForLanes) return {inner, 0, 0};
+    const double kernels = with_kernels ? inner * 0.42 : 0;
+    const double above = inner - kernels;
+    const double whole = with_stages ? above * 0.58 : above;
+    return {whole, above - whole, kernels};
+}
 
 inline bool sameSpan(const Span& a, const Span& b) {
     return a.component == b.component && a.stage == b.stage && a.layer == b.layer;

@@ -38,13 +38,41 @@ Timeline::Hit Timeline::hitAt(const QPoint& at) const {
     const TimelineRow& row = m_rows[index];
     hit.row_layer = row.layer;
     if (hit.in_gutter) return hit;
-    const double inside = y - static_cast<double>(index) * height;
-    if (!row.stages.empty() && inside > height * 0.58) hit.span = pick(row.stages);
+    const double inside = y - static_cast<double>(index) * height - 1;
+    const Lanes lanes = lanesOf(std::max(height - 2, 3.0), m_has_stages && !row.stages.empty(), m_has_kernels);
+    if (lanes.kernels > 0 && inside > lanes.whole + lanes.stages) {
+        const int i = spanAt(row.kernels, time, reach);
+        if (i >= 0) hit.kernel = row.runs[static_cast<std::size_t>(i)];
+    } else if (lanes.stages > 0 && inside > lanes.whole) {
+        hit.span = pick(row.stages);
+    }
     if (hit.span == nullptr) hit.span = pick(row.spans);
     return hit;
 }
 
+QString Timeline::kernelTip(const KernelRun& run) const {
+    const QString where = run.component == Component::Other ? tr("launched by no component")
+                          : run.layer == kNoLayer           ? nameOf(run.component)
+                                                  : tr("%1, layer %2").arg(nameOf(run.component)).arg(run.layer);
+    QString text = tr("<b>%1</b><br>%2<br>%3, from %4 to %5")
+                       .arg(QString::fromStdString(run.name).toHtmlEscaped(), where, timeText(run.duration_us()),
+                            timeText(run.begin_us), timeText(run.end_us));
+    if (run.kind == RunKind::Overhead) return text + tr("<br>time of the host, charged to no component");
+    if (run.bytes > 0) text += QStringLiteral("<br>") + bytesText(static_cast<double>(run.bytes));
+    if (run.kind != RunKind::Kernel) return text;
+    return text + tr("<br>grid %1 × %2 × %3, block %4 × %5 × %6<br>%7 registers a thread, %8 shared memory a block")
+                      .arg(run.grid[0])
+                      .arg(run.grid[1])
+                      .arg(run.grid[2])
+                      .arg(run.block[0])
+                      .arg(run.block[1])
+                      .arg(run.block[2])
+                      .arg(run.registers)
+                      .arg(bytesText(static_cast<double>(run.shared_bytes)));
+}
+
 QString Timeline::tipFor(const Hit& hit) const {
+    if (hit.kernel != nullptr) return kernelTip(*hit.kernel);
     if (hit.span == nullptr) return {};
     const Span& span = *hit.span;
     const QString where = span.layer == kNoLayer ? tr("outside the layers") : tr("layer %1").arg(span.layer);
@@ -258,6 +286,18 @@ QPoint Timeline::spanCentre(std::int32_t layer, Component component) const {
             if (span.component != component) continue;
             const double y = kTop - verticalScrollBar()->value() + (static_cast<double>(i) + 0.3) * spanHeight();
             return {static_cast<int>(m_view.toX((span.begin_us + span.end_us) / 2)), static_cast<int>(y)};
+        }
+    }
+    return {-1, -1};
+}
+
+QPoint Timeline::kernelCentre(std::int32_t layer, Component component) const {
+    for (std::size_t i = 0; i < m_rows.size(); ++i) {
+        if (m_rows[i].layer != layer) continue;
+        for (const Span& kernel : m_rows[i].kernels) {
+            if (kernel.component != component) continue;
+            const double y = kTop - verticalScrollBar()->value() + (static_cast<double>(i) + 0.85) * spanHeight();
+            return {static_cast<int>(m_view.toX((kernel.begin_us + kernel.end_us) / 2)), static_cast<int>(y)};
         }
     }
     return {-1, -1};

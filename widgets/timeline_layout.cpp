@@ -47,6 +47,18 @@ std::vector<TimelineRow> timelineRows(std::span<const Span> spans) {
     return rows;
 }
 
+void addKernels(std::vector<TimelineRow>& rows, std::span<const KernelRun> runs) {
+    for (const KernelRun& run : runs) {
+        auto row = std::ranges::find(rows, run.layer, &TimelineRow::layer);
+        if (row == rows.end()) {
+            if (run.layer != kNoLayer) continue;
+            row = rows.insert(rows.begin(), TimelineRow{});
+        }
+        row->kernels.push_back({run.component, run.stage, run.layer, run.begin_us, run.end_us});
+        row->runs.push_back(&run);
+    }
+}
+
 std::vector<Block> blocksOf(std::span<const Span> spans, const TimeView& view) {
     std::vector<Block> blocks;
     auto it = std::partition_point(spans.begin(), spans.end(), [&](const Span& s) { return s.end_us < view.begin_us; });

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/component.h"
+#include "kernels/trace/run.h"
 
 namespace perfmamba::widgets {
 
@@ -34,10 +35,16 @@ struct TimelineRow {
     std::int32_t layer = kNoLayer;
     std::vector<Span> spans;
     std::vector<Span> stages;
+    std::vector<Span> kernels;           // where the device was traced so finely, in order of their begin
+    std::vector<const KernelRun*> runs;  // of `kernels`, one each
 };
 
 /// First what belongs to no layer, then a row a layer. Layers that never ran have no row.
 std::vector<TimelineRow> timelineRows(std::span<const Span> spans);
+
+/// Puts kernels, copies and fills into their layers' rows; `runs` outlive the rows. What no component launched, and the
+/// tracer's overhead, lie in the row of no layer, which is made where it is missing.
+void addKernels(std::vector<TimelineRow>& rows, std::span<const KernelRun> runs);
 
 /// One rectangle to draw: a span, or several that fall into the same pixel, shown as the longest of them.
 struct Block {

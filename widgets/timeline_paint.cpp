@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/derive.h"
 #include "widgets/format.h"
 #include "widgets/theme.h"
 #include "widgets/timeline.h"
@@ -124,7 +125,8 @@ void Timeline::paintGaps(QPainter& painter, double y, double height) const {
     }
 }
 
-void Timeline::paintLane(QPainter& painter, std::span<const Span> spans, double y, double height, bool named) const {
+void Timeline::paintLane(QPainter& painter, std::span<const Span> spans, double y, double height, bool named,
+                         std::span<const KernelRun* const> runs) const {
     const QFontMetrics metrics = painter.fontMetrics();
     const double right = m_view.left + m_view.width;
     for (const Block& block : blocksOf(spans, m_view)) {
@@ -134,7 +136,7 @@ void Timeline::paintLane(QPainter& painter, std::span<const Span> spans, double 
         const double width = block.x1 - block.x0 > 4 ? block.x1 - block.x0 - 1 : std::max(block.x1 - block.x0, 0.7);
         const QRectF rect(block.x0, y, width, height);
         painter.fillRect(rect, brush);
-        if (m_current && sameSpan(*m_current, span)) {
+        if (runs.empty() && m_current && sameSpan(*m_current, span)) {
             painter.setPen(QPen(theme().colours().text, 1));
             painter.setBrush(Qt::NoBrush);
             painter.drawRect(rect.adjusted(0.5, 0.5, -0.5, -0.5));
@@ -143,13 +145,39 @@ void Timeline::paintLane(QPainter& painter, std::span<const Span> spans, double 
         const QRectF visible(std::max(rect.left(), m_view.left), y, 0, height);
         const double room = std::min(rect.right(), right) - visible.left() - 6;
         if (room < 12) continue;
-        QString text = span.stage == Stage::Whole ? nameOf(span.component) : nameOf(span.stage);
+        QString text = !runs.empty()                ? shortKernelName(runs[block.index]->name)
+                       : span.stage == Stage::Whole ? nameOf(span.component)
+                                                    : nameOf(span.stage);
         const int name_width = metrics.horizontalAdvance(text);
-        if (name_width > room) continue;
+        if (name_width > room) {
+            if (runs.empty() || room < 30) continue;
+            text = metrics.elidedText(text, Qt::ElideRight, static_cast<int>(room));
+        }
         const QString longer = text + QStringLiteral("  ") + timeText(span.duration_us());
         if (metrics.horizontalAdvance(longer) < room) text = longer;
         painter.setPen(Theme::textOn(brush.color()));
         painter.drawText(QRectF(visible.left() + 3, y, room + 3, height), Qt::AlignLeft | Qt::AlignVCenter, text);
+    }
+}
+
+/// Components above, their stages under them, their kernels at the bottom with the gaps between them open. Components
+/// without stages fill the room of the stages, too.
+void Timeline::paintRow(QPainter& painter, const TimelineRow& row, double y, double height) const {
+    const Lanes lanes = lanesOf(height, m_has_stages && !row.stages.empty(), m_has_kernels);
+    paintLane(painter, row.spans, y, lanes.whole, true);
+    if (lanes.stages > 0) {
+        const double top = y + lanes.whole;
+        paintLane(painter, row.stages, top, lanes.stages, true);
+        for (const Block& block : blocksOf(row.spans, m_view)) {
+            if (block.x1 - block.x0 < 1) continue;
+            const Span& span = row.spans[block.index];
+            if (spanAt(row.stages, (span.begin_us + span.end_us) / 2, 0) >= 0) continue;
+            const double w = block.x1 - block.x0 > 4 ? block.x1 - block.x0 - 1 : block.x1 - block.x0;
+            painter.fillRect(QRectF(block.x0, top, w, lanes.stages), brushFor(span));
+        }
+    }
+    if (lanes.kernels > 2) {
+        paintLane(painter, row.kernels, y + lanes.whole + lanes.stages + 1, lanes.kernels - 1, true, row.runs);
     }
 }
 
@@ -172,22 +200,7 @@ void Timeline::paintRows(QPainter& painter, QSize size) const {
         }
         painter.save();
         painter.setClipRect(QRectF(m_view.left, std::max<double>(y, kTop), m_view.width, height));
-        const double inner = std::max(height - 2, 3.0);
-        const double whole = m_has_stages && inner >= 12 ? std::floor(inner * 0.58) : inner;
-        paintLane(painter, row.spans, y + 1, row.stages.empty() ? inner : whole, true);
-        if (!row.stages.empty() && inner >= 12) {
-            // Components without stages fill the row; those with stages leave its lower part to them.
-            paintLane(painter, row.stages, y + 1 + whole, inner - whole, true);
-            for (const Block& block : blocksOf(row.spans, m_view)) {
-                if (block.x1 - block.x0 < 1) continue;
-                const Span& span = row.spans[block.index];
-                const bool staged = spanAt(row.stages, (span.begin_us + span.end_us) / 2, 0) >= 0;
-                if (!staged) {
-                    const double w = block.x1 - block.x0 > 4 ? block.x1 - block.x0 - 1 : block.x1 - block.x0;
-                    painter.fillRect(QRectF(block.x0, y + 1 + whole, w, inner - whole), brushFor(span));
-                }
-            }
-        }
+        paintRow(painter, row, y + 1, std::max(height - 2, 3.0));
         painter.restore();
     }
 }

@@ -5,6 +5,7 @@
 #include <QDoubleSpinBox>
 #include <QFormLayout>
 #include <QHBoxLayout>
+#include <QLabel>
 #include <QMenu>
 #include <QSpinBox>
 #include <QStandardItemModel>
@@ -93,6 +94,10 @@ WorkloadBar::WorkloadBar(QWidget* parent) : QWidget(parent) {
             Q_EMIT changed();
         });
     }
+    connect(m_trace, &QComboBox::activated, this, [this] {
+        updateMore();
+        Q_EMIT changed();
+    });
     for (QDoubleSpinBox* box : {m_bound, m_budget}) {
         connect(box, &QDoubleSpinBox::valueChanged, this, [this] {
             updateMore();
@@ -132,6 +137,22 @@ QWidget* WorkloadBar::makeMore() {
     m_precision->setAccessibleName(tr("Precision"));
     m_precision->setObjectName(QStringLiteral("precision"));
     form->addRow(tr("Precision"), m_precision);
+    m_trace = new QComboBox;
+    m_trace->setObjectName(QStringLiteral("trace"));
+    m_trace->setAccessibleName(tr("Recording"));
+    m_trace->setToolTip(tr("How finely passes are recorded; what recording costs is measured and shown"));
+    m_trace->addItem(tr("as finely as can be"), static_cast<int>(TraceMode::Auto));
+    m_trace->addItem(tr("kernel by kernel (CUPTI)"), static_cast<int>(TraceMode::Cupti));
+    m_trace->addItem(tr("component by component"), static_cast<int>(TraceMode::Events));
+    m_trace->addItem(tr("off: whole passes only"), static_cast<int>(TraceMode::Off));
+    form->addRow(tr("Recording"), m_trace);
+    m_trace_reason = new QLabel;
+    m_trace_reason->setObjectName(QStringLiteral("traceReason"));
+    m_trace_reason->setProperty("muted", true);
+    m_trace_reason->setFont(Theme::smallFont());
+    m_trace_reason->setWordWrap(true);
+    m_trace_reason->hide();
+    form->addRow(m_trace_reason);
     setStoredType({});
     return panel;
 }
@@ -140,6 +161,7 @@ void WorkloadBar::updateMore() {
     QString text = m_repeat->value() == 0 ? tr("± %1 %, ≤ %2 s").arg(m_bound->value()).arg(m_budget->value())
                                           : tr("%1 passes").arg(m_repeat->value());
     if (m_threads->value() > 0) text += tr(", %1 threads").arg(m_threads->value());
+    if (m_trace->currentData().toInt() == static_cast<int>(TraceMode::Off)) text += tr(", not recorded");
     m_more->setText(text + QStringLiteral(" ▾"));
 }
 
@@ -192,6 +214,17 @@ void WorkloadBar::setStoredType(const QString& stored) {
                                       .arg(stored));
 }
 
+void WorkloadBar::setTrace(TraceMode mode) {
+    m_trace->setCurrentIndex(m_trace->findData(static_cast<int>(mode)));
+    updateMore();
+}
+
+void WorkloadBar::setTraceStatus(const TraceStatus& status) {
+    const QString reason = QString::fromStdString(status.reason);
+    m_trace_reason->setText(reason.isEmpty() ? QString() : tr("Not kernel by kernel: %1.").arg(reason));
+    m_trace_reason->setVisible(!reason.isEmpty());
+}
+
 void WorkloadBar::setOptions(const profile::Options& options) {
     const QSignalBlocker quiet(this);
     m_mode->button(static_cast<int>(options.mode))->setChecked(true);
@@ -208,7 +241,7 @@ void WorkloadBar::setOptions(const profile::Options& options) {
     m_budget->setValue(options.budget_s);
     m_threads->setValue(options.threads);
     m_seed = options.seed;
-    updateMore();
+    setTrace(options.trace);
 }
 
 profile::Options WorkloadBar::options() const {
@@ -224,6 +257,7 @@ profile::Options WorkloadBar::options() const {
     options.bound = m_bound->value() / 100;
     options.budget_s = m_budget->value();
     options.seed = m_seed;
+    options.trace = static_cast<TraceMode>(m_trace->currentData().toInt());
     return options;
 }
 

@@ -9,6 +9,7 @@
 
 class QButtonGroup;
 class QComboBox;
+class QLabel;
 class QDoubleSpinBox;
 class QSpinBox;
 class QToolButton;
@@ -34,6 +35,9 @@ public:
     void setDevice(const QString& id);
     /// What the open model's weights are stored as.
     void setStoredType(const QString& stored);
+    /// How the last run was recorded and, where it could not be kernel by kernel, why: shown under the choice.
+    void setTraceStatus(const TraceStatus& status);
+    void setTrace(TraceMode mode);
 
 Q_SIGNALS:
     /// The user changed what the next run measures.
@@ -54,6 +58,8 @@ private:
     QDoubleSpinBox* m_budget = nullptr;
     QSpinBox* m_threads = nullptr;
     QComboBox* m_precision = nullptr;
+    QComboBox* m_trace = nullptr;
+    QLabel* m_trace_reason = nullptr;
     std::uint64_t m_seed = 1;
     QString m_wanted_device;  // from the settings, until the list of devices is known
 };

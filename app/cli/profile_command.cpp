@@ -27,6 +27,7 @@ struct ProfileOptions {
     std::string device = "cpu";
     std::string mode = "prefill";
     std::string repeat = "auto";
+    std::string trace = "auto";
     double bound_percent = 1;
     std::string report;
     Outputs outputs;
@@ -40,6 +41,9 @@ profile::Options checkedOptions(const ProfileOptions& given) {
     const auto mode = profile::modeFromName(given.mode);
     if (!mode) throw UsageError(fmt::format("--mode: '{}' is neither prefill nor decode", given.mode));
     options.mode = *mode;
+    const auto trace = traceModeFromName(given.trace);
+    if (!trace) throw UsageError(fmt::format("--trace: '{}' is none of auto, cupti, events, off", given.trace));
+    options.trace = *trace;
     options.bound = given.bound_percent / 100;
     if (given.repeat != "auto") {
         const char* end = given.repeat.data() + given.repeat.size();
@@ -186,6 +190,12 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         ->capture_default_str();
     command->add_option("--budget", given->options.budget_s, "Longest time at each length")
         ->type_name("SECONDS")
+        ->capture_default_str();
+    command
+        ->add_option("--trace", given->trace,
+                     "How passes are recorded: cupti, a kernel at a time; events, a component at a time; off; "
+                     "auto: the finest there is")
+        ->type_name("auto|cupti|events|off")
         ->capture_default_str();
     command->add_option("--seed", given->options.seed, "Of the random token ids")->capture_default_str();
     command->add_option("--report", given->report, "Write the HDF5 report")->type_name("FILE.h5");

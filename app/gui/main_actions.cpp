@@ -93,6 +93,12 @@ void MainWindow::buildActions() {
         if (on && !m_session->running()) startRun();
     });
 
+    add(s("trace"), s("measure"), tr("&Recording on or off"),
+        tr("Record the passes of the next run as finely as can be, or time whole passes only"), {}, [this] {
+            const bool off = m_workload->options().trace == TraceMode::Off;
+            m_workload->setTrace(off ? TraceMode::Auto : TraceMode::Off);
+        });
+
     buildPruningActions();
 
     add(s("clear"), s("reset"), tr("Select &everything"), tr("Clear the selection: all layers, all components"),
@@ -159,7 +165,7 @@ void MainWindow::buildMenus() {
     file->addAction(get("quit"));
 
     QMenu* run = menuBar()->addMenu(tr("&Run"));
-    run->addActions({get("run"), get("stop"), get("live")});
+    run->addActions({get("run"), get("stop"), get("live"), get("trace")});
 
     QMenu* pruning = menuBar()->addMenu(tr("&Prune"));
     pruning->addActions({get("collect"), get("measurePlan"), get("runStudy")});

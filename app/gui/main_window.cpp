@@ -332,10 +332,9 @@ void MainWindow::updateTexts() {
         return;
     }
     const profile::Provenance& provenance = m_shown->provenance;
-    m_device_label->setText(tr("%1 · %2 threads · %3")
-                                .arg(QString::fromStdString(provenance.device), QString::number(provenance.threads),
-                                     QString::fromStdString(provenance.instructions)));
     const profile::Point* point = widgets::pointOf(*m_shown, m_selection.focus());
+    m_device_label->setText(widgets::deviceText(provenance, point->device_use));
+    m_workload->setTraceStatus(point->trace);
     const profile::Ratio& overhead = point->overhead;
     m_overhead_label->setText(overhead.pairs == 0 ? QString()
                               : overhead.differs()
@@ -343,6 +342,8 @@ void MainWindow::updateTexts() {
                                         .arg(overhead.median >= 1 ? QStringLiteral("+") : QStringLiteral("−"),
                                              widgets::threeDigits(std::abs(overhead.median - 1) * 100))
                                   : tr("recording: no cost measured"));
+    const QString lost = widgets::lostRecordsText(point->counts);
+    if (!lost.isEmpty()) m_overhead_label->setText(m_overhead_label->text() + QStringLiteral(" · ") + lost);
     m_source_label->setText(!m_shown_from.isEmpty()        ? tr("report %1").arg(QFileInfo(m_shown_from).fileName())
                             : running || m_shown->complete ? QString()
                                                            : tr("stopped before the end"));

@@ -40,6 +40,7 @@ Settings Settings::load() {
     workload.bound = value("workload/bound", usual.bound).toDouble();
     workload.budget_s = value("workload/budget_s", usual.budget_s).toDouble();
     workload.threads = std::max(0, value("workload/threads", 0).toInt());
+    workload.trace = traceModeFromName(value("workload/trace").toString().toStdString()).value_or(TraceMode::Auto);
     QList<qlonglong> lengths;
     for (const QString& length : value("workload/lengths").toStringList()) lengths << length.toLongLong();
     if (!lengths.isEmpty()) workload.lengths.assign(lengths.begin(), lengths.end());
@@ -66,6 +67,7 @@ void Settings::save() const {
     set("workload/bound", workload.bound);
     set("workload/budget_s", workload.budget_s);
     set("workload/threads", workload.threads);
+    set("workload/trace", QString::fromStdString(std::string(name(workload.trace))));
     QStringList lengths;
     for (const std::int64_t length : workload.lengths) lengths << QString::number(length);
     set("workload/lengths", lengths);

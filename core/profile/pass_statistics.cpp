@@ -5,6 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "kernels/trace/attribution.h"
+
 namespace perfmamba::profile {
 namespace {
 
@@ -14,6 +16,17 @@ constexpr std::array kStages = {Stage::Cumsum, Stage::ChunkState, Stage::StatePa
 /// Bytes that come and go within a pass.
 std::int64_t transient(const MemoryUse& use) {
     return use[MemoryKind::Activations] + use[MemoryKind::Workspace] + use[MemoryKind::Logits];
+}
+
+/// The numbers of both, the times of the latter.
+TraceCounts sumOf(const TraceCounts& before, TraceCounts counts) {
+    counts.dropped += before.dropped;
+    counts.missing += before.missing;
+    counts.untimed += before.untimed;
+    counts.outside += before.outside;
+    counts.foreign += before.foreign;
+    counts.uncharged += before.uncharged;
+    return counts;
 }
 
 }  // namespace
@@ -32,30 +45,75 @@ std::size_t PassStatistics::rowIndex(Component component, std::int32_t layer) co
 void PassStatistics::add(kernels::PassRecord&& record) {
     const std::size_t pass = m_totals.size();
     m_totals.push_back(record.total_us);
-    std::array<double, kStageCount> stages{};
-    std::array<bool, kStageCount> stage_seen{};
     for (Row& row : m_rows) row.calls = 0;
-    double charged = 0;
+    m_charged = 0;
+    for (const Span& span : record.spans) {
+        if (span.stage == Stage::Whole) ++m_rows[rowIndex(span.component, span.layer)].calls;
+    }
+    if (record.trace.detail == TraceDetail::Kernels) {
+        addKernels(record, pass);
+        addMemoryOfKernels(record);
+    } else {
+        addSpans(record, pass);
+        addMemory(record);
+    }
+    addTo(m_rows[rowIndex(Component::Other, kNoLayer)].samples, pass, std::max(0.0, record.total_us - m_charged));
+    // A row has a sample for every pass, also for one in which it did not run or its records were lost.
+    for (Row& row : m_rows) {
+        if (!row.samples.empty()) row.samples.resize(pass + 1, 0.0);
+    }
+    for (std::vector<double>& samples : m_stages) {
+        if (!samples.empty()) samples.resize(pass + 1, 0.0);
+    }
+    m_counts = sumOf(m_counts, record.counts);
+    m_last = std::move(record);
+}
+
+void PassStatistics::addTo(std::vector<double>& samples, std::size_t pass, double time_us) {
+    samples.resize(pass + 1, 0.0);
+    samples[pass] += time_us;
+}
+
+void PassStatistics::addSpans(const kernels::PassRecord& record, std::size_t pass) {
     for (const Span& span : record.spans) {
         if (span.stage != Stage::Whole) {
-            stages[static_cast<std::size_t>(span.stage)] += span.duration_us();
-            stage_seen[static_cast<std::size_t>(span.stage)] = true;
+            addTo(m_stages[static_cast<std::size_t>(span.stage)], pass, span.duration_us());
             continue;
         }
-        Row& row = m_rows[rowIndex(span.component, span.layer)];
-        row.samples.resize(pass + 1, 0.0);
-        row.samples[pass] += span.duration_us();
-        ++row.calls;
-        charged += span.duration_us();
+        addTo(m_rows[rowIndex(span.component, span.layer)].samples, pass, span.duration_us());
+        m_charged += span.duration_us();
     }
-    Row& other = m_rows[rowIndex(Component::Other, kNoLayer)];
-    other.samples.push_back(std::max(0.0, record.total_us - charged));
-    for (const Stage stage : kStages) {
-        const auto i = static_cast<std::size_t>(stage);
-        if (stage_seen[i]) m_stages[i].push_back(stages[i]);
+}
+
+void PassStatistics::addKernels(const kernels::PassRecord& record, std::size_t pass) {
+    const std::vector<double> times = kernels::trace::exclusiveTimes(record.kernels);
+    for (std::size_t i = 0; i < times.size(); ++i) {
+        const KernelRun& run = record.kernels[i];
+        if (run.component == Component::Other) continue;
+        addTo(m_rows[rowIndex(run.component, run.layer)].samples, pass, times[i]);
+        if (run.stage != Stage::Whole) addTo(m_stages[static_cast<std::size_t>(run.stage)], pass, times[i]);
+        m_charged += times[i];
     }
-    addMemory(record);
-    m_last = std::move(record);
+}
+
+/// The host allocates long before the device runs: whose an allocation is, its event says.
+void PassStatistics::addMemoryOfKernels(const kernels::PassRecord& record) {
+    MemoryUse use = record.memory_at_start;
+    std::int64_t peak = use.total();
+    m_memory.peak_component = Component::Other;
+    m_memory.peak_layer = kNoLayer;
+    for (const MemoryEvent& event : record.memory) {
+        use[event.kind] += event.delta_bytes;
+        Row& row = m_rows[rowIndex(event.component, event.layer)];
+        if (!row.samples.empty()) row.peak_bytes = std::max(row.peak_bytes, transient(use));
+        if (use.total() > peak) {
+            peak = use.total();
+            m_memory.peak_component = event.component;
+            m_memory.peak_layer = event.layer;
+        }
+    }
+    m_memory.peak = record.memory_peak;
+    m_memory.at_start = record.memory_at_start;
 }
 
 void PassStatistics::addMemory(const kernels::PassRecord& record) {
@@ -166,6 +224,9 @@ Point PassStatistics::point() const {
     }
     point.last_pass = m_last.spans;
     point.last_pass_us = m_last.total_us;
+    point.last_kernels = m_last.kernels;
+    point.trace = m_last.trace;
+    point.counts = m_counts;
     point.memory = m_memory;
     point.memory.events = m_last.memory;
     return point;

@@ -10,8 +10,8 @@
 
 namespace perfmamba::profile {
 
-/// Samples of every component and layer, pass by pass. 'other' is each pass's total less its components, so that every
-/// pass adds up.
+/// Samples of every component and layer, pass by pass: the length of its spans or, where the device was traced a kernel
+/// at a time, what its kernels took. 'other' is each pass's total less its components, so that every pass adds up.
 class PassStatistics {
 public:
     PassStatistics(const model::Config& config, Mode mode, std::int64_t batch, std::int64_t length);
@@ -34,7 +34,11 @@ private:
     };
 
     [[nodiscard]] std::size_t rowIndex(Component component, std::int32_t layer) const;
+    void addSpans(const kernels::PassRecord& record, std::size_t pass);
+    void addKernels(const kernels::PassRecord& record, std::size_t pass);
+    void addTo(std::vector<double>& samples, std::size_t pass, double time_us);
     void addMemory(const kernels::PassRecord& record);
+    void addMemoryOfKernels(const kernels::PassRecord& record);
     [[nodiscard]] std::vector<std::size_t> calmPasses() const;
     [[nodiscard]] double share(const std::vector<double>& samples, const std::vector<std::size_t>& passes) const;
     [[nodiscard]] Cost work(Component component, std::int32_t layer, const Row& row) const;
@@ -49,6 +53,8 @@ private:
     std::array<std::vector<double>, kStageCount> m_stages;  // by Stage
     std::vector<double> m_totals;
     std::vector<double> m_untraced;
+    double m_charged = 0;  // to components in the pass being added
+    TraceCounts m_counts;
     kernels::PassRecord m_last;
     MemoryProfile m_memory;
 };

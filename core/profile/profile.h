@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/profile/statistics.h"
 #include "kernels/component.h"
 #include "kernels/memory.h"
+#include "kernels/trace/run.h"
 
 namespace perfmamba::profile {
 
@@ -54,6 +56,22 @@ struct MemoryProfile {
     std::vector<MemoryEvent> events;  // of the last pass
 };
 
+/// What the device's sensors said while a length was measured. NaN where not known.
+struct DeviceUse {
+    static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+    std::string source;           // "NVML, driver 580.65.06"; empty: the device has no sensors that can be read
+    std::string missing;          // what is not known, and why; may be empty
+    double clock_mhz = kUnknown;  // median of the readings
+    double clock_min_mhz = kUnknown;
+    double clock_max_mhz = kUnknown;
+    double memory_clock_mhz = kUnknown;    // median
+    double power_w = kUnknown;             // mean
+    double temperature_c = kUnknown;       // highest
+    double energy_j_per_token = kUnknown;  // mean power × median pass / tokens of a pass
+    std::int64_t readings = 0;
+};
+
 /// Everything measured at one length.
 struct Point {
     std::int64_t length = 0;  // tokens of the prompt; for decode the context before the token that is timed
@@ -67,6 +85,10 @@ struct Point {
     std::vector<StageCost> stages;
     std::vector<Span> last_pass;  // the timeline of the last recorded pass
     double last_pass_us = 0;
+    std::vector<KernelRun> last_kernels;  // what the device ran in it; empty where it was not traced so finely
+    TraceStatus trace;                    // who recorded the last pass
+    TraceCounts counts;                   // numbers of all recorded passes, times of the last
+    DeviceUse device_use;
     MemoryProfile memory;
 
     /// The row of that component summed over layers (layer = kNoLayer) or of that layer; null where there is none.
@@ -78,11 +100,12 @@ struct Options {
     Mode mode = Mode::Prefill;
     std::int64_t batch = 1;
     std::vector<std::int64_t> lengths = {64, 256, 1024};
-    int threads = 0;         // 0: as many as the machine has cores
-    int repeat = 0;          // recorded passes at each length; 0: until the bound or the budget
-    double bound = 0.01;     // half width of the median's 95 % interval, relative
-    double budget_s = 5;     // at each length, warm-up included; at least kMinimumPasses passes are taken
-    std::uint64_t seed = 1;  // of the token ids
+    int threads = 0;                    // 0: as many as the machine has cores
+    int repeat = 0;                     // recorded passes at each length; 0: until the bound or the budget
+    double bound = 0.01;                // half width of the median's 95 % interval, relative
+    double budget_s = 5;                // at each length, warm-up included; at least kMinimumPasses passes are taken
+    std::uint64_t seed = 1;             // of the token ids
+    TraceMode trace = TraceMode::Auto;  // how passes are recorded; Off: only their total time is taken
 };
 
 /// How and on what it was taken.
@@ -96,6 +119,8 @@ struct Provenance {
     std::string host;
     std::string operating_system;
     int threads = 0;
+    std::string tracer;          // who recorded the passes: "CUPTI 13.0", "host clock"; empty: nobody, or not known
+    std::string sensors;         // whose readings: "NVML, driver 580.65.06"; empty: none, or not known
     double clock_begin_mhz = 0;  // 0 where not known
     double clock_end_mhz = 0;
 };

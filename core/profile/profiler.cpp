@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/profile/device_watch.h"
 #include "core/profile/pass_runner.h"
 #include "core/profile/pass_statistics.h"
 #include "core/profile/system_info.h"
@@ -46,26 +47,39 @@ public:
         m_profile.provenance = provenance;
         m_profile.provenance.created = now();
         m_profile.provenance.threads = engine.backend().device().threads;
-        m_profile.provenance.clock_begin_mhz = clockMhz();
         m_profile.options = options;
+        engine.backend().setTrace(options.trace);
+        const kernels::Backend& backend = engine.backend();
+        m_profile.provenance.tracer = options.trace == TraceMode::Off ? "" : backend.traceStatus().tracer;
+        m_profile.provenance.sensors = backend.reading().source;
+        m_profile.provenance.clock_begin_mhz = deviceClockMhz();
     }
 
     std::shared_ptr<const Profile> measureAll() {
         for (m_index = 0; m_index < options().lengths.size() && !m_stop.stop_requested(); ++m_index) measure();
         m_profile.complete = !m_stop.stop_requested() && m_profile.points.size() == options().lengths.size();
-        m_profile.provenance.clock_end_mhz = clockMhz();
+        m_profile.provenance.clock_end_mhz = deviceClockMhz();
         return std::make_shared<const Profile>(std::move(m_profile));
     }
 
 private:
     [[nodiscard]] const Options& options() const { return m_profile.options; }
     [[nodiscard]] std::int64_t length() const { return options().lengths[m_index]; }
+    [[nodiscard]] bool recording() const { return options().trace != TraceMode::Off; }
+    /// A GPU's by its sensors, where it has them; never the processor's for another device.
+    [[nodiscard]] double deviceClockMhz() const {
+        const kernels::Backend& backend = m_engine.backend();
+        if (const std::optional<double> clock = backend.reading().clock_mhz) return *clock;
+        return backend.device().id == "cpu" ? clockMhz() : 0;
+    }
 
     void measure() {
         m_engine.backend().trim();
         const bool own_peak = resetPeakResident();
         m_point_start = Clock::now();
         m_pass_s = 0;
+        m_watch = {};
+        m_watch.add(m_engine.backend().reading());
         PassStatistics statistics(m_engine.config(), options().mode, options().batch, length());
         std::int64_t reserved = 0;
         try {
@@ -76,9 +90,10 @@ private:
             warmUp(workload);
             while (!finished(statistics)) {
                 const Clock::time_point begin = Clock::now();
-                statistics.add(workload.pass(true));
+                statistics.add(workload.pass(recording()));
                 m_pass_s = secondsSince(begin);
-                if (statistics.untracedPasses() < kOverheadPairs && !finished(statistics)) {
+                m_watch.add(m_engine.backend().reading());
+                if (recording() && statistics.untracedPasses() < kOverheadPairs && !finished(statistics)) {
                     statistics.addUntraced(workload.pass(false).total_us);
                 }
                 if (secondsSince(m_last_report) > std::max(kObserverPeriod_s, m_report_s / kObserverShare)) {
@@ -93,7 +108,7 @@ private:
             throw;
         }
         if (statistics.passes() == 0) return;
-        Point point = statistics.point();
+        Point point = pointOf(statistics);
         point.converged = point.total.relativeError() <= options().bound;
         point.memory.reserved_bytes = reserved;
         point.memory.process_peak_bytes = own_peak ? peakResidentBytes() : residentBytes();
@@ -104,7 +119,7 @@ private:
     void warmUp(PassRunner& workload) {
         double best = std::numeric_limits<double>::infinity();
         for (int i = 0; i < kMaximumWarmUps; ++i) {
-            const double time = workload.pass(i % 2 == 0).total_us;
+            const double time = workload.pass(recording() && i % 2 == 0).total_us;
             m_pass_s = time * 1e-6;
             const bool settled = time > kSettled * best;
             best = std::min(best, time);
@@ -126,10 +141,17 @@ private:
         if (!m_observer) return;
         const Clock::time_point begin = Clock::now();
         auto snapshot = std::make_shared<Profile>(m_profile);
-        if (statistics.passes() > 0) snapshot->points.push_back(statistics.point());
+        if (statistics.passes() > 0) snapshot->points.push_back(pointOf(statistics));
         m_observer(std::shared_ptr<const Profile>(std::move(snapshot)), progress(what));
         m_last_report = Clock::now();
         m_report_s = secondsSince(begin);
+    }
+
+    [[nodiscard]] Point pointOf(const PassStatistics& statistics) const {
+        Point point = statistics.point();
+        const std::int64_t tokens = options().batch * (options().mode == Mode::Decode ? 1 : length());
+        point.device_use = m_watch.use(point.total.median, static_cast<double>(tokens));
+        return point;
     }
 
     [[nodiscard]] std::string passText(const PassStatistics& statistics) const {
@@ -170,6 +192,7 @@ private:
     Clock::time_point m_start = Clock::now();
     Clock::time_point m_point_start = m_start;
     Clock::time_point m_last_report;
+    DeviceWatch m_watch;
     double m_pass_s = 0;    // the last pass
     double m_report_s = 0;  // what the last snapshot cost
 };

@@ -81,6 +81,7 @@ void writeHeader(const hdf5::Group& root, Content content, const profile::ModelS
     root.setNumber<std::int64_t>("format_version", kFormatVersion);
     root.setText("content", std::string(name(content)));
     layout::visitRoot(model, provenance, AttributeWriter{root});
+    layout::visitTracing(provenance, AttributeWriter{root});
     const hdf5::Group group = root.create("model");
     layout::visitModel(model, AttributeWriter{group});
     writeStateSizes(group, model.config);
@@ -111,6 +112,7 @@ Content readFormat(const hdf5::Group& root, const std::string& shown_name) {
 
 bool readHeader(const hdf5::Group& root, profile::ModelSummary& model, profile::Provenance& provenance) {
     layout::visitRoot(model, provenance, AttributeReader{root});
+    if (root.hasAttribute("tracer")) layout::visitTracing(provenance, AttributeReader{root});
     for (double* clock : {&provenance.clock_begin_mhz, &provenance.clock_end_mhz}) {
         if (std::isnan(*clock)) *clock = 0;  // in the program, not known is 0
     }

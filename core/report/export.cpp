@@ -79,6 +79,21 @@ Json jsonOf(const profile::StageCost& stage) {
     return object;
 }
 
+Json jsonOf(const KernelRun& run) {
+    Json object = {{"name", toPlainUtf8(run.name)}, {"kind", name(run.kind)},   {"component", name(run.component)},
+                   {"stage", name(run.stage)},      {"begin_us", run.begin_us}, {"end_us", run.end_us}};
+    if (run.layer != kNoLayer) object["layer"] = run.layer;
+    if (run.kind == RunKind::Kernel) {
+        object["grid"] = run.grid;
+        object["block"] = run.block;
+        object["registers"] = run.registers;
+        object["shared_bytes"] = run.shared_bytes;
+    } else if (run.kind != RunKind::Overhead) {
+        object["bytes"] = run.bytes;
+    }
+    return object;
+}
+
 template <class Row>
 Json listOf(const std::vector<Row>& rows) {
     Json list = Json::array();
@@ -104,6 +119,9 @@ Json jsonOf(const profile::Point& point) {
     object["components"] = listOf(point.components);
     object["layers"] = listOf(point.layers);
     object["stages"] = listOf(point.stages);
+    layout::visitTrace(point, MemberWriter{object["trace"]});
+    object["last_kernels"] = listOf(point.last_kernels);
+    layout::visitDeviceUse(point.device_use, MemberWriter{object["device_use"]});
 
     Json memory;
     layout::visitMemory(point.memory, MemberWriter{memory});
@@ -135,12 +153,14 @@ nlohmann::json json(const profile::Profile& profile) {
     object["format_version"] = kFormatVersion;
     object["complete"] = profile.complete;
     layout::visitRoot(profile.model, profile.provenance, MemberWriter{object});
+    layout::visitTracing(profile.provenance, MemberWriter{object});
     object["seed"] = profile.options.seed;
     layout::visitModel(profile.model, MemberWriter{object["model"]});
     object["model"]["name"] = toPlainUtf8(profile.model.name);
     object["model"]["hash"] = toPlainUtf8(profile.model.hash);
     layout::visitOptions(profile.options, MemberWriter{object["options"]});
     object["options"]["lengths"] = profile.options.lengths;
+    object["options"]["trace"] = name(profile.options.trace);
     object["points"] = Json::array();
     for (const profile::Point& point : profile.points) object["points"].push_back(jsonOf(point));
     return object;

@@ -28,6 +28,13 @@ void visitRoot(Model& model, Provenance& provenance, Visit&& visit) {
     visit("operating_system", provenance.operating_system);
 }
 
+/// The same, of reports from version 3 on.
+template <class Provenance, class Visit>
+void visitTracing(Provenance& provenance, Visit&& visit) {
+    visit("tracer", provenance.tracer);
+    visit("sensors", provenance.sensors);
+}
+
 /// `state_sizes` is a dataset beside them, where it is not empty.
 template <class Model, class Visit>
 void visitModel(Model& model, Visit&& visit) {
@@ -79,6 +86,43 @@ void visitPoint(Point& point, Visit&& visit) {
     visit("overhead_ci_high", point.overhead.ci_high);
     visit("overhead_pairs", point.overhead.pairs);
     visit("last_pass_us", point.last_pass_us);
+}
+
+/// Attributes of the group `kernels`.
+template <class Point, class Visit>
+void visitTrace(Point& point, Visit&& visit) {
+    visit("tracer", point.trace.tracer);
+    visit("detail", point.trace.detail);
+    visit("reason", point.trace.reason);
+    auto& counts = point.counts;
+    visit("dropped", counts.dropped);
+    visit("missing", counts.missing);
+    visit("untimed", counts.untimed);
+    visit("outside", counts.outside);
+    visit("foreign", counts.foreign);
+    visit("uncharged", counts.uncharged);
+    visit("overhead_us", counts.overhead_us);
+    visit("before_first_us", counts.before_first_us);
+    visit("host_wait_us", counts.host_wait_us);
+    visit("launch_us", counts.launch_us);
+    visit("between_us", counts.between_us);
+    visit("after_last_us", counts.after_last_us);
+    visit("allocated_bytes", counts.allocated_bytes);
+}
+
+/// Attributes of the group `device_use`.
+template <class Use, class Visit>
+void visitDeviceUse(Use& use, Visit&& visit) {
+    visit("source", use.source);
+    visit("missing", use.missing);
+    visit("clock_mhz", use.clock_mhz);
+    visit("clock_min_mhz", use.clock_min_mhz);
+    visit("clock_max_mhz", use.clock_max_mhz);
+    visit("memory_clock_mhz", use.memory_clock_mhz);
+    visit("power_w", use.power_w);
+    visit("temperature_c", use.temperature_c);
+    visit("energy_j_per_token", use.energy_j_per_token);
+    visit("readings", use.readings);
 }
 
 template <class Memory, class Visit>
@@ -200,6 +244,54 @@ struct Columns<Span> {
             [](auto& row) -> auto& { return row.begin_us; });
         visit(
             "end_us", About{"us", "end, from the start of the pass"}, [](auto& row) -> auto& { return row.end_us; });
+    }
+};
+
+template <>
+struct Columns<KernelRun> {
+    template <class Visit>
+    static void visit(Visit&& visit) {
+        visit(
+            "name", About{"", "name of the kernel, copy or fill"}, [](auto& row) -> auto& { return row.name; });
+        visit(
+            "kind", About{"", "kernel, copy, fill or overhead"}, [](auto& row) -> auto& { return row.kind; });
+        visit(
+            "component", About{"", "component that launched it; other: none"},
+            [](auto& row) -> auto& { return row.component; });
+        visit(
+            "stage", About{"", "stage inside the component, or whole"}, [](auto& row) -> auto& { return row.stage; });
+        visit(
+            "layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
+        visit(
+            "begin_us", About{"us", "begin, from the start of the pass"},
+            [](auto& row) -> auto& { return row.begin_us; });
+        visit(
+            "end_us", About{"us", "end, from the start of the pass"}, [](auto& row) -> auto& { return row.end_us; });
+        visitGrid(visit);
+        visit(
+            "registers", About{"1", "registers of a thread"}, [](auto& row) -> auto& { return row.registers; });
+        visit(
+            "shared_bytes", About{"byte", "shared memory of a block"},
+            [](auto& row) -> auto& { return row.shared_bytes; });
+        visit(
+            "bytes", About{"byte", "copied or filled"}, [](auto& row) -> auto& { return row.bytes; });
+    }
+
+private:
+    template <class Visit>
+    static void visitGrid(Visit&& visit) {
+        visit(
+            "grid_x", About{"1", "blocks along x"}, [](auto& row) -> auto& { return row.grid[0]; });
+        visit(
+            "grid_y", About{"1", "blocks along y"}, [](auto& row) -> auto& { return row.grid[1]; });
+        visit(
+            "grid_z", About{"1", "blocks along z"}, [](auto& row) -> auto& { return row.grid[2]; });
+        visit(
+            "block_x", About{"1", "threads of a block along x"}, [](auto& row) -> auto& { return row.block[0]; });
+        visit(
+            "block_y", About{"1", "threads of a block along y"}, [](auto& row) -> auto& { return row.block[1]; });
+        visit(
+            "block_z", About{"1", "threads of a block along z"}, [](auto& row) -> auto& { return row.block[2]; });
     }
 };
 

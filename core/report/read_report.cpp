@@ -43,6 +43,21 @@ profile::MemoryProfile readMemory(const hdf5::Group& group) {
     return memory;
 }
 
+/// Since version 3.
+void readTrace(const hdf5::Group& group, profile::Point& point) {
+    if (group.has("kernels")) {
+        layout::visitTrace(point, AttributeReader{group.open("kernels")});
+        point.last_kernels = readTable<KernelRun>(group, "kernels");
+        for (const KernelRun& run : point.last_kernels) {
+            require(std::isfinite(run.begin_us) && std::isfinite(run.end_us) && run.begin_us <= run.end_us, group,
+                    "kernels", "has a run that ends before it begins");
+        }
+    }
+    if (group.has("device_use")) {
+        layout::visitDeviceUse(point.device_use, AttributeReader{group.open("device_use")});
+    }
+}
+
 profile::Point readPoint(const hdf5::Group& group) {
     profile::Point point;
     layout::visitPoint(point, AttributeReader{group});
@@ -61,6 +76,7 @@ profile::Point readPoint(const hdf5::Group& group) {
                 "last_pass", "has a span that ends before it begins");
     }
     point.memory = readMemory(group);
+    readTrace(group, point);
     return point;
 }
 
@@ -68,6 +84,7 @@ void readOptions(const hdf5::Group& root, profile::Options& options) {
     AttributeReader{root}("seed", options.seed);
     const hdf5::Group group = root.open("options");
     layout::visitOptions(options, AttributeReader{group});
+    if (group.hasAttribute("trace")) AttributeReader{group}("trace", options.trace);
     require(options.batch >= 0 && options.batch <= kLargestSize, group, "batch", "is out of range");
     options.lengths = group.read<std::int64_t>("lengths", 1).values;
     for (const std::int64_t length : options.lengths) {

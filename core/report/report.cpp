@@ -26,6 +26,8 @@ void writePoint(const hdf5::Group& group, const profile::Point& point) {
     writeTable(group, "stages", point.stages);
     writeTable(group, "last_pass", point.last_pass);
     writeTable(group, "memory_events", point.memory.events);
+    layout::visitTrace(point, AttributeWriter{writeTable(group, "kernels", point.last_kernels)});
+    layout::visitDeviceUse(point.device_use, AttributeWriter{group.create("device_use")});
 
     std::vector<layout::MemoryRow> kinds;
     kinds.reserve(kMemoryKindCount);
@@ -39,6 +41,7 @@ void writeOptions(const hdf5::Group& root, const profile::Options& options) {
     AttributeWriter{root}("seed", options.seed);
     const hdf5::Group group = root.create("options");
     layout::visitOptions(options, AttributeWriter{group});
+    AttributeWriter{group}("trace", options.trace);
     group.writeScale("row", layout::kRowAbout, options.lengths.size());
     group.write<std::int64_t>("lengths", layout::kLengthsAbout, {options.lengths.size()}, options.lengths);
     group.attachScale("lengths", 0, "row");

@@ -44,6 +44,12 @@ std::optional<Enum> fromName(std::string_view text) {
         return namedSo(text, {model::Architecture::Mamba1, model::Architecture::Mamba2});
     } else if constexpr (std::is_same_v<Enum, prune::PlanKind>) {
         return namedSo(text, {prune::PlanKind::Threshold, prune::PlanKind::Keep, prune::PlanKind::Budget});
+    } else if constexpr (std::is_same_v<Enum, RunKind>) {
+        return runKindFromName(text);
+    } else if constexpr (std::is_same_v<Enum, TraceDetail>) {
+        return traceDetailFromName(text);
+    } else if constexpr (std::is_same_v<Enum, TraceMode>) {
+        return traceModeFromName(text);
     } else {
         static_assert(std::is_same_v<Enum, study::CellState>);
         return namedSo(text, {study::CellState::Waiting, study::CellState::Measured, study::CellState::Failed});

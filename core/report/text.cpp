@@ -185,6 +185,46 @@ std::string overheadText(const profile::Ratio& overhead) {
                        change(overhead.ci_low), change(overhead.ci_high));
 }
 
+/// "CUPTI 13.0: 190 kernels in the last pass, the device idle for 12.3 % of it (…)".
+std::string kernelsText(const profile::Point& point) {
+    const TraceCounts& counts = point.counts;
+    const auto kernels = std::ranges::count(point.last_kernels, RunKind::Kernel, &KernelRun::kind);
+    const auto share = [&](double us) {
+        return formatPercent(point.last_pass_us > 0 ? us / point.last_pass_us : kNaN);
+    };
+    std::string text = fmt::format("{}: {} kernels in the last pass, the device idle for {} of it", point.trace.tracer,
+                                   kernels, share(counts.idle_us()));
+    text += fmt::format(" (no launch yet {}, launched and not begun {}, between others {}, before and after {})\n",
+                        share(counts.host_wait_us), share(counts.launch_us), share(counts.between_us),
+                        share(counts.before_first_us + counts.after_last_us));
+    if (counts.overhead_us > 0)
+        text += fmt::format("tracing itself took {} of the host in it\n", formatTime(counts.overhead_us));
+    if (counts.incomplete()) {
+        text += fmt::format(
+            "the trace is incomplete: {} records dropped, {} missing, {} without a time; their time is in 'other'\n",
+            counts.dropped, counts.missing, counts.untimed);
+    }
+    return text;
+}
+
+std::string traceText(const profile::Profile& profile, const profile::Point& point) {
+    if (profile.options.trace == TraceMode::Off) return "recording was off: only whole passes were timed\n";
+    std::string text = overheadText(point.overhead);
+    if (point.trace.detail == TraceDetail::Kernels) return text + kernelsText(point);
+    if (!point.trace.reason.empty()) text += fmt::format("timed by {}: {}\n", point.trace.tracer, point.trace.reason);
+    return text;
+}
+
+/// Empty where there are no sensors but the clock, which stands above.
+std::string deviceUseText(const profile::DeviceUse& use) {
+    if (std::isnan(use.power_w) && std::isnan(use.temperature_c)) return {};
+    std::string text = fmt::format("device: clock {} MHz ({} … {}), ", formatNumber(use.clock_mhz),
+                                   formatNumber(use.clock_min_mhz), formatNumber(use.clock_max_mhz));
+    text += fmt::format("{} W, at most {} °C, {} J a token, by {}", formatNumber(use.power_w),
+                        formatNumber(use.temperature_c), formatNumber(use.energy_j_per_token), use.source);
+    return text + (use.missing.empty() ? "\n" : "; " + use.missing + "\n");
+}
+
 std::string memoryText(const profile::MemoryProfile& memory) {
     std::string text = "memory at its peak, during " + std::string(name(memory.peak_component));
     if (memory.peak_layer != kNoLayer) text += fmt::format(" of layer {}", memory.peak_layer);
@@ -275,8 +315,8 @@ std::string summary(const profile::Profile& profile) {
                             profile.options.lengths.size());
     }
     for (const profile::Point& point : profile.points) {
-        text += fmt::format("\n{}{}\n{}\n{}", totalText(profile, point), overheadText(point.overhead),
-                            componentTable(profile, point), memoryText(point.memory));
+        text += fmt::format("\n{}{}{}\n{}\n{}", totalText(profile, point), traceText(profile, point),
+                            deviceUseText(point.device_use), componentTable(profile, point), memoryText(point.memory));
     }
     return text;
 }

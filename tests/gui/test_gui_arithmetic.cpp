@@ -1,5 +1,6 @@
 // Layout and formatting without a window.
 #include <QTest>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -137,6 +138,69 @@ private Q_SLOTS:
         const auto found = gapsOf(spans, 6);
         QCOMPARE(found.size(), std::size_t{3});
         QCOMPARE(found[1], (std::pair<double, double>{2, 4}));
+    }
+
+    void kernelNames() {
+        QCOMPARE(shortKernelName("void ns::scan<float, ns::Plain<4> >(float const*, int)"), QStringLiteral("scan"));
+        QCOMPARE(shortKernelName("norm(float*)"), QStringLiteral("norm"));
+        QCOMPARE(shortKernelName("sm90_xmma_gemm_bf16_tn"), QStringLiteral("sm90_xmma_gemm_bf16_tn"));
+        QCOMPARE(shortKernelName("void (anonymous namespace)::conv<3>(Args)"), QStringLiteral("conv"));
+        QCOMPARE(shortKernelName("copy, device to host"), QStringLiteral("copy, device to host"));
+        QCOMPARE(shortKernelName(""), QString());
+    }
+
+    void kernelsOfASelection() {
+        profile::Point point = test::fabricatedPoint(64);
+        test::traceByKernels(point);
+        const auto inside = kernelsInside(point, Component::Ssm, 2);
+        QCOMPARE(inside.size(), std::size_t{2});
+        QCOMPARE(inside[0].name, QStringLiteral("ssm_kernel"));
+        QCOMPARE(inside[0].count, 4);  // once a stage
+        QVERIFY(inside[0].time_us > inside[1].time_us);
+        QCOMPARE(kernelsInside(point, Component::XProj, std::nullopt).size(), std::size_t{0});
+        const auto all = kernelsInside(point, std::nullopt, std::nullopt);
+        QVERIFY(std::ranges::none_of(all, [](const KernelSum& sum) { return sum.kind == RunKind::Overhead; }));
+        QVERIFY(std::ranges::any_of(all, [](const KernelSum& sum) { return sum.kind == RunKind::Copy; }));
+
+        std::vector<TimelineRow> rows = timelineRows(point.last_pass);
+        addKernels(rows, point.last_kernels);
+        QCOMPARE(rows.front().layer, kNoLayer);
+        QCOMPARE(rows.front().runs.back()->kind, RunKind::Overhead);
+        std::size_t kernels = 0;
+        for (const TimelineRow& row : rows) {
+            QCOMPARE(row.kernels.size(), row.runs.size());
+            kernels += row.kernels.size();
+        }
+        QCOMPARE(kernels, point.last_kernels.size());
+    }
+
+    void idleBetweenKernels() {
+        std::vector<KernelRun> runs(3);
+        runs[0].begin_us = 1;
+        runs[0].end_us = 4;
+        runs[1].kind = RunKind::Overhead;
+        runs[1].begin_us = 4;
+        runs[1].end_us = 9;
+        runs[2].begin_us = 6;
+        runs[2].end_us = 8;
+        using Gaps = std::vector<std::pair<double, double>>;
+        QCOMPARE(idleOf(runs, 10), (Gaps{{0, 1}, {4, 6}, {8, 10}}));
+    }
+
+    void statusTexts() {
+        profile::Provenance provenance;
+        provenance.device = "Example H200";
+        provenance.device_id = "cuda:0";
+        profile::Point point = test::fabricatedPoint(64);
+        test::traceByKernels(point);
+        QCOMPARE(deviceText(provenance, point.device_use), QStringLiteral("Example H200 · 1980 MHz · 41 °C · 312 W"));
+        QCOMPARE(lostRecordsText(point.counts), QStringLiteral("6 records lost"));
+        QCOMPARE(lostRecordsText({}), QString());
+        provenance = {};
+        provenance.device = "Example CPU";
+        provenance.device_id = "cpu";
+        provenance.threads = 4;
+        QCOMPARE(deviceText(provenance, {}), QStringLiteral("Example CPU · 4 threads"));
     }
 
     void memoryKeepsItsPeak() {

@@ -384,6 +384,49 @@ private Q_SLOTS:
         bar.setOptions(options);
         QVERIFY(!bar.options().lengths.empty());
     }
+    // Kernels lie inside their components in the timeline, and the details list them.
+    void kernels() {
+        const auto profile = test::fabricatedProfile();
+        Selection selection;
+        Focus focus;
+        focus.length = 1024;
+        selection.set(focus);
+        Timeline timeline(selection);
+        timeline.resize(1100, 420);
+        QString caption;
+        connect(&timeline, &Timeline::captionChanged, this, [&](const QString& text) { caption = text; });
+        timeline.setProfile(profile);
+        timeline.show();
+        QVERIFY2(caption.contains("device was idle"), qPrintable(caption));
+        QVERIFY(!timeline.grab().isNull());
+        QVERIFY(timeline.kernelCentre(0, Component::Ssm).x() > 0);
+
+        DetailsPanel details(selection);
+        details.setProfile(profile);
+        auto* kernels = details.findChild<QLabel*>("kernels");
+        QVERIFY(kernels->text().contains("ssm_kernel"));
+        QVERIFY(details.text().contains("CUPTI 13.0"));
+        QVERIFY(details.text().contains("records lost: 6"));
+        focus.component = Component::Norm;
+        selection.set(focus);
+        QVERIFY(kernels->text().contains("norm_kernel"));
+        QVERIFY(!kernels->text().contains("ssm_kernel"));
+    }
+
+    void recordingIsChosen() {
+        WorkloadBar bar;
+        profile::Options options;
+        options.trace = TraceMode::Events;
+        bar.setOptions(options);
+        QCOMPARE(bar.options().trace, TraceMode::Events);
+        bar.setTrace(TraceMode::Off);
+        QCOMPARE(bar.options().trace, TraceMode::Off);
+        auto* reason = bar.findChild<QLabel*>("traceReason");
+        bar.setTraceStatus({"CUDA events", TraceDetail::Components, "there is no NVIDIA driver"});
+        QCOMPARE(reason->text(), QStringLiteral("Not kernel by kernel: there is no NVIDIA driver."));
+        bar.setTraceStatus({"CUPTI 13.0", TraceDetail::Kernels, ""});
+        QVERIFY(reason->text().isEmpty());
+    }
 };
 
 QTEST_MAIN(TestGuiViews)

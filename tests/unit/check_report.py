@@ -44,6 +44,11 @@ def check_profile(report):
     expect(np.isclose(np.median(samples), median), "median of the samples")
     expect(np.isnan(table["flops"][-1]), "not known is NaN")
     expect(abs(table["share"][:].sum() - 1) < 0.02, "shares add up")
+    kernels = points[2]["kernels"]
+    expect(kernels.attrs["tracer"] == "CUPTI 13.0" and kernels.attrs["dropped"] == 3, "tracer")
+    expect(np.all(kernels["end_us"][:] >= kernels["begin_us"][:]), "kernels end after they begin")
+    expect(points[2]["device_use"].attrs["power_w"] == 312.5, "power")
+    expect(np.isnan(points[0]["device_use"].attrs["power_w"]), "power not known is NaN")
     return f"{len(points)} points, ssm {median:.6f} us, n {len(samples)}"
 
 
@@ -84,7 +89,7 @@ with h5py.File(sys.argv[1], "r") as report:
     for name in texts:
         expect(isinstance(report.attrs.get(name), str), f"attribute {name}")
     expect(report.attrs["format_name"] == "PerfMamba Explorer report", "format_name")
-    expect(report.attrs["format_version"] == 2, "format_version")
+    expect(report.attrs["format_version"] == 3, "format_version")
     report.visititems(check_dataset)
     check = {"profile": check_profile, "activity": check_activity, "study": check_study}[report.attrs["content"]]
     summary = check(report)

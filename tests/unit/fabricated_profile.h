@@ -160,6 +160,50 @@ inline profile::Point fabricatedPoint(std::int64_t length, std::uint32_t seed = 
     return point;
 }
 
+/// The same pass as CUPTI would have it: two kernels in every component, with gaps, a copy that no component launched,
+/// and sensors.
+inline void traceByKernels(profile::Point& point) {
+    point.trace = {"CUPTI 13.0", TraceDetail::Kernels, ""};
+    point.last_kernels.clear();
+    for (const Span& span : point.last_pass) {
+        const bool staged = span.component == Component::Ssm && span.stage == Stage::Whole;
+        if (staged) continue;
+        const double third = span.duration_us() / 3;
+        KernelRun run{"void perfmamba::" + std::string(name(span.component)) + "_kernel<float>(float*)",
+                      RunKind::Kernel,
+                      span.component,
+                      span.stage,
+                      span.layer,
+                      span.begin_us,
+                      span.begin_us + 2 * third};
+        run.grid = {point.length, 4, 1};
+        run.block = {128, 2, 1};
+        run.registers = 64;
+        run.shared_bytes = 16'384;
+        point.last_kernels.push_back(run);
+        run.name = "gemm_bf16_128x64";
+        run.begin_us = run.end_us + third / 2;
+        run.end_us = span.end_us;
+        point.last_kernels.push_back(run);
+    }
+    KernelRun copy;
+    copy.name = "copy, device to host";
+    copy.kind = RunKind::Copy;
+    copy.begin_us = point.last_pass_us - 1.2;
+    copy.end_us = point.last_pass_us - 0.7;
+    copy.bytes = 1024;
+    point.last_kernels.push_back(copy);
+    KernelRun overhead;
+    overhead.name = "CUPTI: flushing buffers";
+    overhead.kind = RunKind::Overhead;
+    overhead.begin_us = point.last_pass_us - 0.6;
+    overhead.end_us = point.last_pass_us - 0.1;
+    point.last_kernels.push_back(overhead);
+    point.counts = {3, 2, 1, 4, 5, 6, 0.5, 0.8, 1.25, 9.5, 2.25, 1.5, 4096};
+    profile::DeviceUse& use = point.device_use;
+    use = {"NVML, driver 580.65.06", "this GPU does not tell: energy", 1980, 1965, 1995, 3201, 312.5, 41, 0.0125, 17};
+}
+
 /// Three lengths; every field differs from its default.
 inline std::shared_ptr<profile::Profile> fabricatedProfile() {
     auto profile = std::make_shared<profile::Profile>();
@@ -214,7 +258,12 @@ inline std::shared_ptr<profile::Profile> fabricatedProfile() {
     options.budget_s = 3.5;
     options.seed = 18'000'000'000'000'000'001ULL;  // beyond a signed number
 
+    options.trace = TraceMode::Cupti;
+    provenance.tracer = "CUPTI 13.0";
+    provenance.sensors = "NVML, driver 580.65.06";
+
     for (const std::int64_t length : options.lengths) profile->points.push_back(fabricatedPoint(length));
+    traceByKernels(profile->points.back());
     profile->complete = true;
     return profile;
 }

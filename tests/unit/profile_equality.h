@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "core/profile/profile.h"
+#include "core/report/layout.h"
 
 namespace perfmamba::test {
 
@@ -62,6 +63,43 @@ public:
         field(name + ".layer", a.layer, b.layer);
         field(name + ".delta_bytes", a.delta_bytes, b.delta_bytes);
     }
+    void field(const QString& name, const KernelRun& a, const KernelRun& b) {
+        field(name + ".name", a.name, b.name);
+        field(name + ".kind", a.kind, b.kind);
+        field(name + ".component", a.component, b.component);
+        field(name + ".stage", a.stage, b.stage);
+        field(name + ".layer", a.layer, b.layer);
+        field(name + ".begin_us", a.begin_us, b.begin_us);
+        field(name + ".end_us", a.end_us, b.end_us);
+        field(name + ".grid", a.grid, b.grid);
+        field(name + ".block", a.block, b.block);
+        field(name + ".registers", a.registers, b.registers);
+        field(name + ".shared_bytes", a.shared_bytes, b.shared_bytes);
+        field(name + ".bytes", a.bytes, b.bytes);
+    }
+    void trace(const QString& name, const profile::Point& a, const profile::Point& b) {
+        rows(name + ".last_kernels", a.last_kernels, b.last_kernels);
+        // What the layout names is all there is: compared by their list.
+        std::vector<QString> names, values_a, values_b;
+        const auto gather = [&](std::vector<QString>& values) {
+            return [&](const char* field_name, const auto& value) {
+                using T = std::remove_cvref_t<decltype(value)>;
+                names.push_back(field_name);
+                if constexpr (std::is_same_v<T, std::string>) {
+                    values.push_back(QString::fromStdString(value));
+                } else if constexpr (std::is_enum_v<T>) {
+                    values.push_back(QString::number(static_cast<int>(value)));
+                } else {
+                    values.push_back(QString::number(static_cast<double>(value), 'g', 17));
+                }
+            };
+        };
+        report::layout::visitTrace(a, gather(values_a));
+        report::layout::visitDeviceUse(a.device_use, gather(values_a));
+        report::layout::visitTrace(b, gather(values_b));
+        report::layout::visitDeviceUse(b.device_use, gather(values_b));
+        for (std::size_t i = 0; i < values_a.size(); ++i) field(name + "." + names[i], values_a[i], values_b[i]);
+    }
     void field(const QString& name, const profile::Point& a, const profile::Point& b) {
         field(name + ".length", a.length, b.length);
         field(name + ".total", a.total, b.total);
@@ -77,6 +115,7 @@ public:
         rows(name + ".stages", a.stages, b.stages);
         rows(name + ".last_pass", a.last_pass, b.last_pass);
         field(name + ".last_pass_us", a.last_pass_us, b.last_pass_us);
+        trace(name, a, b);
         field(name + ".memory.peak", a.memory.peak, b.memory.peak);
         field(name + ".memory.reserved_bytes", a.memory.reserved_bytes, b.memory.reserved_bytes);
         field(name + ".memory.process_peak_bytes", a.memory.process_peak_bytes, b.memory.process_peak_bytes);
@@ -138,6 +177,8 @@ inline void compareProvenance(Comparison& compare, const profile::Provenance& p,
     compare.field("host", p.host, q.host);
     compare.field("operating_system", p.operating_system, q.operating_system);
     compare.field("threads", p.threads, q.threads);
+    compare.field("tracer", p.tracer, q.tracer);
+    compare.field("sensors", p.sensors, q.sensors);
     compare.field("clock_begin_mhz", p.clock_begin_mhz, q.clock_begin_mhz);
     compare.field("clock_end_mhz", p.clock_end_mhz, q.clock_end_mhz);
 }
@@ -154,6 +195,7 @@ inline QString difference(const profile::Profile& a, const profile::Profile& b) 
     compare.field("options.repeat", a.options.repeat, b.options.repeat);
     compare.field("options.bound", a.options.bound, b.options.bound);
     compare.field("options.budget_s", a.options.budget_s, b.options.budget_s);
+    compare.field("options.trace", a.options.trace, b.options.trace);
     compare.field("options.seed", a.options.seed, b.options.seed);
     compare.rows("points", a.points, b.points);
     compare.field("complete", a.complete, b.complete);

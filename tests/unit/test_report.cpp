@@ -124,6 +124,19 @@ private Q_SLOTS:
         QVERIFY(!contents.activity && !contents.study);
     }
 
+    // Without kernels, tracer and sensors; with states pruned.
+    void version2() {
+        const auto profile = report::read(PERFMAMBA_SOURCE_DIR "/tests/unit/reports/profile-version2.h5");
+        QCOMPARE(profile->model.config.state_sizes.at(1), std::vector<std::int64_t>{12});
+        QCOMPARE(profile->options.trace, TraceMode::Auto);
+        QCOMPARE(profile->provenance.tracer, std::string());
+        const profile::Point& point = profile->points.at(0);
+        QCOMPARE(point.total.n(), std::size_t{24});
+        QVERIFY(point.last_kernels.empty());
+        QCOMPARE(point.trace.detail, TraceDetail::Components);
+        QVERIFY(std::isnan(point.device_use.power_w));
+    }
+
     void replacesOnlyWhenFinished() {
         const auto profile = test::fabricatedProfile();
         putBytes(m_path, "an older report");
@@ -247,7 +260,7 @@ private Q_SLOTS:
         const auto row = [](const char* name, const char* reason, Change change) {
             QTest::newRow(name) << change << QString(reason);
         };
-        row("later version", "is of format version 7, and this program reads versions up to 2",
+        row("later version", "is of format version 7, and this program reads versions up to 3",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 7); });
         row("version 0", "format_version is out of range",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 0); });
