@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/profile/elapsed.h"
 #include "core/profile/pass_runner.h"
 #include "core/profile/pass_statistics.h"
 #include "core/profile/system_info.h"
@@ -31,10 +32,6 @@ constexpr double kObserverPeriod_s = 0.03;
 // A snapshot may cost this share of the time at most.
 constexpr double kObserverShare = 0.1;
 constexpr std::int64_t kMaximumRows = std::int64_t{1} << 30;
-
-double secondsSince(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The run over all lengths.
 class Run {

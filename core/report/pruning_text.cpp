@@ -98,6 +98,7 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
     std::string text = fmt::format("model      {} ({}), {}\n", toPlainUtf8(activity.model.name),
                                    name(activity.model.config.architecture), activity.model.hash);
     text += fmt::format("tokens     {}\n", toPlainUtf8(activity.tokens));
+    text += fmt::format("seen       {} tokens of {} sequences\n", activity.tokens_seen, activity.sequences);
     text += fmt::format("collecting {} × the time of a pass without, {} pairs of passes\n", ratioText(activity.cost),
                         activity.cost.pairs);
     if (!activity.complete) text += "           ended early\n";
@@ -128,6 +129,7 @@ std::string accuracyText(const evaluate::Accuracy& accuracy) {
     line("nats per token", formatEstimate(accuracy.nats));
     line("perplexity", formatEstimate(accuracy.perplexity));
     line("bits per byte", formatEstimate(accuracy.bits_per_byte));
+    if (accuracy.not_finite > 0) line("logits not finite", fmt::format("at {} positions", accuracy.not_finite));
     if (accuracy.compared()) {
         line("KL from the other, nats", formatEstimate(accuracy.divergence));
         line("same most likely token", formatEstimate(accuracy.agreement, 100) + " %");
@@ -189,7 +191,7 @@ std::string studyText(const study::Study& study) {
                         study.complete ? "" : "; the study is not complete");
 
     TableRow head = {"criterion", "removed",  recall ? "accuracy, %" : std::string(study::qualityName(study.unpruned)),
-                     "KL, nats",  "agree, %", "state"};
+                     "KL, nats",  "agree, %", "state bytes"};
     for (const study::Workload& workload : study.options.workloads) head.push_back(workloadText(workload));
     std::vector<TableRow> rows = {head};
     std::vector<std::size_t> ruled = {1};

@@ -126,6 +126,16 @@ struct Columns<evaluate::Accuracy> {
         visit(
             "recall",
             About{"1", "1: only asked positions were scored"}, [=](auto& row) -> auto& { return of(row).recall; });
+        visit(
+            "not_finite",
+            About{"1", "positions where a logit, of either model, is not a finite number"}, [=](auto& row) -> auto& {
+                return of(row).not_finite;
+            });
+        visit(
+            "positions",
+            About{"1", "positions compared with the unpruned model; 0: not compared"}, [=](auto& row) -> auto& {
+                return of(row).positions;
+            });
         visitEstimates(visit, of);
     }
 

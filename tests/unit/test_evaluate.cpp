@@ -262,7 +262,39 @@ private Q_SLOTS:
         const float nan = std::numeric_limits<float>::quiet_NaN();
         const std::vector<float> broken = {0, nan, 0, 0};
         QVERIFY(std::isnan(NextToken(even).divergence(NextToken(broken))));
+        QVERIFY(std::isnan(NextToken(broken).divergence(NextToken(even))));
         QVERIFY(std::isnan(NextToken(broken).nats(0)));
+        const std::vector<float> overflown = {0, std::numeric_limits<float>::infinity(), 0, 0};
+        for (const std::vector<float>& logits : {broken, overflown}) {
+            QVERIFY(!NextToken(logits).finite());
+            QCOMPARE(NextToken(logits).likeliest(), -1);
+        }
+        QVERIFY(NextToken(sure).finite());
+    }
+
+    /// A model that overflows everywhere answers nothing right, not even where token 0 is asked for, agrees with
+    /// nobody, itself included, and was compared all the same.
+    void overflownModel() {
+        engine::Engine engine = openDemo("mamba2-bytes");
+        engine::Engine broken(changed(model::Checkpoint::open(kDemos + "mamba2-bytes"), HUGE_VALF),
+                              kernels::makeBackend("cpu", 2));
+        TokenSet tokens = tokensFor(engine, kText, 64, 3);
+        for (auto& sequence : tokens.sequences) std::ranges::fill(sequence, 0);
+        const Subject unpruned{&engine};
+        const Subject overflown{&broken};
+        for (const Subject& other : {unpruned, overflown}) {
+            const Accuracy accuracy = evaluate::evaluate(overflown, tokens, &other);
+            QVERIFY(accuracy.compared());
+            QCOMPARE(accuracy.positions, 3 * 64);
+            QCOMPARE(accuracy.not_finite, 3 * 64);
+            QCOMPARE(accuracy.correct.value, 0.0);
+            QCOMPARE(accuracy.agreement.value, 0.0);
+            QVERIFY(std::isnan(accuracy.nats.value) && std::isnan(accuracy.divergence.value));
+        }
+        const Accuracy alone = evaluate::evaluate(overflown, tokens);
+        QVERIFY(!alone.compared());
+        QCOMPARE(alone.not_finite, 3 * 63);  // a window's first token is not predicted
+        QCOMPARE(evaluate::evaluate(unpruned, tokens, &unpruned).not_finite, 0);
     }
 
     void observed() {
