@@ -9,6 +9,7 @@
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSpinBox>
+#include <QVBoxLayout>
 #include <algorithm>
 #include <array>
 
@@ -51,9 +52,9 @@ StudyForm::StudyForm(QWidget* parent) : QWidget(parent) {
     form->setRowWrapPolicy(QFormLayout::WrapLongRows);
     form->setFieldGrowthPolicy(QFormLayout::ExpandingFieldsGrow);
     auto* criteria = new QWidget;
-    m_criteria_grid = new QGridLayout(criteria);
-    m_criteria_grid->setContentsMargins(0, 0, 0, 0);
-    m_criteria_grid->setVerticalSpacing(2);
+    m_criteria_list = new QVBoxLayout(criteria);
+    m_criteria_list->setContentsMargins(0, 0, 0, 0);
+    m_criteria_list->setSpacing(2);
     form->addRow(tr("criteria"), criteria);
 
     m_shares = new QLineEdit;
@@ -149,8 +150,7 @@ void StudyForm::setCriteria(const std::vector<CriterionChoice>& criteria) {
         box->setToolTip(criterion.refusal.isEmpty() ? criterion.description : criterion.refusal);
         box->setChecked(criterion.refusal.isEmpty() &&
                         std::find(wanted.begin(), wanted.end(), criterion.id.toStdString()) != wanted.end());
-        const int index = static_cast<int>(m_criteria.size());
-        m_criteria_grid->addWidget(box, index / 2, index % 2);
+        m_criteria_list->addWidget(box);
         connect(box, &QCheckBox::toggled, this, &StudyForm::check);
         m_criteria.push_back(box);
     }

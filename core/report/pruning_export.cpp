@@ -53,7 +53,7 @@ Json json(const study::Speed& speed) {
             {"before", json(speed.before)},
             {"after", json(speed.after)},
             {"speed_up", json(speed.speed_up)},
-            {"bound", number(speed.bound)},
+            {"bytes_ratio", number(speed.bytes_ratio)},
             {"peak_bytes_before", speed.peak_bytes_before},
             {"peak_bytes_after", speed.peak_bytes_after}};
 }
@@ -133,7 +133,7 @@ std::string studyCsv(const study::Study& study) {
         "nats_se,"
         "agreement,not_finite,states_kept,states,state_bytes_kept,weight_bytes_kept,mode,batch,length,before_us,after_"
         "us,speed_up,"
-        "speed_up_low,speed_up_high,bound,peak_bytes_before,peak_bytes_after\r\n";
+        "speed_up_low,speed_up_high,bytes_ratio,peak_bytes_before,peak_bytes_after\r\n";
     const auto cell = [](double value) { return std::isfinite(value) ? fmt::format("{}", value) : std::string(); };
     for (const study::Cell& row : study.cells) {
         const evaluate::Accuracy& a = row.measured.accuracy;
@@ -155,8 +155,8 @@ std::string studyCsv(const study::Study& study) {
             text += start + fmt::format(",{},{},{},{},{},{},{},{},{},{},{}\r\n", name(speed.workload.mode),
                                         speed.workload.batch, speed.workload.length, cell(speed.before.median),
                                         cell(speed.after.median), cell(speed.speed_up.median),
-                                        cell(speed.speed_up.ci_low), cell(speed.speed_up.ci_high), cell(speed.bound),
-                                        speed.peak_bytes_before, speed.peak_bytes_after);
+                                        cell(speed.speed_up.ci_low), cell(speed.speed_up.ci_high),
+                                        cell(speed.bytes_ratio), speed.peak_bytes_before, speed.peak_bytes_after);
         }
     }
     return text;

@@ -208,13 +208,17 @@ std::string studyText(const study::Study& study) {
             row.push_back(formatEstimate(cell.measured.accuracy.divergence));
             row.push_back(formatEstimate(cell.measured.accuracy.agreement, 100));
             row.push_back(formatBytes(static_cast<double>(cell.measured.facts.state_bytes_kept)));
-            for (const study::Speed& speed : cell.measured.speeds) row.push_back(ratioText(speed.speed_up));
+            for (const study::Speed& speed : cell.measured.speeds) {
+                row.push_back(fmt::format("{} [{:.2f}]", ratioText(speed.speed_up), speed.bytes_ratio));
+            }
         }
         rows.push_back(std::move(row));
     }
     text += alignedTable(rows, ruled);
     if (!study.options.workloads.empty()) {
-        text += "\nTimes are speed-ups: unpruned over pruned, passes taken in turn, with the 95 % interval.\n";
+        text +=
+            "\nTimes are speed-ups: unpruned over pruned, passes taken in turn, with the 95 % interval. In brackets an "
+            "estimate:\nthe least bytes moved, unpruned over pruned, which a pass limited by memory alone would win.\n";
     }
     return text;
 }

@@ -263,8 +263,8 @@ struct Columns<SpeedRow> {
         visit(
             "pairs", About{"1", "pairs of passes"}, [](auto& row) -> auto& { return row.speed.speed_up.pairs; });
         visit(
-            "bound", About{"1", "estimate: least bytes moved, unpruned over pruned"},
-            [](auto& row) -> auto& { return row.speed.bound; });
+            "bytes_ratio", About{"1", "estimate: least bytes moved, unpruned over pruned"},
+            [](auto& row) -> auto& { return row.speed.bytes_ratio; });
         visit(
             "peak_bytes_before", About{"byte", "most memory in use over a pass, unpruned"},
             [](auto& row) -> auto& { return row.speed.peak_bytes_before; });

@@ -43,7 +43,7 @@ public:
          const std::stop_token& stop)
         : m_options(options), m_before(passesOf(before, workload, stop)), m_after(passesOf(after, workload, stop)) {
         m_speed.workload = workload;
-        m_speed.bound = leastBytes(before.config(), workload) / leastBytes(after.config(), workload);
+        m_speed.bytes_ratio = leastBytes(before.config(), workload) / leastBytes(after.config(), workload);
     }
 
     Speed run(const Progress& progress) {

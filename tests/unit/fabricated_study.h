@@ -92,7 +92,7 @@ inline study::Speed fabricatedSpeed(profile::Mode mode, std::int64_t batch) {
     speed.before = profile::summarise({30.5, 31, 30, 33, 30, 30.25, 29});
     speed.after = profile::summarise({20, 20.5, 21, 22, 19, 18, 18.5});
     speed.speed_up = profile::ratioOf(speed.before.samples, speed.after.samples);
-    speed.bound = 1.75;
+    speed.bytes_ratio = 1.75;
     speed.peak_bytes_before = 123'456;
     speed.peak_bytes_after = 65'432;
     return speed;

@@ -145,12 +145,12 @@ private Q_SLOTS:
                 QCOMPARE(speed.speed_up.median, ratio.median);
                 QVERIFY(speed.before.median > 0 && speed.peak_bytes_before > 0);
                 const bool all = cell.share == 0;
-                QCOMPARE(speed.bound == 1, all);
+                QCOMPARE(speed.bytes_ratio == 1, all);
                 QVERIFY(all ? speed.peak_bytes_after == speed.peak_bytes_before
                             : speed.peak_bytes_after < speed.peak_bytes_before);
             }
         }
-        QVERIFY(m_whole->cells[2].measured.speeds[1].bound > m_whole->cells[1].measured.speeds[1].bound);
+        QVERIFY(m_whole->cells[2].measured.speeds[1].bytes_ratio > m_whole->cells[1].measured.speeds[1].bytes_ratio);
     }
 
     void leastBytesByHand() {
@@ -257,7 +257,7 @@ private Q_SLOTS:
             QVERIFY2(cell.state == CellState::Measured, cell.failure.c_str());
             QCOMPARE(cell.plan.kept(), cell.plan.states() / 2);
             QCOMPARE(cell.plan.calibration_hash, study->cells[0].plan.calibration_hash);
-            QVERIFY(cell.measured.speeds[0].bound > 1);
+            QVERIFY(cell.measured.speeds[0].bytes_ratio > 1);
             ragged = ragged || !cell.plan.uniform();
         }
         QVERIFY(ragged);

@@ -110,7 +110,7 @@ void compareCells(Comparison& compare, const QString& name, const study::Cell& a
         compare.field(speed + ".before", s.before, t.before);
         compare.field(speed + ".after", s.after, t.after);
         compareRatios(compare, speed + ".speed_up", s.speed_up, t.speed_up);
-        compare.field(speed + ".bound", s.bound, t.bound);
+        compare.field(speed + ".bytes_ratio", s.bytes_ratio, t.bytes_ratio);
         compare.field(speed + ".peak_bytes_before", s.peak_bytes_before, t.peak_bytes_before);
         compare.field(speed + ".peak_bytes_after", s.peak_bytes_after, t.peak_bytes_after);
     }
