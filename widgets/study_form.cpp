@@ -89,11 +89,11 @@ StudyForm::StudyForm(QWidget* parent) : QWidget(parent) {
     m_length->setGroupSeparatorShown(true);
     form->addRow(tr("prefill of"), m_length);
 
-    m_alone = new QCheckBox(tr("each layer alone, without"));
+    m_alone = new QCheckBox(tr("one layer at a time, less"));
     m_alone->setToolTip(tr("Sensitivity: prunes one layer at a time, by the first criterion that is not random"));
     m_alone_share = new QSpinBox;
     m_alone_share->setRange(1, 99);
-    m_alone_share->setSuffix(tr(" % of its states"));
+    m_alone_share->setSuffix(tr(" %"));
     m_alone_share->setAccessibleName(tr("Share removed of each layer alone"));
     auto* alone = new QHBoxLayout;
     alone->addWidget(m_alone);

@@ -21,7 +21,7 @@ namespace {
 constexpr std::array kShares = {0.0, 0.25, 0.5, 0.75, 1.0};  // kept; of 0 one state of each group
 // Of each of the two visits.
 constexpr std::size_t kFewestPasses = kFewestPairs / 2;
-constexpr std::size_t kMostPasses = 100;
+constexpr std::size_t kMostPasses = 1000;
 
 /// The first states of every group stay, at least one.
 prune::Plan keepFirst(const model::Checkpoint& checkpoint, double share) {

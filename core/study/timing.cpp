@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "core/profile/elapsed.h"
 
@@ -14,6 +15,10 @@ constexpr std::uint64_t kTimedTokensSeed = 1;
 constexpr int kWarmUps = 2;
 // Short, so that a drift of the machine meets both models alike.
 constexpr std::size_t kTurn = 3;
+// Short passes are timed several at once, so that all pairs together last longer than what else the machine does for a
+// moment.
+constexpr double kLeastTimed_us = 10'000;
+constexpr double kMostRepeats = 1000;
 
 }  // namespace
 
@@ -30,8 +35,12 @@ PairedTimes takeTurns(const TimedPass& before, const TimedPass& after, std::size
                       const std::function<void(std::size_t)>& each) {
     PairedTimes times;
     const auto turn = [](const TimedPass& pass, std::size_t count, std::vector<double>& kept) {
-        pass();
-        for (std::size_t i = 0; i < count; ++i) kept.push_back(pass());
+        const double repeats = std::clamp(std::ceil(kLeastTimed_us / pass()), 1.0, kMostRepeats);
+        for (std::size_t i = 0; i < count; ++i) {
+            double sum = 0;
+            for (double done = 0; done < repeats; ++done) sum += pass();
+            kept.push_back(sum / repeats);
+        }
     };
     const auto start = std::chrono::steady_clock::now();
     const std::size_t fewest = std::min(kFewestPairs, most);

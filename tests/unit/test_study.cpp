@@ -408,7 +408,7 @@ private Q_SLOTS:
         const auto pass = [&](char who) {
             return [&order, who] {
                 order += who;
-                return static_cast<double>(order.size());
+                return 1e4 * static_cast<double>(order.size());
             };
         };
         const auto orderOf = [&](std::size_t most, double budget_s) {
@@ -428,9 +428,27 @@ private Q_SLOTS:
         std::vector<std::size_t> told;
         const PairedTimes times =
             takeTurns(pass('b'), pass('a'), 6, 60, [&](std::size_t pairs) { told.push_back(pairs); });
-        QCOMPARE(times.before, (std::vector<double>{2, 3, 4, 14, 15, 16}));
-        QCOMPARE(times.after, (std::vector<double>{6, 7, 8, 10, 11, 12}));
+        QCOMPARE(times.before, (std::vector<double>{2e4, 3e4, 4e4, 14e4, 15e4, 16e4}));
+        QCOMPARE(times.after, (std::vector<double>{6e4, 7e4, 8e4, 10e4, 11e4, 12e4}));
         QCOMPARE(told, (std::vector<std::size_t>{3, 6}));
+    }
+
+    // Passes shorter than 10 ms are repeated for that long: what is kept is their mean.
+    void shortPasses() {
+        std::size_t befores = 0;
+        const auto before = [&] {
+            return befores++ % 3 == 1 ? 7000.0 : 4000.0;
+        };  // one that does not count, then by three
+        std::size_t afters = 0;
+        const auto after = [&] {
+            ++afters;
+            return 0.0;
+        };
+        const PairedTimes times = takeTurns(before, after, 2, 60);
+        QCOMPARE(befores, 7U);
+        QCOMPARE(times.before, (std::vector<double>{5000, 5000}));
+        QCOMPARE(afters, 2001U);  // not without end
+        QCOMPARE(times.after, (std::vector<double>{0, 0}));
     }
 
     void frontier() {
