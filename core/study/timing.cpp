@@ -35,10 +35,10 @@ PairedTimes takeTurns(const TimedPass& before, const TimedPass& after, std::size
                       const std::function<void(std::size_t)>& each) {
     PairedTimes times;
     const auto turn = [](const TimedPass& pass, std::size_t count, std::vector<double>& kept) {
-        const double repeats = std::clamp(std::ceil(kLeastTimed_us / pass()), 1.0, kMostRepeats);
+        const auto repeats = static_cast<int>(std::clamp(std::ceil(kLeastTimed_us / pass()), 1.0, kMostRepeats));
         for (std::size_t i = 0; i < count; ++i) {
             double sum = 0;
-            for (double done = 0; done < repeats; ++done) sum += pass();
+            for (int done = 0; done < repeats; ++done) sum += pass();
             kept.push_back(sum / repeats);
         }
     };
