@@ -12,6 +12,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "widgets/prune_derive.h"
 #include "widgets/theme.h"
@@ -210,8 +211,8 @@ void StudyForm::setOptions(const study::Options& options) {
     m_pairs->setValue(options.pairs);
     m_budget->setValue(options.budget_s);
     m_alone->setChecked(options.sensitivity_share > 0);
-    m_alone_share->setValue(options.sensitivity_share > 0 ? static_cast<int>(options.sensitivity_share * 100 + 0.5)
-                                                          : 50);
+    m_alone_share->setValue(
+        options.sensitivity_share > 0 ? static_cast<int>(std::lround(options.sensitivity_share * 100)) : 50);
 }
 
 QString StudyForm::problem() const {
