@@ -18,6 +18,8 @@ struct DeviceChoice {
     std::vector<DType> precisions = {DType::F32};  // that it computes in
 };
 
+/// The first call loads the plugins that there are, and asks them: it may take a second. On the thread that will use
+/// the device, for some drivers tie to it what they make. A device that fails to answer has a line that says so.
 std::vector<DeviceChoice> devices();
 
 /// "f32", "f16", "bf16": a precision as the command line names it.
@@ -30,6 +32,7 @@ struct BackendOptions {
     DType precision = DType::F32;  // of activations and matrices
 };
 
+/// @param device_id as devices() lists it; "cuda" is the first GPU.
 /// Throws Error for an unknown or unusable device, and for a precision that it does not compute in.
 std::unique_ptr<Backend> makeBackend(const std::string& device_id, const BackendOptions& options = {});
 
