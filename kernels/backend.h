@@ -21,6 +21,8 @@
 #include "kernels/memory.h"
 #include "kernels/observation.h"
 #include "kernels/tensor.h"
+#include "kernels/trace/device_reading.h"
+#include "kernels/trace/run.h"
 
 namespace perfmamba::kernels {
 
@@ -91,10 +93,15 @@ struct DeviceInfo {
     DType precision = DType::F32;   // of activations and matrices
 };
 
-/// What one recorded pass left: its spans in order of their begin, its allocations, its length.
+/// What one recorded pass left: its spans in order of their begin, its allocations, its length. Where the device was
+/// traced a kernel at a time, a span lasts from its first kernel's begin to its last one's end, and its time is what
+/// its kernels took.
 struct PassRecord {
     double total_us = 0;
     std::vector<Span> spans;
+    TraceStatus trace;               // who recorded it
+    TraceCounts counts;              // where it was traced a kernel at a time
+    std::vector<KernelRun> kernels;  // in order of their begin
     std::vector<MemoryEvent> memory;
     MemoryUse memory_at_start;
     MemoryUse memory_peak;
@@ -190,6 +197,12 @@ public:
     virtual PassRecord endPass() = 0;
     virtual void beginSpan(Component component, Stage stage, std::int32_t layer) = 0;
     virtual void endSpan() = 0;
+    /// How passes are recorded from now on, between passes. Off: passes are begun without `record`, nothing else
+    /// changes. Throws Error where Cupti is asked for and cannot be had; Auto takes what there is.
+    virtual void setTrace(TraceMode mode);
+    [[nodiscard]] virtual TraceStatus traceStatus() const { return {"host clock", TraceDetail::Components, {}}; }
+    /// What the device's sensors say; costs microseconds. Any thread.
+    [[nodiscard]] virtual DeviceReading reading() const { return {}; }
 
     // Operations -------------------------------------------------------------------------------------------------
 
