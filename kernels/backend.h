@@ -1,7 +1,9 @@
 // The interface between the engine and a device: memory, the clock, and one function per component operation.
 //
-// All activations are float32, token-major: (B, L, channels) with the channels contiguous. A row stride counts floats
-// from one token to the next, so that an operation can read its slice of a wider projection in place.
+// Activations are of the device's precision (DeviceInfo), and so are the matrices of products and the embedding. The
+// residual, what a sequence carries from token to token, logits and all other parameters are float32.
+// Activations are token-major: (B, L, channels) with the channels contiguous. A row stride counts elements from one
+// token to the next, so that an operation can read its slice of a wider projection in place.
 //
 // Symbols: B batch, L tokens, M = B·L rows, K inputs or convolution width, N states, Di d_inner, H heads, P head_dim,
 // G groups, Q chunk.
@@ -15,9 +17,12 @@
 #include <vector>
 
 #include "kernels/component.h"
+#include "kernels/elements.h"
 #include "kernels/memory.h"
 #include "kernels/observation.h"
 #include "kernels/tensor.h"
+#include "kernels/trace/device_reading.h"
+#include "kernels/trace/run.h"
 
 namespace perfmamba::kernels {
 
@@ -27,8 +32,8 @@ class Backend;
 class Buffer {
 public:
     Buffer() = default;
-    Buffer(Backend* backend, void* data, std::size_t bytes, MemoryKind kind)
-        : m_backend(backend), m_data(data), m_bytes(bytes), m_kind(kind) {}
+    Buffer(Backend* backend, void* data, std::size_t bytes, MemoryKind kind, DType type = DType::F32)
+        : m_backend(backend), m_data(data), m_bytes(bytes), m_kind(kind), m_type(type) {}
     Buffer(Buffer&& other) noexcept { swap(other); }
     Buffer& operator=(Buffer&& other) noexcept {
         swap(other);
@@ -38,9 +43,11 @@ public:
     Buffer& operator=(const Buffer&) = delete;
     ~Buffer();
 
-    [[nodiscard]] float* data() const { return static_cast<float*>(m_data); }
+    [[nodiscard]] Elements view() const { return {m_data, m_type}; }
+    /// Of a float32 block.
+    [[nodiscard]] float* data() const { return view().f32(); }
     [[nodiscard]] std::size_t bytes() const { return m_bytes; }
-    [[nodiscard]] std::size_t elements() const { return m_bytes / sizeof(float); }
+    [[nodiscard]] std::size_t elements() const { return m_bytes / sizeOf(m_type); }
     [[nodiscard]] MemoryKind kind() const { return m_kind; }
     explicit operator bool() const { return m_data != nullptr; }
 
@@ -50,36 +57,51 @@ private:
         std::swap(m_data, other.m_data);
         std::swap(m_bytes, other.m_bytes);
         std::swap(m_kind, other.m_kind);
+        std::swap(m_type, other.m_type);
     }
 
     Backend* m_backend = nullptr;
     void* m_data = nullptr;
     std::size_t m_bytes = 0;
     MemoryKind m_kind = MemoryKind::Activations;
+    DType m_type = DType::F32;
+};
+
+/// What a parameter is for, which decides its type on the device.
+enum class WeightUse : std::uint8_t {
+    Matrix,     // of a product, or the embedding: the device's precision
+    Parameter,  // norms, biases, convolution, A, D: float32
 };
 
 /// A parameter on the device. A matrix is (rows, cols) as stored, (out, in); a vector has rows = 1.
 struct Weight {
-    const float* data = nullptr;
+    ConstElements data;
     std::int64_t rows = 0;
     std::int64_t cols = 0;
     std::shared_ptr<const void> owner;  // keeps the mapping or the buffer alive
 
-    explicit operator bool() const { return data != nullptr; }
+    explicit operator bool() const { return static_cast<bool>(data); }
+    [[nodiscard]] const float* f32() const { return data.f32(); }
 };
 
 struct DeviceInfo {
-    std::string id;            // as named on the command line: "cpu"
-    std::string name;          // "AMD EPYC 9654"
-    std::string instructions;  // the instruction set in use: "AVX2"
-    int threads = 1;
+    std::string id;                 // as named on the command line: "cpu"
+    std::string name;               // "AMD EPYC 9654"
+    std::string instructions;       // the instruction set in use: "AVX2"
+    int threads = 1;                // of the host; 0: that is no measure of this device
     std::int64_t memory_bytes = 0;  // in all
+    DType precision = DType::F32;   // of activations and matrices
 };
 
-/// What one recorded pass left: its spans in order of their begin, its allocations, its length.
+/// What one recorded pass left: its spans in order of their begin, its allocations, its length. Where the device was
+/// traced a kernel at a time, a span lasts from its first kernel's begin to its last one's end, and its time is what
+/// its kernels took.
 struct PassRecord {
     double total_us = 0;
     std::vector<Span> spans;
+    TraceStatus trace;               // who recorded it
+    TraceCounts counts;              // where it was traced a kernel at a time
+    std::vector<KernelRun> kernels;  // in order of their begin
     std::vector<MemoryEvent> memory;
     MemoryUse memory_at_start;
     MemoryUse memory_peak;
@@ -89,12 +111,12 @@ struct PassRecord {
 /// y_t[c] = silu(bias[c] + Σ_{j<K} weight[j, c] · x_{t−K+1+j}[c]); before the first token stand the state's inputs.
 struct Conv1dArgs {
     std::int64_t batch = 0, length = 0, channels = 0, kernel = 0;
-    const float* x = nullptr;  // (B, L, C), row stride x_stride
+    ConstElements x;  // (B, L, C), row stride x_stride
     std::int64_t x_stride = 0;
     const float* weight = nullptr;  // (K, C): transposed, so that neighbouring channels are contiguous
     const float* bias = nullptr;    // (C,) or null
     float* state = nullptr;         // (B, K − 1, C): the last inputs, oldest first; read, then replaced
-    float* y = nullptr;             // (B, L, C), dense
+    Elements y;                     // (B, L, C), dense
 };
 
 /// Selective scan of Mamba-1 (Gu & Dao 2023, algorithm 2):
@@ -102,16 +124,16 @@ struct Conv1dArgs {
 /// y_t[d] = Σ_n C_t[n]·h_t[n,d] + D[d]·x_t[d]. N may be 0: then A, B, C and h are not read.
 struct SelectiveScanArgs {
     std::int64_t batch = 0, length = 0, channels = 0, states = 0;
-    const float* x = nullptr;        // (B, L, Di), dense
-    const float* dt = nullptr;       // (B, L, Di), dense, before bias and softplus
+    ConstElements x;                 // (B, L, Di), dense
+    ConstElements dt;                // (B, L, Di), dense, before bias and softplus
     const float* dt_bias = nullptr;  // (Di,) or null
     const float* A = nullptr;        // (N, Di): −exp(A_log) transposed, so that neighbouring channels are contiguous
-    const float* B = nullptr;        // (B, L, N), row stride bc_stride
-    const float* C = nullptr;        // (B, L, N), row stride bc_stride
+    ConstElements B;                 // (B, L, N), row stride bc_stride
+    ConstElements C;                 // (B, L, N), row stride bc_stride
     std::int64_t bc_stride = 0;
     const float* D = nullptr;  // (Di,)
     float* h = nullptr;        // (B, N, Di): read, then replaced
-    float* y = nullptr;        // (B, L, Di), dense
+    Elements y;                // (B, L, Di), dense
 };
 
 /// SSD of Mamba-2 (Dao & Gu 2024, section 6), in chunks of Q. Head i belongs to group g = i / (H/G):
@@ -121,18 +143,18 @@ struct SelectiveScanArgs {
 struct SsdArgs {
     std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 0, states = 0, chunk = 0;
     std::int32_t layer = kNoLayer;  // for the spans of the stages
-    const float* x = nullptr;       // (B, L, H, P), row stride xbc_stride
-    const float* B = nullptr;       // (B, L, G, N), row stride xbc_stride
-    const float* C = nullptr;       // (B, L, G, N), row stride xbc_stride
+    ConstElements x;                // (B, L, H, P), row stride xbc_stride
+    ConstElements B;                // (B, L, G, N), row stride xbc_stride
+    ConstElements C;                // (B, L, G, N), row stride xbc_stride
     std::int64_t xbc_stride = 0;
-    const float* dt = nullptr;  // (B, L, H), row stride dt_stride, before bias and softplus
+    ConstElements dt;  // (B, L, H), row stride dt_stride, before bias and softplus
     std::int64_t dt_stride = 0;
     const float* dt_bias = nullptr;  // (H,)
     const float* A = nullptr;        // (H,): −exp(A_log)
     const float* D = nullptr;        // (Di,): one number a channel
     float dt_min = 0, dt_max = 0;
     float* h = nullptr;  // (B, H, P, N): read, then replaced
-    float* y = nullptr;  // (B, L, H, P), row stride y_stride
+    Elements y;          // (B, L, H, P), row stride y_stride
     std::int64_t y_stride = 0;
 };
 
@@ -149,9 +171,13 @@ public:
     // Memory -----------------------------------------------------------------------------------------------------
 
     /// Throws Error when there is not enough memory, naming what was asked for.
-    [[nodiscard]] virtual Buffer allocate(MemoryKind kind, std::size_t elements) = 0;
-    /// Puts a parameter on the device; uses the mapping in place where it can. `rows` of 1 for vectors.
-    [[nodiscard]] virtual Weight load(const HostTensor& tensor) = 0;
+    [[nodiscard]] virtual Buffer allocate(MemoryKind kind, std::size_t elements, DType type) = 0;
+    [[nodiscard]] Buffer allocate(MemoryKind kind, std::size_t elements) {
+        return allocate(kind, elements, DType::F32);
+    }
+    /// Puts a parameter on the device in the type for its use; uses the mapping in place where it can. `rows` of 1 for
+    /// vectors.
+    [[nodiscard]] virtual Weight load(const HostTensor& tensor, WeightUse use) = 0;
     virtual void fillZero(Buffer& buffer) = 0;
     virtual void copy(const Buffer& source, Buffer& target) = 0;
     virtual void toHost(const float* source, std::span<float> target) = 0;
@@ -171,16 +197,23 @@ public:
     virtual PassRecord endPass() = 0;
     virtual void beginSpan(Component component, Stage stage, std::int32_t layer) = 0;
     virtual void endSpan() = 0;
+    /// How passes are recorded from now on, between passes. Off: passes are begun without `record`, nothing else
+    /// changes. Throws Error where Cupti is asked for and cannot be had; Auto takes what there is.
+    virtual void setTrace(TraceMode mode);
+    [[nodiscard]] virtual TraceStatus traceStatus() const { return {"host clock", TraceDetail::Components, {}}; }
+    /// What the device's sensors say; costs microseconds. Any thread.
+    [[nodiscard]] virtual DeviceReading reading() const { return {}; }
 
     // Operations -------------------------------------------------------------------------------------------------
 
     /// out (M, D) = rows of `table` (V, D) at `tokens` (M), which the caller has checked.
     virtual void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) = 0;
     /// residual += delta where delta is not null; out = residual / sqrt(mean(residual²) + eps) · weight. (M, D) each.
-    virtual void addRmsNorm(float* residual, const float* delta, const Weight& weight, float eps, float* out,
+    virtual void addRmsNorm(float* residual, ConstElements delta, const Weight& weight, float eps, Elements out,
                             std::int64_t rows) = 0;
-    /// y (M, out) = x (M, in; row stride x_stride) · weightᵀ (+ bias). y is dense.
-    virtual void linear(const float* x, std::int64_t x_stride, const Weight& weight, const Weight& bias, float* y,
+    /// y (M, out) = x (M, in; row stride x_stride) · weightᵀ (+ bias), summed in float32. y is dense; its type may be
+    /// wider than x's, for logits.
+    virtual void linear(ConstElements x, std::int64_t x_stride, const Weight& weight, const Weight& bias, Elements y,
                         std::int64_t rows) = 0;
     virtual void conv1d(const Conv1dArgs& args) = 0;
     virtual void selectiveScan(const SelectiveScanArgs& args) = 0;
@@ -191,12 +224,12 @@ public:
     virtual void observe(const SelectiveScanArgs& args, const Observation& observation) = 0;
     virtual void observe(const SsdArgs& args, const Observation& observation) = 0;
     /// Zeroes the columns of x (rows, keep.size(); row stride x_stride) whose flag is 0.
-    virtual void maskColumns(float* x, std::int64_t x_stride, std::int64_t rows,
+    virtual void maskColumns(Elements x, std::int64_t x_stride, std::int64_t rows,
                              std::span<const std::uint8_t> keep) = 0;
     /// y (M, Di) *= silu(z), z with row stride z_stride.
-    virtual void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) = 0;
+    virtual void gate(Elements y, ConstElements z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) = 0;
     /// y (M, Di) = RMSNorm(y · silu(z)) · weight, the norm over each of `groups` parts of a row.
-    virtual void gatedRmsNorm(float* y, const float* z, std::int64_t z_stride, const Weight& weight, float eps,
+    virtual void gatedRmsNorm(Elements y, ConstElements z, std::int64_t z_stride, const Weight& weight, float eps,
                               std::int64_t groups, std::int64_t rows) = 0;
 
 private:

@@ -95,7 +95,7 @@ private:
     void ssd(const Layer& layer, const Pass& pass, const kernels::SsdArgs& args);
     template <class Args>
     void observeGroup(const Layer& layer, const Pass& pass, std::int64_t group, const Args& args);
-    void applyMask(const Layer& layer, const Pass& pass, float* bc, std::int64_t stride);
+    void applyMask(const Layer& layer, const Pass& pass, kernels::Elements bc, std::int64_t stride);
     Logits head(Pass& pass, LogitsFor logits_for);
     void checkMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) const;
     void outProj(const Layer& layer, Pass& pass, const kernels::Buffer& y);

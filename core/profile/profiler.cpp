@@ -39,7 +39,7 @@ public:
     Run(Engine& engine, const Options& options, const Provenance& provenance, const Observer& observer,
         const std::stop_token& stop)
         : m_engine(engine), m_observer(observer), m_stop(stop) {
-        m_profile.model = summaryOf(engine.checkpoint());
+        m_profile.model = summaryOf(engine.checkpoint(), engine.backend().device().precision);
         m_profile.provenance = provenance;
         m_profile.provenance.created = now();
         m_profile.provenance.threads = engine.backend().device().threads;
@@ -63,7 +63,8 @@ private:
         const bool own_peak = resetPeakResident();
         m_point_start = Clock::now();
         m_pass_s = 0;
-        PassStatistics statistics(m_engine.config(), options().mode, options().batch, length());
+        PassStatistics statistics(m_engine.config(), m_engine.backend().device().precision, options().mode,
+                                  options().batch, length());
         std::int64_t reserved = 0;
         try {
             const bool decode = options().mode == Mode::Decode;
@@ -194,7 +195,7 @@ std::shared_ptr<const Profile> run(Engine& engine, const Options& options, const
     return Run(engine, options, provenance, observer, stop).measureAll();
 }
 
-ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
+ModelSummary summaryOf(const model::Checkpoint& checkpoint, DType precision) {
     ModelSummary summary;
     summary.name = checkpoint.name();
     summary.path = checkpoint.folder().string();
@@ -203,7 +204,7 @@ ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
     summary.parameters = checkpoint.parameters();
     summary.file_bytes = checkpoint.fileBytes();
     summary.stored_type = checkpoint.storedType();
-    summary.compute_type = perfmamba::name(DType::F32);
+    summary.compute_type = perfmamba::name(precision);
     return summary;
 }
 

@@ -146,7 +146,7 @@ public:
           m_observer(observer),
           m_stop(stop),
           m_tokens(loadTokens(options, engine.checkpoint())) {
-        m_study.model = profile::summaryOf(engine.checkpoint());
+        m_study.model = profile::summaryOf(engine.checkpoint(), engine.backend().device().precision);
         m_study.provenance = provenance;
         m_study.provenance.created = profile::now();
         const kernels::DeviceInfo& device = engine.backend().device();

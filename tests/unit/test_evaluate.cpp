@@ -21,7 +21,7 @@ const std::string kDemos = PERFMAMBA_SOURCE_DIR "/resources/demo/";
 const std::string kText = PERFMAMBA_SOURCE_DIR "/LICENSE";
 
 engine::Engine openDemo(const std::string& demo) {
-    return {model::Checkpoint::open(kDemos + demo), kernels::makeBackend("cpu", 2)};
+    return {model::Checkpoint::open(kDemos + demo), kernels::makeBackend("cpu", {.threads = 2})};
 }
 
 TokenSet tokensFor(engine::Engine& engine, const std::string& source, std::int64_t length = 0,
@@ -115,7 +115,7 @@ private Q_SLOTS:
         QFETCH(QString, demo);
         engine::Engine engine = openDemo(demo.toStdString());
         engine::Engine other(changed(model::Checkpoint::open(kDemos + demo.toStdString()), 0.5F),
-                             kernels::makeBackend("cpu", 2));
+                             kernels::makeBackend("cpu", {.threads = 2}));
         const TokenSet tokens = tokensFor(engine, kText, 256, 5);
         std::vector<double> nats, correct, divergence, agreement;
         for (const auto& sequence : tokens.sequences) {
@@ -172,7 +172,8 @@ private Q_SLOTS:
     void batchAndPieceDoNotMatter() {
         for (const char* demo : {"mamba1-recall", "mamba2-recall"}) {
             engine::Engine engine = openDemo(demo);
-            engine::Engine other(changed(model::Checkpoint::open(kDemos + demo), 0.9F), kernels::makeBackend("cpu", 2));
+            engine::Engine other(changed(model::Checkpoint::open(kDemos + demo), 0.9F),
+                                 kernels::makeBackend("cpu", {.threads = 2}));
             const TokenSet tokens = tokensFor(engine, "task", 0, 21);
             const Subject unpruned{&engine};
             const Accuracy whole = evaluate::evaluate({&other}, tokens, &unpruned, {21, 64});

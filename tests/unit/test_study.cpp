@@ -26,7 +26,7 @@ std::shared_ptr<const model::Checkpoint> openDemo(const char* demo = "mamba2-rec
 }
 
 std::unique_ptr<kernels::Backend> makeBackend() {
-    return kernels::makeBackend("cpu", 2);
+    return kernels::makeBackend("cpu", {.threads = 2});
 }
 
 Options tinyOptions() {
