@@ -134,6 +134,7 @@ std::int64_t CudaBackend::available_bytes() const {
 // The clock ----------------------------------------------------------------------------------------------------------
 
 void CudaBackend::beginPass(bool record) {
+    endTracedPass();  // one that an error left unfinished
     m_runtime->wait();
     ++m_pass;
     m_recording = record;
@@ -143,6 +144,7 @@ void CudaBackend::beginPass(bool record) {
     m_memory_at_start = m_ledger.current();
     const bool traced = m_tracer && m_tracer->tracing();
     m_timing = !record ? Timing::None : traced ? Timing::Tracer : Timing::Events;
+    m_traced = traced;
     if (traced) m_tracer->beginPass(record, m_runtime->context(), m_runtime->stream());
     m_pass_start = Clock::now();
     if (m_timing == Timing::Events) m_runtime->record(m_pass_begin);
@@ -153,13 +155,17 @@ void CudaBackend::beginPass(bool record) {
 PassRecord CudaBackend::endPass() {
     const bool recorded = std::exchange(m_recording, false);
     const Timing timing = std::exchange(m_timing, Timing::None);
-    m_runtime->wait();
+    try {
+        m_runtime->wait();
+    } catch (...) {
+        endTracedPass();
+        throw;
+    }
     PassRecord record;
     record.total_us = std::chrono::duration<double, std::micro>(Clock::now() - m_pass_start).count();
     record.memory_at_start = m_memory_at_start;
     record.memory_peak = m_ledger.peak();
-    record.trace = traceStatus();
-    if (m_tracer && m_tracer->tracing()) m_tracer->endPass(record);
+    if (!std::exchange(m_traced, false) || !m_tracer->endPass(record)) record.trace = traceStatus();
     if (!recorded) return record;
     if (timing == Timing::Events) {
         fillSpans(
@@ -168,6 +174,12 @@ PassRecord CudaBackend::endPass() {
     }
     fillMemory(m_recorder.marks(), record);
     return record;
+}
+
+void CudaBackend::endTracedPass() {
+    if (!std::exchange(m_traced, false)) return;
+    PassRecord nobody_asks_for;
+    m_tracer->endPass(nobody_asks_for);
 }
 
 void CudaBackend::beginSpan(Component component, Stage stage, std::int32_t layer) {

@@ -79,6 +79,7 @@ private:
     void uploadTokens(std::span<const std::int32_t> tokens);
     const std::uint8_t* flagsOnDevice(std::span<const std::uint8_t> keep);
     [[nodiscard]] Runtime::Event stamp();
+    void endTracedPass();
     Recorder& recorder() { return m_capturing ? m_captured : m_recorder; }
     bool capture(Step& step, const std::function<void()>& work);
     void launch(Step& step);
@@ -105,6 +106,7 @@ private:
     bool m_tokens_are_there = false;  // inside replay()
     std::uint64_t m_pass = 0;
     bool m_recording = false;
+    bool m_traced = false;  // the tracer was told of the pass under way
     Runtime::Event m_pass_begin = nullptr;
     Clock::time_point m_pass_start;
     MemoryUse m_memory_at_start;
