@@ -9,4 +9,9 @@ void Backend::setTrace(TraceMode mode) {
     throw Error("trace cupti", "CUPTI traces NVIDIA's GPUs, and " + device().id + " is none", "choose auto");
 }
 
+void Backend::replay(const ReplayKey& /*key*/, std::span<const std::int32_t> /*tokens*/,
+                     const std::function<void()>& work) {
+    work();
+}
+
 }  // namespace perfmamba::kernels

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -91,6 +92,8 @@ struct DeviceInfo {
     int threads = 1;                // of the host; 0: that is no measure of this device
     std::int64_t memory_bytes = 0;  // in all
     DType precision = DType::F32;   // of activations and matrices
+    int multiprocessors = 0;        // of a GPU
+    double clock_mhz = 0;           // of a GPU's multiprocessors, at most; 0 where not known
 };
 
 /// What one recorded pass left: its spans in order of their begin, its allocations, its length. Where the device was
@@ -158,6 +161,9 @@ struct SsdArgs {
     std::int64_t y_stride = 0;
 };
 
+/// All that a step's launches depend on but its tokens: addresses, extents, and the number of the mask.
+using ReplayKey = std::vector<std::uint64_t>;
+
 /// A device that runs the model. One thread owns it and calls everything on it.
 class Backend {
 public:
@@ -203,6 +209,15 @@ public:
     [[nodiscard]] virtual TraceStatus traceStatus() const { return {"host clock", TraceDetail::Components, {}}; }
     /// What the device's sensors say; costs microseconds. Any thread.
     [[nodiscard]] virtual DeviceReading reading() const { return {}; }
+
+    // Replaying --------------------------------------------------------------------------------------------------
+
+    /// Whether replay() saves time: then decode steps go through it.
+    [[nodiscard]] virtual bool replays() const { return false; }
+    /// Runs `work`, which embeds `tokens` and else puts the same on the device at every call of an equal key; the
+    /// backend may launch again what it launched before, without calling `work`. What outlives `work` (state, logits)
+    /// is allocated by the caller, and its addresses are part of the key; what is allocated in it is released in it.
+    virtual void replay(const ReplayKey& key, std::span<const std::int32_t> tokens, const std::function<void()>& work);
 
     // Operations -------------------------------------------------------------------------------------------------
 

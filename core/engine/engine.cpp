@@ -201,13 +201,45 @@ void Engine::checkTokens(std::span<const std::int32_t> tokens, const State& stat
 
 Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
                        const std::stop_token& stop) {
+    const bool wants_logits = logits_for != LogitsFor::None;
+    const bool one_token = std::cmp_equal(tokens.size(), state.batch);
+    if (one_token && wants_logits && !m_observer && m_backend->replays()) return step(tokens, state, stop);
     Pass pass = beginPass(tokens, state, stop);
+    runLayers(pass);
+    state.position += pass.length;
+    if (!wants_logits) return {};
+    Logits logits{{}, pass.batch, logits_for == LogitsFor::LastToken ? 1 : pass.length, config().vocab_padded};
+    head(pass, logits);
+    return logits;
+}
+
+/// One token of each sequence, on a backend that may launch the step again as it was before: what outlives it has its
+/// place beforehand.
+Logits Engine::step(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop) {
+    checkTokens(tokens, state);
+    if (stop.stop_requested()) throw Cancelled();
+    const std::int64_t vocab = config().vocab_padded;
+    Logits logits{m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(state.batch * vocab)), state.batch,
+                  1, vocab};
+    const auto address = [](const Buffer& buffer) { return reinterpret_cast<std::uintptr_t>(buffer.view().data); };
+    kernels::ReplayKey key = {static_cast<std::uint64_t>(state.batch), m_mask_number, address(logits.values)};
+    for (const std::vector<Buffer>* buffers : {&state.conv, &state.ssm}) {
+        for (const Buffer& buffer : *buffers) key.push_back(address(buffer));
+    }
+    m_backend->replay(key, tokens, [&] {
+        Pass pass = beginPass(tokens, state, stop);
+        runLayers(pass);
+        head(pass, logits);
+    });
+    ++state.position;
+    return logits;
+}
+
+void Engine::runLayers(Pass& pass) {
     for (const Layer& layer : m_layers) {
         norm(layer, pass);
         mixer(layer, pass);
     }
-    state.position += pass.length;
-    return head(pass, logits_for);
 }
 
 void Engine::forwardByLayer(std::span<const std::int32_t> tokens, State& state, const LayerHook& hook,
@@ -258,14 +290,12 @@ void Engine::mixer(const Layer& layer, Pass& pass) {
     if (pass.observer) pass.observer->count(layer.index, pass.batch, pass.length, pass.state.position);
 }
 
-/// Only the positions asked for go through the last norm and the head.
-Logits Engine::head(Pass& pass, LogitsFor logits_for) {
-    if (logits_for == LogitsFor::None) return {};
+/// Only the positions asked for go through the last norm and the head. `logits.values` is allocated where it is empty.
+void Engine::head(Pass& pass, Logits& logits) {
     const Config& c = config();
-    const std::int64_t positions = logits_for == LogitsFor::LastToken ? 1 : pass.length;
-    Logits logits{{}, pass.batch, positions, c.vocab_padded};
     {
         const SpanScope span = pass.enter(*m_backend, Component::NormF);
+        const std::int64_t positions = logits.positions;
         pass.normed =
             m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(pass.batch * positions * c.d_model),
                                 m_backend->device().precision);
@@ -279,10 +309,11 @@ Logits Engine::head(Pass& pass, LogitsFor logits_for) {
         }
     }
     const SpanScope span = pass.enter(*m_backend, Component::LmHead);
-    logits.values =
-        m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(pass.batch * positions * c.vocab_padded));
-    m_backend->linear(pass.normed.view(), c.d_model, m_lm_head, {}, logits.values.data(), pass.batch * positions);
-    return logits;
+    const std::int64_t rows = logits.batch * logits.positions;
+    if (!logits.values) {
+        logits.values = m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(rows * logits.vocab));
+    }
+    m_backend->linear(pass.normed.view(), c.d_model, m_lm_head, {}, logits.values.data(), rows);
 }
 
 void Engine::mamba1(const Layer& layer, Pass& pass) {
@@ -455,6 +486,7 @@ void Engine::applyMask(const Layer& layer, const Pass& pass, kernels::Elements b
 }
 
 void Engine::setMask(const Mask& mask) {
+    ++m_mask_number;
     if (mask.empty()) {
         for (std::vector<std::uint8_t>& keep : m_mask) keep.clear();
         return;
@@ -468,6 +500,7 @@ void Engine::setMask(const Mask& mask) {
 
 void Engine::setMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) {
     checkMask(layer, flags);
+    ++m_mask_number;
     std::vector<std::uint8_t>& keep = m_mask[static_cast<std::size_t>(layer)];
     keep.clear();
     if (std::ranges::find(flags, 0) == flags.end()) return;

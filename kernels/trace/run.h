@@ -11,8 +11,8 @@
 
 namespace perfmamba {
 
-/// What kind of work a record is of. `Overhead` is the tracer's own (flushing its buffers, patching a kernel): it takes
-/// the host's time, not the device's, and is charged to no component.
+/// What kind of work a record is of. `Overhead` is the tracer's own and the driver's (flushing buffers, patching or
+/// loading a kernel): it takes the host's time, not the device's, and is charged to no component.
 enum class RunKind : std::uint8_t { Kernel, Copy, Fill, Overhead };
 inline constexpr std::array kRunKinds = {RunKind::Kernel, RunKind::Copy, RunKind::Fill, RunKind::Overhead};
 /// "kernel", "copy", "fill", "overhead".

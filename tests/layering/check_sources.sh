@@ -2,7 +2,7 @@
 # check_sources.sh TREE: who may include whom, and what may stand at the top. Prints every line that breaks a rule.
 #
 # Arrows point one way: app → widgets → core → kernels. core, kernels and app/cli know no Qt; CUDA's headers stay in
-# kernels/cuda; widgets see core's results, never the engine.
+# kernels/cuda and tests/cuda; widgets see core's results, never the engine.
 set -euo pipefail
 cd "$1"
 
@@ -36,7 +36,7 @@ forbid 'core asks for devices through kernels/, not in their folders' 'kernels/(
 
 # Widgets see results only.
 results='core/profile/(profile|statistics|cost_model)\.h|core/model/config\.h|core/report/text\.h'
-results+='|kernels/(component|memory|error)\.h'
+results+='|kernels/(component|memory|error|trace/run|trace/device_reading)\.h'
 results+='|core/activity/activity\.h|core/prune/(plan|scores)\.h|core/evaluate/accuracy\.h|core/study/(study|price)\.h'
 results+='|kernels/observation\.h'
 if [[ -d widgets ]]; then
@@ -45,8 +45,8 @@ if [[ -d widgets ]]; then
   [[ -z $seen ]] || report "widgets see core's result types, never the engine" "$seen"
 fi
 
-mapfile -t outside_cuda < <(find kernels -mindepth 1 -maxdepth 1 -not -name cuda)
-forbid 'CUDA outside kernels/cuda' "$cuda" core app widgets tests "${outside_cuda[@]}"
+mapfile -t outside_cuda < <(find kernels tests -mindepth 1 -maxdepth 1 -not -name cuda)
+forbid 'CUDA outside kernels/cuda and its tests' "$cuda" core app widgets "${outside_cuda[@]}"
 
 # The same in what is linked.
 found=$(grep -nHE 'Qt6|QCustomPlot|perfmamba_(widgets|gui)' core/CMakeLists.txt kernels/CMakeLists.txt \

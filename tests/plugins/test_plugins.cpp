@@ -15,6 +15,8 @@ using perfmamba::tests::runCli;
 namespace {
 
 const QString kFakes = PERFMAMBA_FAKE_PLUGINS;
+const QString kHost = kFakes + "/host";
+const QString kModel = PERFMAMBA_SOURCE_DIR "/tests/golden/cases/mamba2-lengths";
 
 /// `perfmamba-cli`, which finds its plugins in `folder`.
 Outcome runWith(const QString& folder, const QStringList& arguments) {
@@ -96,6 +98,42 @@ private Q_SLOTS:
         QVERIFY2(precision.err.contains("device cuda:1: does not compute in f16 (it computes in f32, bf16)"),
                  qPrintable(precision.err));
         QVERIFY(runWith(kFakes + "/fits", profileOn("cuda:2")).err.contains("device cuda:2: is not known"));
+    }
+    // The whole backend, on the host, as the programs would use a GPU.
+
+    void profiles() {
+        for (const QString& mode : {QString("prefill"), QString("decode")}) {
+            for (const QString& precision : {QString("f32"), QString("bf16")}) {
+                const Outcome outcome =
+                    runWith(kHost, {"profile", kModel, "--device", "cuda", "--mode", mode, "--precision", precision,
+                                    "--lengths", "40", "--repeat", "3", "--budget", "0.5"});
+                QVERIFY2(outcome.code == 0, qPrintable(outcome.err));
+                for (const char* part : {"embedding", "in_proj", "ssm", "lm_head", "SIMT executor"}) {
+                    QVERIFY2(outcome.out.contains(part), qPrintable(outcome.out));
+                }
+            }
+        }
+    }
+
+    void goesOnAfterTooLittleMemory() {
+        qputenv("PERFMAMBA_HOST_MEMORY", "3000000");
+        const Outcome outcome = runWith(kHost, {"profile", kModel, "--device", "cuda", "--lengths", "20,100000",
+                                                "--repeat", "1", "--budget", "0.1"});
+        qunsetenv("PERFMAMBA_HOST_MEMORY");
+        QCOMPARE(outcome.code, 1);
+        QVERIFY2(outcome.err.contains("memory: ") && outcome.err.contains("are left"), qPrintable(outcome.err));
+        QVERIFY2(outcome.out.contains("prefill of 20 tokens"), qPrintable(outcome.out));
+    }
+
+    void lostInTheMiddle() {
+        qputenv("PERFMAMBA_HOST_LOST_AFTER", "400");
+        const Outcome outcome =
+            runWith(kHost, {"profile", kModel, "--device", "cuda", "--lengths", "20", "--repeat", "50"});
+        qunsetenv("PERFMAMBA_HOST_LOST_AFTER");
+        QCOMPARE(outcome.code, 1);
+        QVERIFY2(outcome.err.contains("device cuda:0: is lost: an illegal memory access was met"),
+                 qPrintable(outcome.err));
+        QVERIFY2(outcome.err.contains("choose 'cpu'"), qPrintable(outcome.err));
     }
 };
 
