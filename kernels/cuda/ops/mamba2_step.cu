@@ -56,7 +56,7 @@ public:
           m_group(m_head / (p.heads / p.groups)),
           m_width(p.heads * p.head_dim),
           m_conv_width(m_width + 2 * p.groups * p.states),
-          m_rows(static_cast<int>(std::min<std::int64_t>(kStepRows, p.head_dim - m_first_p))) {}
+          m_rows(static_cast<int>(simt::lesser<std::int64_t>(kStepRows, p.head_dim - m_first_p))) {}
 
     /// The state of 16 channels, and their y.
     SIMT_DEVICE void update() {

@@ -53,7 +53,7 @@ void waitForBlock(const Site& site);
 void waitForWarp(const Site& site);
 
 /// Room for what a lane shows the others: an operand of a matrix product at most.
-inline constexpr std::size_t kShownBytes = 32;
+inline constexpr std::size_t kShownBytes = 48;
 /// This lane's room for the next collective. It stays readable until the collective after it.
 std::byte* show();
 /// What `lane` of this warp showed in the collective just passed.
