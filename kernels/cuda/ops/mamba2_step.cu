@@ -98,7 +98,7 @@ public:
         T* y = p.y + m_b * m_width + column;
         const T* z = p.z + m_b * p.stride + column;
         const auto gated = [&](std::int64_t i, float(&value)[1]) {
-            value[0] = toFloat(simt::loadFresh<T>(y + i)) * silu(toFloat(z[i]));
+            value[0] = toFloat(simt::loadFresh(y + i)) * silu(toFloat(z[i]));
         };
         normalizeRow<kStepThreads, 1>(part, p.eps, partial, gated, gated, [&](std::int64_t i, float(&value)[1]) {
             y[i] = fromFloat<T>(value[0] * p.norm_weight[column + i]);

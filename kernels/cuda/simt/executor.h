@@ -59,7 +59,8 @@ std::byte* show();
 /// What `lane` of this warp showed in the collective just passed.
 const std::byte* shown(int lane);
 
-[[noreturn]] void stop(const std::string& why);
+/// Ends the run with a Fault: so many bytes, and what is wrong with them.
+[[noreturn]] void stop(std::size_t bytes, const char* why);
 std::byte* dynamicShared();
 /// The block's variable of that key, made when the first thread asks for it.
 void* sharedVariable(const void* key, std::size_t bytes);
@@ -81,7 +82,7 @@ T exchange(T value, int from, const Site& site) {
 
 inline void checkAligned(const void* address, std::size_t bytes) {
     if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0) {
-        stop("an access of " + std::to_string(bytes) + " bytes is not aligned");
+        stop(bytes, "bytes accessed as one, but not aligned");
     }
 }
 
