@@ -1,7 +1,6 @@
 // What the launchers and kernels share: from element types to templates, vectors of elements, the functions of a model.
 #pragma once
 
-#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstdint>
@@ -37,10 +36,10 @@ T* pointer(Elements elements) {
     return static_cast<T*>(elements.data);
 }
 
-constexpr std::int64_t divideUp(std::int64_t a, std::int64_t b) {
+SIMT_BOTH constexpr std::int64_t divideUp(std::int64_t a, std::int64_t b) {
     return (a + b - 1) / b;
 }
-constexpr std::int64_t roundUp(std::int64_t a, std::int64_t b) {
+SIMT_BOTH constexpr std::int64_t roundUp(std::int64_t a, std::int64_t b) {
     return divideUp(a, b) * b;
 }
 

@@ -120,7 +120,7 @@ void conv1dKernel(ConvParams<T> p) {
     if (channel >= p.channels) return;
     const std::int64_t b = simt::blockZ();
     const std::int64_t begin = simt::blockY() * p.tokens;
-    const std::int64_t end = std::min(begin + p.tokens, p.length);
+    const std::int64_t end = simt::lesser(begin + p.tokens, p.length);
     const std::int64_t before = p.kernel - 1;
     const Inputs<T, n> inputs{p.x + b * p.length * p.x_stride + channel, p.x_stride,
                               before > 0 ? p.state + b * before * p.channels + channel : nullptr, p.channels, before};
@@ -156,7 +156,7 @@ void conv1d(void* stream, const Conv1dOp& op) {
         assert(op.y.type == op.x.type);
         const ConvParams<T> params{op.length,
                                    op.channels,
-                                   std::max(kTokens, op.kernel - 1),
+                                   simt::greater(kTokens, op.kernel - 1),
                                    static_cast<int>(op.kernel),
                                    pointer<T>(op.x),
                                    op.x_stride,

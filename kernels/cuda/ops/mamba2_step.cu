@@ -56,7 +56,7 @@ public:
           m_group(m_head / (p.heads / p.groups)),
           m_width(p.heads * p.head_dim),
           m_conv_width(m_width + 2 * p.groups * p.states),
-          m_rows(static_cast<int>(std::min<std::int64_t>(kStepRows, p.head_dim - m_first_p))) {}
+          m_rows(static_cast<int>(simt::lesser<std::int64_t>(kStepRows, p.head_dim - m_first_p))) {}
 
     /// The state of 16 channels, and their y.
     SIMT_DEVICE void update() {
@@ -98,7 +98,7 @@ public:
         T* y = p.y + m_b * m_width + column;
         const T* z = p.z + m_b * p.stride + column;
         const auto gated = [&](std::int64_t i, float(&value)[1]) {
-            value[0] = toFloat(simt::loadFresh<T>(y + i)) * silu(toFloat(z[i]));
+            value[0] = toFloat(simt::loadFresh(y + i)) * silu(toFloat(z[i]));
         };
         normalizeRow<kStepThreads, 1>(part, p.eps, partial, gated, gated, [&](std::int64_t i, float(&value)[1]) {
             y[i] = fromFloat<T>(value[0] * p.norm_weight[column + i]);

@@ -24,13 +24,13 @@ struct ObserveParts {
     double* bin_parts;  // (slice, block, plane, bin, N)
 
     [[nodiscard]] SIMT_BOTH std::int64_t binOf(std::int64_t t) const {
-        return std::min((position + t) / bin_tokens, last_bin);
+        return simt::lesser((position + t) / bin_tokens, last_bin);
     }
     /// The end of the stretch that begins at token t: it lies in one bin.
     [[nodiscard]] SIMT_DEVICE std::int64_t endOfStretch(std::int64_t t) const {
         const std::int64_t bin = binOf(t);
-        const std::int64_t end = std::min(t + kStretch, length);
-        return bin < last_bin ? std::min(end, (bin + 1) * bin_tokens - position) : end;
+        const std::int64_t end = simt::lesser(t + kStretch, length);
+        return bin < last_bin ? simt::lesser(end, (bin + 1) * bin_tokens - position) : end;
     }
     [[nodiscard]] SIMT_DEVICE double& rowPart(std::int64_t slice, int which, std::int64_t row, std::int64_t n) const {
         return row_parts[((slice * 2 * kStatistics + which) * rows + row) * states + n];

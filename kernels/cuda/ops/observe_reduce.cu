@@ -25,11 +25,11 @@ SIMT_KERNEL(kThreads) void reduceRowsKernel(ReduceParams p) {
     double most = 0;
     for (std::int64_t slice = 0; slice < parts.slices; ++slice) {
         sum += parts.rowPart(slice, k, row, n);
-        most = std::max(most, parts.rowPart(slice, kStatistics + k, row, n));
+        most = simt::greater(most, parts.rowPart(slice, kStatistics + k, row, n));
     }
     const std::int64_t to = k * p.to.plane + row * p.to.row_stride + n;
     p.to.sum[to] += sum;
-    p.to.most[to] = std::max(p.to.most[to], most);
+    p.to.most[to] = simt::greater(p.to.most[to], most);
 }
 
 SIMT_KERNEL(kThreads) void reduceBinsKernel(ReduceParams p) {
@@ -59,7 +59,7 @@ ObserveParts observeParts(std::int64_t batch, std::int64_t length, std::int64_t 
     parts.rows = rows;
     parts.states = states;
     parts.groups = groups;
-    parts.slices = std::min(batch, kMostSlices);
+    parts.slices = simt::lesser(batch, kMostSlices);
     parts.blocks = blocks;
     parts.last_bin = observation.bins - 1;
     parts.bin_tokens = observation.bin_tokens;

@@ -97,7 +97,7 @@ private:
     SIMT_DEVICE void see(Statistic statistic, float value, float (&sum)[kPlanes]) {
         const int k = static_cast<int>(statistic);
         sum[k] += value;
-        m_most[k] = std::max(m_most[k], value);
+        m_most[k] = simt::greater(m_most[k], value);
     }
 
     /// Returns the state after token i.

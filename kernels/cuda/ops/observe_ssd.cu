@@ -111,7 +111,7 @@ private:
     SIMT_DEVICE void see(Statistic statistic, float total, float most, float (&sum)[kPlanes]) {
         const int k = static_cast<int>(statistic);
         sum[k] += total;
-        m_most[k] = std::max(m_most[k], most);
+        m_most[k] = simt::greater(m_most[k], most);
     }
 
     SIMT_DEVICE void token(int t, float (&sum)[kPlanes]) {
@@ -128,10 +128,10 @@ private:
             const float dx = m.dx[t][channelOf(i)];
             m_h[i] = (1.0F - decay) * m_h[i] + B * dx;
             inputs += std::abs(dx);
-            most_input = std::max(most_input, std::abs(dx));
+            most_input = simt::greater(most_input, std::abs(dx));
             states += std::abs(m_h[i]);
             squares += m_h[i] * m_h[i];
-            most = std::max(most, std::abs(m_h[i]));
+            most = simt::greater(most, std::abs(m_h[i]));
         }
         const auto count = static_cast<float>(m_count);
         const float enters = m.delta[t] * std::abs(B);
@@ -173,7 +173,7 @@ private:
         const int k = simt::warp();
         if (k >= kStatistics || !m_inside) return;
         double most = 0;
-        for (int warp = 0; warp < kWarps; ++warp) most = std::max(most, m_sums[k][warp][simt::lane()]);
+        for (int warp = 0; warp < kWarps; ++warp) most = simt::greater(most, m_sums[k][warp][simt::lane()]);
         m_parts.rowPart(slice, k, m_head, m_n) = m_row_sum;
         m_parts.rowPart(slice, kStatistics + k, m_head, m_n) = most;
     }

@@ -47,8 +47,8 @@ SIMT_DEVICE void loadOwn(const T* row, float (&values)[items]) {
 template <class T, int items>
 struct ScanTile {
     static constexpr int kChunk = simt::kWarp * items;
-    static constexpr int kVector = std::min(kWidest<T>, items);
-    static constexpr int kFloats = std::min(kWidest<float>, items);
+    static constexpr int kVector = simt::lesser(kWidest<T>, items);
+    static constexpr int kFloats = simt::lesser(kWidest<float>, items);
     // States staged at a time: 48 KB for everything, in each type.
     static constexpr int kStates = 32 / static_cast<int>(sizeof(T));
     // Rows end in 16 bytes more, which moves the next row by four banks.
@@ -134,7 +134,7 @@ public:
                 stageStates(begin, n);
                 simt::syncBlock();
                 if (n == 0) takeInputs(own);
-                const int count = static_cast<int>(std::min<std::int64_t>(kStates, p.states - n));
+                const int count = static_cast<int>(simt::lesser<std::int64_t>(kStates, p.states - n));
                 for (int i = m_part; i < count; i += kParts) state(n + i, i, own);
                 simt::syncBlock();
             }

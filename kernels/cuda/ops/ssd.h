@@ -27,7 +27,7 @@ struct SsdLayout {
     [[nodiscard]] SIMT_BOTH std::int64_t headsOfGroup() const { return heads / groups; }
     /// Tokens of a chunk; the last one may be short.
     [[nodiscard]] SIMT_BOTH std::int64_t tokens(std::int64_t chunk_index) const {
-        return std::min(chunk, length - chunk_index * chunk);
+        return simt::lesser(chunk, length - chunk_index * chunk);
     }
 };
 
@@ -84,7 +84,7 @@ bool ssdInVectors(const SsdParams<T>& p) {
 
 /// Δ of a head.
 SIMT_DEVICE float stepOf(float dt, float bias, float least, float most) {
-    return std::min(std::max(softplus(dt + bias), least), most);
+    return simt::lesser(simt::greater(softplus(dt + bias), least), most);
 }
 
 }  // namespace perfmamba::kernels::cuda

@@ -81,7 +81,7 @@ public:
     SIMT_DEVICE void run() {
         if (m_first_t >= m_tokens) return;
         addState();
-        const std::int64_t end = std::min(m_first_t + kTile, m_tokens);
+        const std::int64_t end = simt::lesser(m_first_t + kTile, m_tokens);
         for (std::int64_t first = 0; first < end; first += kDepth<T>) addTokens(first);
         storeOutputs();
     }
@@ -172,7 +172,7 @@ private:
     }
 
     // Vectors of the float state are 16 bytes at most; rows of C·Bᵀ always allow them.
-    static constexpr int kState = std::min(n, 4);
+    static constexpr int kState = simt::lesser(n, 4);
     static constexpr int kRow = kWidest<T>;
 
     const SsdParams<T>& p;

@@ -105,7 +105,7 @@ std::size_t divideWorkspace(void* begin, SsdParams<T>& p) {
 }  // namespace
 
 SsdLayout ssdLayout(const SsdOp& op) {
-    const std::int64_t chunk = std::min(op.chunk, op.length);
+    const std::int64_t chunk = simt::lesser(op.chunk, op.length);
     return {op.batch,         op.length, op.heads, op.head_dim, op.groups, op.states, chunk, divideUp(op.length, chunk),
             roundUp(chunk, 8)};
 }

@@ -23,7 +23,7 @@ void ssdStepKernel(SsdParams<T> p) {
     const std::int64_t b = simt::blockZ();
     const std::int64_t row = b * p.xbc_stride;
     const std::int64_t channel = head * p.at.head_dim + first_p;
-    const int rows = static_cast<int>(std::min<std::int64_t>(kStepRows, p.at.head_dim - first_p));
+    const int rows = static_cast<int>(simt::lesser<std::int64_t>(kStepRows, p.at.head_dim - first_p));
     const float delta = stepOf(toFloat(p.dt[b * p.dt_stride + head]), p.dt_bias[head], p.dt_min, p.dt_max);
 
     const std::int64_t bc = row + head / p.at.headsOfGroup() * p.at.states;

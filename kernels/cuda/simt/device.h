@@ -70,17 +70,15 @@ template <class V, class T>
 SIMT_DEVICE void storeAs(T* to, const V& value) {
     *reinterpret_cast<V*>(to) = value;
 }
-/// Past the multiprocessor's own cache: for what other blocks wrote during this kernel. V is of 2, 4, 8 or 16 bytes.
-template <class V, class T>
-SIMT_DEVICE V loadFresh(const T* from) {
-    if constexpr (sizeof(V) == 16) {
-        return std::bit_cast<V>(__ldcg(reinterpret_cast<const uint4*>(from)));
-    } else if constexpr (sizeof(V) == 8) {
-        return std::bit_cast<V>(__ldcg(reinterpret_cast<const uint2*>(from)));
-    } else if constexpr (sizeof(V) == 4) {
-        return std::bit_cast<V>(__ldcg(reinterpret_cast<const unsigned*>(from)));
+/// A number of 2 or 4 bytes, past the multiprocessor's own cache: for what other blocks wrote during this kernel.
+template <class T>
+SIMT_DEVICE T loadFresh(const T* from) {
+    if constexpr (sizeof(T) == 4) {
+        const unsigned bits = __ldcg(reinterpret_cast<const unsigned*>(from));
+        return reinterpret_cast<const T&>(bits);
     } else {
-        return std::bit_cast<V>(__ldcg(reinterpret_cast<const unsigned short*>(from)));
+        const unsigned short bits = __ldcg(reinterpret_cast<const unsigned short*>(from));
+        return reinterpret_cast<const T&>(bits);
     }
 }
 

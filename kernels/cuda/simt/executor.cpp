@@ -85,8 +85,8 @@ public:
         Thread& other = thread(current.thread / kLanes * kLanes + lane);
         return other.rooms[thread(current.thread).second_room ? 0 : 1].data();
     }
-    [[noreturn]] void stop(const std::string& why) {
-        if (m_fault.empty()) m_fault = why;
+    [[noreturn]] void stop(std::size_t bytes, const char* why) {
+        m_fault = std::to_string(bytes) + " " + why;
         for (;;) wait(Waits::Left, {"stop", std::source_location::current()});
     }
     std::byte* dynamicShared() { return m_dynamic.get(); }
@@ -97,7 +97,7 @@ public:
         m_shared.push_back({key, bytes, poisoned(bytes)});
         m_shared_bytes += bytes;
         if (m_shared_bytes > static_cast<std::size_t>(kMostShared)) {
-            stop(std::to_string(m_shared_bytes) + " bytes of shared memory");
+            stop(m_shared_bytes, "bytes of shared memory");
         }
         return m_shared.back().data.get();
     }
@@ -217,8 +217,8 @@ std::byte* show() {
 const std::byte* shown(int lane) {
     return executor.shown(lane);
 }
-void stop(const std::string& why) {
-    executor.stop(why);
+void stop(std::size_t bytes, const char* why) {
+    executor.stop(bytes, why);
 }
 std::byte* dynamicShared() {
     return executor.dynamicShared();

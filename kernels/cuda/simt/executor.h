@@ -53,13 +53,14 @@ void waitForBlock(const Site& site);
 void waitForWarp(const Site& site);
 
 /// Room for what a lane shows the others: an operand of a matrix product at most.
-inline constexpr std::size_t kShownBytes = 32;
+inline constexpr std::size_t kShownBytes = 48;
 /// This lane's room for the next collective. It stays readable until the collective after it.
 std::byte* show();
 /// What `lane` of this warp showed in the collective just passed.
 const std::byte* shown(int lane);
 
-[[noreturn]] void stop(const std::string& why);
+/// Ends the run with a Fault: so many bytes, and what is wrong with them.
+[[noreturn]] void stop(std::size_t bytes, const char* why);
 std::byte* dynamicShared();
 /// The block's variable of that key, made when the first thread asks for it.
 void* sharedVariable(const void* key, std::size_t bytes);
@@ -81,7 +82,7 @@ T exchange(T value, int from, const Site& site) {
 
 inline void checkAligned(const void* address, std::size_t bytes) {
     if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0) {
-        stop("an access of " + std::to_string(bytes) + " bytes is not aligned");
+        stop(bytes, "bytes accessed as one, but not aligned");
     }
 }
 

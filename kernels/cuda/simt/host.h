@@ -74,9 +74,9 @@ void storeAs(T* to, const V& value) {
     host::checkAligned(to, sizeof(V));
     std::memcpy(to, &value, sizeof value);
 }
-template <class V, class T>
-V loadFresh(const T* from) {
-    return loadAs<V>(from);
+template <class T>
+T loadFresh(const T* from) {
+    return *from;
 }
 
 inline float fastExp2(float x) {

@@ -6,7 +6,7 @@
 /// SIMT_KERNEL(threads of a block [, blocks that a multiprocessor should hold]) void name(Params params)
 #define SIMT_KERNEL(...) __global__ __launch_bounds__(__VA_ARGS__)
 #define SIMT_DEVICE __device__ __forceinline__
-#define SIMT_BOTH __host__ __device__ __forceinline__
+#define SIMT_BOTH __host__ __device__ inline
 /// SIMT_SHARED(type, name); an array type has a name: using Tile = float[8][33].
 #define SIMT_SHARED(type, name) __shared__ type name
 #define SIMT_UNROLL _Pragma("unroll")

@@ -42,25 +42,29 @@ SIMT_DEVICE void mma(float (&c)[4], const std::uint32_t (&a)[4], const std::uint
 template <class T>
 void mma(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
          std::source_location at = std::source_location::current()) {
-    std::byte* own = host::show();
-    std::memcpy(own, a, sizeof a);
-    std::memcpy(own + sizeof a, b, sizeof b);
-    host::waitForWarp({"mma", at});
-    /// Element `half` of register `index` of a lane.
-    const auto element = [](int lane, int index, int half) {
-        T value;
-        std::memcpy(&value, host::shown(lane) + 4 * index + 2 * half, sizeof value);
-        return toFloat(value);
+    /// A lane's share of both operands.
+    struct Fragment {
+        float a[4][2];
+        float b[2][2];
     };
-    const int own_lane = threadIndex() % kWarp;
-    for (int i = 0; i < 4; ++i) {
-        const int row = own_lane / 4 + i / 2 * 8;
-        const int column = own_lane % 4 * 2 + i % 2;
-        for (int k = 0; k < 16; ++k) {
-            const int a_register = row / 8 + k / 8 * 2;
-            const int b_register = 4 + k / 8;
-            c[i] += element(row % 8 * 4 + k % 8 / 2, a_register, k % 2) *
-                    element(column * 4 + k % 8 / 2, b_register, k % 2);
+    static_assert(sizeof(Fragment) <= host::kShownBytes);
+    const auto spread = [](std::uint32_t pair, float(&to)[2]) {
+        to[0] = toFloat(T{static_cast<std::uint16_t>(pair)});
+        to[1] = toFloat(T{static_cast<std::uint16_t>(pair >> 16)});
+    };
+    Fragment own;
+    for (int i = 0; i < 4; ++i) spread(a[i], own.a[i]);
+    for (int i = 0; i < 2; ++i) spread(b[i], own.b[i]);
+    std::memcpy(host::show(), &own, sizeof own);
+    host::waitForWarp({"mma", at});
+    for (int t = 0; t < 4; ++t) {
+        const auto of = [](int lane) { return reinterpret_cast<const Fragment*>(host::shown(lane)); };
+        const Fragment* left = of(lane() / 4 * 4 + t);
+        const Fragment* right[2] = {of(lane() % 4 * 8 + t), of(lane() % 4 * 8 + 4 + t)};
+        for (int i = 0; i < 4; ++i) {
+            for (int half = 0; half < 4; ++half) {
+                c[i] += left->a[i / 2 + half / 2 * 2][half % 2] * right[i % 2]->b[half / 2][half % 2];
+            }
         }
     }
 }

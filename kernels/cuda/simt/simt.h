@@ -33,6 +33,16 @@ struct Shape {
 
 namespace perfmamba::simt {
 
+/// std::min and std::max, which nvcc would take into device code by an option only.
+template <class V>
+SIMT_BOTH constexpr V lesser(V a, V b) {
+    return b < a ? b : a;
+}
+template <class V>
+SIMT_BOTH constexpr V greater(V a, V b) {
+    return a < b ? b : a;
+}
+
 SIMT_DEVICE int lane() {
     return threadIndex() % kWarp;
 }
