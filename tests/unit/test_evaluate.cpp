@@ -278,7 +278,7 @@ private Q_SLOTS:
     void overflownModel() {
         engine::Engine engine = openDemo("mamba2-bytes");
         engine::Engine broken(changed(model::Checkpoint::open(kDemos + "mamba2-bytes"), HUGE_VALF),
-                              kernels::makeBackend("cpu", 2));
+                              kernels::makeBackend("cpu", {.threads = 2}));
         TokenSet tokens = tokensFor(engine, kText, 64, 3);
         for (auto& sequence : tokens.sequences) std::ranges::fill(sequence, 0);
         const Subject unpruned{&engine};

@@ -335,7 +335,7 @@ private Q_SLOTS:
     // Times of two machines, or of other numbers of threads, do not belong into one study; accuracies do.
     void anotherMachine() {
         const auto refusalOn = [&](int threads, const Options& options, const StudyPtr& earlier) {
-            engine::Engine engine(openDemo(), kernels::makeBackend("cpu", threads));
+            engine::Engine engine(openDemo(), kernels::makeBackend("cpu", {.threads = threads}));
             return refusalOf([&] { (void)run(engine, makeBackend, options, {}, earlier, {}, stopped()); });
         };
         QVERIFY(refusalOn(1, tinyOptions(), m_whole).contains("is another study (threads: '2' there, '1' here)"));
