@@ -13,6 +13,8 @@
 // - Two warps share a channel pair, each with half of the states: twice the warps in flight where the batch is 1. No
 //   barrier stands between two states.
 // - The state between chunks lies in h itself, whatever N is.
+// For sm_90 ptxas 13.0 uses 125 registers in float and 128 in 16 bits, where it spills 8 bytes; 33 KB are shared: two
+// blocks a multiprocessor. How near to the floor this comes, only a GPU can show.
 #include "kernels/cuda/ops/scan.h"
 #include "kernels/cuda/ops/skip.h"
 

@@ -61,25 +61,48 @@ SIMT_DEVICE std::byte* dynamicShared() {
     return reinterpret_cast<std::byte*>(perfmamba_dynamic_shared);
 }
 
-/// An object read or written as one access of its size; `from` is aligned to it.
+/// The plain number of as many bytes, or CUDA's vector of them.
+template <std::size_t bytes>
+struct Word {
+    using Type = unsigned short;
+};
+template <>
+struct Word<4> {
+    using Type = unsigned;
+};
+template <>
+struct Word<8> {
+    using Type = uint2;
+};
+template <>
+struct Word<16> {
+    using Type = uint4;
+};
+
+/// An object of 2, 4, 8 or 16 bytes read or written as one access; `from` and `to` are aligned to its size.
 template <class V, class T>
 SIMT_DEVICE V loadAs(const T* from) {
-    return *reinterpret_cast<const V*>(from);
+    using Bits = typename Word<sizeof(V)>::Type;
+    const Bits bits = *reinterpret_cast<const Bits*>(from);
+    return reinterpret_cast<const V&>(bits);
 }
+/// nvcc 13.0 splits a struct's assignment to global memory into its members, but not this function's. Which memory it
+/// is is known where it is inlined; no test remains in the PTX.
 template <class V, class T>
 SIMT_DEVICE void storeAs(T* to, const V& value) {
-    *reinterpret_cast<V*>(to) = value;
+    using Bits = typename Word<sizeof(V)>::Type;
+    if (__isGlobal(to)) {
+        __stwb(reinterpret_cast<Bits*>(to), reinterpret_cast<const Bits&>(value));
+    } else {
+        *reinterpret_cast<Bits*>(to) = reinterpret_cast<const Bits&>(value);
+    }
 }
 /// A number of 2 or 4 bytes, past the multiprocessor's own cache: for what other blocks wrote during this kernel.
 template <class T>
 SIMT_DEVICE T loadFresh(const T* from) {
-    if constexpr (sizeof(T) == 4) {
-        const unsigned bits = __ldcg(reinterpret_cast<const unsigned*>(from));
-        return reinterpret_cast<const T&>(bits);
-    } else {
-        const unsigned short bits = __ldcg(reinterpret_cast<const unsigned short*>(from));
-        return reinterpret_cast<const T&>(bits);
-    }
+    using Bits = typename Word<sizeof(T)>::Type;
+    const Bits bits = __ldcg(reinterpret_cast<const Bits*>(from));
+    return reinterpret_cast<const T&>(bits);
 }
 
 /// 2 to the power of x by the special function unit: 2 units in the last place, below 2⁻¹²⁶ zero.
