@@ -75,11 +75,16 @@ check_compiler() {
   ((${version%%.*} >= 12)) || fail "g++ is version $version; 12 or later is needed (or set CXX to another compiler)"
 }
 
-# find_cuda: says in one line whether CUDA's compiler is there. It is never needed.
+# find_cuda: says in one line whether CUDA's compiler is there, and puts it where CMake looks. It is never needed.
 find_cuda() {
   local nvcc
   nvcc=$(command -v nvcc "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" | head -n 1) || true
-  if [[ $nvcc ]]; then say "CUDA: nvcc found, $nvcc"; else say "CUDA: nvcc not found, not needed"; fi
+  if [[ $nvcc ]]; then
+    say "CUDA: nvcc found, $nvcc; the plugin for NVIDIA's GPUs is built"
+    PATH+=:$(dirname "$nvcc")
+  else
+    say "CUDA: nvcc not found; the programs are built without NVIDIA's GPUs"
+  fi
 }
 
 # build_folder PRESET: where CMakePresets.json puts it.
@@ -87,14 +92,19 @@ build_folder() {
   if [[ $1 == release ]]; then echo build; else echo "build-$1"; fi
 }
 
-# build PRESET [TARGET...]: configures where that has not been done, and builds.
+# build PRESET [TARGET...]: configures where that has not been done, and builds. A target with a question mark is built
+# where the build has it.
 build() {
-  local preset=$1 folder
+  local preset=$1 folder target targets=()
   shift
   folder=$(build_folder "$preset")
   if [[ ! -f $folder/build.ninja || CMakePresets.json -nt $folder/build.ninja ]]; then
     cmake --preset "$preset" || fail "could not configure; CMake's reason is above"
   fi
-  cmake --build "$folder" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" ${1+--target "$@"} ||
+  for target; do
+    [[ $target == *'?' ]] || { targets+=("$target"); continue; }
+    ! grep -q "^build ${target%'?'}: phony" "$folder/build.ninja" || targets+=("${target%'?'}")
+  done
+  cmake --build "$folder" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" ${1+--target "${targets[@]}"} ||
     fail "could not build; the compiler's reason is above"
 }

@@ -1,7 +1,9 @@
 // The interface between the engine and a device: memory, the clock, and one function per component operation.
 //
-// All activations are float32, token-major: (B, L, channels) with the channels contiguous. A row stride counts floats
-// from one token to the next, so that an operation can read its slice of a wider projection in place.
+// Activations are of the device's precision (DeviceInfo), and so are the matrices of products and the embedding. The
+// residual, what a sequence carries from token to token, logits and all other parameters are float32.
+// Activations are token-major: (B, L, channels) with the channels contiguous. A row stride counts elements from one
+// token to the next, so that an operation can read its slice of a wider projection in place.
 //
 // Symbols: B batch, L tokens, M = B·L rows, K inputs or convolution width, N states, Di d_inner, H heads, P head_dim,
 // G groups, Q chunk.
@@ -9,13 +11,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "kernels/component.h"
-#include "kernels/error.h"
+#include "kernels/elements.h"
 #include "kernels/memory.h"
 #include "kernels/observation.h"
 #include "kernels/tensor.h"
@@ -30,8 +33,8 @@ class Backend;
 class Buffer {
 public:
     Buffer() = default;
-    Buffer(Backend* backend, void* data, std::size_t bytes, MemoryKind kind)
-        : m_backend(backend), m_data(data), m_bytes(bytes), m_kind(kind) {}
+    Buffer(Backend* backend, void* data, std::size_t bytes, MemoryKind kind, DType type = DType::F32)
+        : m_backend(backend), m_data(data), m_bytes(bytes), m_kind(kind), m_type(type) {}
     Buffer(Buffer&& other) noexcept { swap(other); }
     Buffer& operator=(Buffer&& other) noexcept {
         swap(other);
@@ -41,9 +44,11 @@ public:
     Buffer& operator=(const Buffer&) = delete;
     ~Buffer();
 
-    [[nodiscard]] float* data() const { return static_cast<float*>(m_data); }
+    [[nodiscard]] Elements view() const { return {m_data, m_type}; }
+    /// Of a float32 block.
+    [[nodiscard]] float* data() const { return view().f32(); }
     [[nodiscard]] std::size_t bytes() const { return m_bytes; }
-    [[nodiscard]] std::size_t elements() const { return m_bytes / sizeof(float); }
+    [[nodiscard]] std::size_t elements() const { return m_bytes / sizeOf(m_type); }
     [[nodiscard]] MemoryKind kind() const { return m_kind; }
     explicit operator bool() const { return m_data != nullptr; }
 
@@ -53,30 +58,42 @@ private:
         std::swap(m_data, other.m_data);
         std::swap(m_bytes, other.m_bytes);
         std::swap(m_kind, other.m_kind);
+        std::swap(m_type, other.m_type);
     }
 
     Backend* m_backend = nullptr;
     void* m_data = nullptr;
     std::size_t m_bytes = 0;
     MemoryKind m_kind = MemoryKind::Activations;
+    DType m_type = DType::F32;
+};
+
+/// What a parameter is for, which decides its type on the device.
+enum class WeightUse : std::uint8_t {
+    Matrix,     // of a product, or the embedding: the device's precision
+    Parameter,  // norms, biases, convolution, A, D: float32
 };
 
 /// A parameter on the device. A matrix is (rows, cols) as stored, (out, in); a vector has rows = 1.
 struct Weight {
-    const float* data = nullptr;
+    ConstElements data;
     std::int64_t rows = 0;
     std::int64_t cols = 0;
     std::shared_ptr<const void> owner;  // keeps the mapping or the buffer alive
 
-    explicit operator bool() const { return data != nullptr; }
+    explicit operator bool() const { return static_cast<bool>(data); }
+    [[nodiscard]] const float* f32() const { return data.f32(); }
 };
 
 struct DeviceInfo {
-    std::string id;            // as named on the command line: "cpu"
-    std::string name;          // "AMD EPYC 9654"
-    std::string instructions;  // the instruction set in use: "AVX2"
-    int threads = 1;
+    std::string id;                 // as named on the command line: "cpu"
+    std::string name;               // "AMD EPYC 9654"
+    std::string instructions;       // the instruction set in use: "AVX2"
+    int threads = 1;                // of the host; 0: that is no measure of this device
     std::int64_t memory_bytes = 0;  // in all
+    DType precision = DType::F32;   // of activations and matrices
+    int multiprocessors = 0;        // of a GPU
+    double clock_mhz = 0;           // of a GPU's multiprocessors, at most; 0 where not known
 };
 
 /// What one recorded pass left: its spans in order of their begin, its allocations, its length. Where the device was
@@ -97,12 +114,12 @@ struct PassRecord {
 /// y_t[c] = silu(bias[c] + Σ_{j<K} weight[j, c] · x_{t−K+1+j}[c]); before the first token stand the state's inputs.
 struct Conv1dArgs {
     std::int64_t batch = 0, length = 0, channels = 0, kernel = 0;
-    const float* x = nullptr;  // (B, L, C), row stride x_stride
+    ConstElements x;  // (B, L, C), row stride x_stride
     std::int64_t x_stride = 0;
     const float* weight = nullptr;  // (K, C): transposed, so that neighbouring channels are contiguous
     const float* bias = nullptr;    // (C,) or null
     float* state = nullptr;         // (B, K − 1, C): the last inputs, oldest first; read, then replaced
-    float* y = nullptr;             // (B, L, C), dense
+    Elements y;                     // (B, L, C), dense
 };
 
 /// Selective scan of Mamba-1 (Gu & Dao 2023, algorithm 2):
@@ -110,16 +127,16 @@ struct Conv1dArgs {
 /// y_t[d] = Σ_n C_t[n]·h_t[n,d] + D[d]·x_t[d]. N may be 0: then A, B, C and h are not read.
 struct SelectiveScanArgs {
     std::int64_t batch = 0, length = 0, channels = 0, states = 0;
-    const float* x = nullptr;        // (B, L, Di), dense
-    const float* dt = nullptr;       // (B, L, Di), dense, before bias and softplus
+    ConstElements x;                 // (B, L, Di), dense
+    ConstElements dt;                // (B, L, Di), dense, before bias and softplus
     const float* dt_bias = nullptr;  // (Di,) or null
     const float* A = nullptr;        // (N, Di): −exp(A_log) transposed, so that neighbouring channels are contiguous
-    const float* B = nullptr;        // (B, L, N), row stride bc_stride
-    const float* C = nullptr;        // (B, L, N), row stride bc_stride
+    ConstElements B;                 // (B, L, N), row stride bc_stride
+    ConstElements C;                 // (B, L, N), row stride bc_stride
     std::int64_t bc_stride = 0;
     const float* D = nullptr;  // (Di,)
     float* h = nullptr;        // (B, N, Di): read, then replaced
-    float* y = nullptr;        // (B, L, Di), dense
+    Elements y;                // (B, L, Di), dense
 };
 
 /// SSD of Mamba-2 (Dao & Gu 2024, section 6), in chunks of Q. Head i belongs to group g = i / (H/G):
@@ -129,20 +146,23 @@ struct SelectiveScanArgs {
 struct SsdArgs {
     std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 0, states = 0, chunk = 0;
     std::int32_t layer = kNoLayer;  // for the spans of the stages
-    const float* x = nullptr;       // (B, L, H, P), row stride xbc_stride
-    const float* B = nullptr;       // (B, L, G, N), row stride xbc_stride
-    const float* C = nullptr;       // (B, L, G, N), row stride xbc_stride
+    ConstElements x;                // (B, L, H, P), row stride xbc_stride
+    ConstElements B;                // (B, L, G, N), row stride xbc_stride
+    ConstElements C;                // (B, L, G, N), row stride xbc_stride
     std::int64_t xbc_stride = 0;
-    const float* dt = nullptr;  // (B, L, H), row stride dt_stride, before bias and softplus
+    ConstElements dt;  // (B, L, H), row stride dt_stride, before bias and softplus
     std::int64_t dt_stride = 0;
     const float* dt_bias = nullptr;  // (H,)
     const float* A = nullptr;        // (H,): −exp(A_log)
     const float* D = nullptr;        // (Di,): one number a channel
     float dt_min = 0, dt_max = 0;
     float* h = nullptr;  // (B, H, P, N): read, then replaced
-    float* y = nullptr;  // (B, L, H, P), row stride y_stride
+    Elements y;          // (B, L, H, P), row stride y_stride
     std::int64_t y_stride = 0;
 };
+
+/// All that a step's launches depend on but its tokens: addresses, extents, and the number of the mask.
+using ReplayKey = std::vector<std::uint64_t>;
 
 /// A device that runs the model. One thread owns it and calls everything on it.
 class Backend {
@@ -157,9 +177,13 @@ public:
     // Memory -----------------------------------------------------------------------------------------------------
 
     /// Throws Error when there is not enough memory, naming what was asked for.
-    [[nodiscard]] virtual Buffer allocate(MemoryKind kind, std::size_t elements) = 0;
-    /// Puts a parameter on the device; uses the mapping in place where it can. `rows` of 1 for vectors.
-    [[nodiscard]] virtual Weight load(const HostTensor& tensor) = 0;
+    [[nodiscard]] virtual Buffer allocate(MemoryKind kind, std::size_t elements, DType type) = 0;
+    [[nodiscard]] Buffer allocate(MemoryKind kind, std::size_t elements) {
+        return allocate(kind, elements, DType::F32);
+    }
+    /// Puts a parameter on the device in the type for its use; uses the mapping in place where it can. `rows` of 1 for
+    /// vectors.
+    [[nodiscard]] virtual Weight load(const HostTensor& tensor, WeightUse use) = 0;
     virtual void fillZero(Buffer& buffer) = 0;
     virtual void copy(const Buffer& source, Buffer& target) = 0;
     virtual void toHost(const float* source, std::span<float> target) = 0;
@@ -186,15 +210,25 @@ public:
     /// What the device's sensors say; costs microseconds. Any thread.
     [[nodiscard]] virtual DeviceReading reading() const { return {}; }
 
+    // Replaying --------------------------------------------------------------------------------------------------
+
+    /// Whether replay() saves time: then decode steps go through it.
+    [[nodiscard]] virtual bool replays() const { return false; }
+    /// Runs `work`, which embeds `tokens` and else puts the same on the device at every call of an equal key; the
+    /// backend may launch again what it launched before, without calling `work`. What outlives `work` (state, logits)
+    /// is allocated by the caller, and its addresses are part of the key; what is allocated in it is released in it.
+    virtual void replay(const ReplayKey& key, std::span<const std::int32_t> tokens, const std::function<void()>& work);
+
     // Operations -------------------------------------------------------------------------------------------------
 
     /// out (M, D) = rows of `table` (V, D) at `tokens` (M), which the caller has checked.
     virtual void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) = 0;
     /// residual += delta where delta is not null; out = residual / sqrt(mean(residual²) + eps) · weight. (M, D) each.
-    virtual void addRmsNorm(float* residual, const float* delta, const Weight& weight, float eps, float* out,
+    virtual void addRmsNorm(float* residual, ConstElements delta, const Weight& weight, float eps, Elements out,
                             std::int64_t rows) = 0;
-    /// y (M, out) = x (M, in; row stride x_stride) · weightᵀ (+ bias). y is dense.
-    virtual void linear(const float* x, std::int64_t x_stride, const Weight& weight, const Weight& bias, float* y,
+    /// y (M, out) = x (M, in; row stride x_stride) · weightᵀ (+ bias), summed in float32. y is dense; its type may be
+    /// wider than x's, for logits.
+    virtual void linear(ConstElements x, std::int64_t x_stride, const Weight& weight, const Weight& bias, Elements y,
                         std::int64_t rows) = 0;
     virtual void conv1d(const Conv1dArgs& args) = 0;
     virtual void selectiveScan(const SelectiveScanArgs& args) = 0;
@@ -205,12 +239,12 @@ public:
     virtual void observe(const SelectiveScanArgs& args, const Observation& observation) = 0;
     virtual void observe(const SsdArgs& args, const Observation& observation) = 0;
     /// Zeroes the columns of x (rows, keep.size(); row stride x_stride) whose flag is 0.
-    virtual void maskColumns(float* x, std::int64_t x_stride, std::int64_t rows,
+    virtual void maskColumns(Elements x, std::int64_t x_stride, std::int64_t rows,
                              std::span<const std::uint8_t> keep) = 0;
     /// y (M, Di) *= silu(z), z with row stride z_stride.
-    virtual void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) = 0;
+    virtual void gate(Elements y, ConstElements z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) = 0;
     /// y (M, Di) = RMSNorm(y · silu(z)) · weight, the norm over each of `groups` parts of a row.
-    virtual void gatedRmsNorm(float* y, const float* z, std::int64_t z_stride, const Weight& weight, float eps,
+    virtual void gatedRmsNorm(Elements y, ConstElements z, std::int64_t z_stride, const Weight& weight, float eps,
                               std::int64_t groups, std::int64_t rows) = 0;
 
 private:
@@ -232,11 +266,6 @@ public:
 private:
     Backend& m_backend;
 };
-
-inline void Backend::setTrace(TraceMode mode) {
-    if (mode != TraceMode::Cupti) return;
-    throw Error("trace cupti", "CUPTI traces NVIDIA's GPUs, and " + device().id + " is none", "choose auto");
-}
 
 inline Buffer::~Buffer() {
     if (m_data) m_backend->release(m_data, m_bytes, m_kind);

@@ -2,27 +2,106 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <utility>
+
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/error.h"
+#include "kernels/plugin_loader.h"
 
 namespace perfmamba::kernels {
+namespace {
+
+void checkPrecision(const DeviceChoice& device, DType precision) {
+    if (std::ranges::find(device.precisions, precision) != device.precisions.end()) return;
+    std::vector<std::string_view> names;
+    for (const DType type : device.precisions) names.push_back(precisionName(type));
+    throw Error("device " + device.id, fmt::format("does not compute in {}", precisionName(precision)),
+                fmt::format("it computes in {}", fmt::join(names, ", ")));
+}
+
+constexpr const char* kCudaPlugin = "perfmamba_cuda.so";
+
+DeviceChoice noCuda(const std::string& missing) {
+    return {"cuda", "NVIDIA GPUs", missing, {}};
+}
+
+/// Loaded once, and kept.
+const LoadedPlugin& cudaPlugin() {
+    static const LoadedPlugin plugin = [] {
+        const std::filesystem::path file = findPlugin(kCudaPlugin);
+        if (!file.empty()) return loadPlugin(file);
+        return LoadedPlugin{nullptr,
+                            "this build has no CUDA plugin; where nvcc of CUDA 12 or later is, building again "
+                            "makes it"};
+    }();
+    return plugin;
+}
+
+std::vector<DeviceChoice> cudaDevices() {
+    const LoadedPlugin& plugin = cudaPlugin();
+    if (!plugin.entry) return {noCuda(plugin.missing)};
+    try {
+        return plugin.entry->devices();
+    } catch (const std::exception& failure) {
+        return {noCuda(failure.what())};
+    }
+}
+
+/// The line of that device; "cuda" is the first GPU, and where there is none any of them has the line that says why.
+const DeviceChoice* find(const std::vector<DeviceChoice>& choices, const std::string& id) {
+    for (const DeviceChoice& choice : choices) {
+        if (choice.id == id) return &choice;
+    }
+    const bool gpu = id == "cuda" || id.starts_with("cuda:");
+    const std::string other = id == "cuda" ? "cuda:0" : "cuda";
+    const auto found = std::ranges::find(choices, other, &DeviceChoice::id);
+    return gpu && found != choices.end() ? &*found : nullptr;
+}
+
+}  // namespace
 
 std::vector<DeviceChoice> devices() {
     const DeviceInfo cpu = cpu::describe(0);
-    return {{cpu.id, fmt::format("{}, {} threads, {}", cpu.name, cpu.threads, cpu.instructions), ""}};
+    std::vector<DeviceChoice> choices = {
+        {cpu.id, fmt::format("{}, {} threads, {}", cpu.name, cpu.threads, cpu.instructions), ""}};
+    for (DeviceChoice& gpu : cudaDevices()) choices.push_back(std::move(gpu));
+    return choices;
 }
 
-std::unique_ptr<Backend> makeBackend(const std::string& device_id, int threads) {
+std::string_view precisionName(DType precision) {
+    switch (precision) {
+        case DType::F32: return "f32";
+        case DType::F16: return "f16";
+        case DType::BF16: return "bf16";
+    }
+    return "?";
+}
+
+DType precisionFromName(std::string_view name) {
+    for (const DType type : {DType::F32, DType::F16, DType::BF16}) {
+        if (precisionName(type) == name) return type;
+    }
+    throw Error("precision", fmt::format("'{}' is not known", name), "f32, bf16 and f16 are");
+}
+
+std::unique_ptr<Backend> makeBackend(const std::string& device_id, const BackendOptions& options) {
     constexpr int kMaxThreads = 1024;
-    if (threads < 0 || threads > kMaxThreads) {
-        throw Error("threads", fmt::format("{} is not between 0 and {}", threads, kMaxThreads));
+    if (options.threads < 0 || options.threads > kMaxThreads) {
+        throw Error("threads", fmt::format("{} is not between 0 and {}", options.threads, kMaxThreads));
     }
-    for (const DeviceChoice& choice : devices()) {
-        if (choice.id != device_id) continue;
-        if (!choice.missing.empty()) throw Error("device " + device_id, choice.missing);
-        return cpu::makeBackend(threads);
+    if (device_id == "cpu") {
+        checkPrecision({"cpu", "", ""}, options.precision);
+        return cpu::makeBackend(options.threads);
     }
-    throw Error("device " + device_id, "is not known", "'perfmamba-cli devices' lists what there is");
+    const std::vector<DeviceChoice> choices = devices();
+    const DeviceChoice* choice = find(choices, device_id);
+    if (!choice) throw Error("device " + device_id, "is not known", "'perfmamba-cli devices' lists what there is");
+    if (!choice->missing.empty()) throw Error("device " + device_id, choice->missing, "'cpu' runs everywhere");
+    checkPrecision(*choice, options.precision);
+    return cudaPlugin().entry->makeBackend(choice->id, options);
 }
 
 }  // namespace perfmamba::kernels

@@ -244,7 +244,31 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
     return rows;
 }
 
+void DetailsPanel::setStates(const StateEvidence& states) {
+    m_states = states;
+    if (m_selection.focus().state) refresh();
+}
+
+/// Whether a state is selected that something is known of; then it is shown.
+bool DetailsPanel::showState() {
+    const Focus& focus = m_selection.focus();
+    if (!focus.layer || !focus.state) return false;
+    const std::vector<Row> rows = rowsOfState(m_states, *focus.layer, *focus.state);
+    if (rows.empty()) return false;
+    m_empty->hide();
+    m_body->show();
+    m_chip->hide();
+    m_title->setText(tr("state %1").arg(*focus.state));
+    m_where->setText(tr("layer %1 of %2").arg(*focus.layer).arg(m_states.activity->layers.size()) +
+                     QStringLiteral(" · ") + QString::fromStdString(m_states.activity->tokens));
+    showRows(rows);
+    showSamples({});
+    m_stages->hide();
+    return true;
+}
+
 void DetailsPanel::refresh() {
+    if (showState()) return;
     const Focus& focus = m_selection.focus();
     const profile::Point* point = m_profile ? pointOf(*m_profile, focus) : nullptr;
     m_empty->setVisible(point == nullptr);

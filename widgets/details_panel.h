@@ -1,4 +1,5 @@
-// The numbers of what is selected: median, spread, interval, samples, work, bytes, rates, shapes, stages.
+// The numbers of what is selected: median, spread, interval, samples, work, bytes, rates, shapes, stages; of a state,
+// what it does.
 #pragma once
 
 #include <QWidget>
@@ -7,6 +8,7 @@
 
 #include "widgets/plot_menu.h"
 #include "widgets/selection.h"
+#include "widgets/state_details.h"
 
 class QCustomPlot;
 class QGridLayout;
@@ -19,17 +21,16 @@ class DetailsPanel : public QWidget {
 public:
     explicit DetailsPanel(Selection& selection, QWidget* parent = nullptr);
     void setProfile(const ProfilePtr& profile);
+    /// Shown while a state is selected.
+    void setStates(const StateEvidence& states);
 
     /// The rows as shown, "name: value" a line, for tests and for copying.
     [[nodiscard]] QString text() const;
 
 private:
-    struct Row {
-        QString name;
-        QString value;
-        QString tip;
-    };
+    using Row = DetailRow;
     void refresh();
+    bool showState();
     void showRows(const std::vector<Row>& rows);
     void showSamples(const profile::Summary& time);
     std::vector<Row> rowsOf(const profile::Point& point, const profile::ComponentCost& cost) const;
@@ -41,6 +42,7 @@ private:
 
     Selection& m_selection;
     ProfilePtr m_profile;
+    StateEvidence m_states;
     QLabel* m_title = nullptr;
     QLabel* m_where = nullptr;
     QLabel* m_chip = nullptr;

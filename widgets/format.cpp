@@ -59,6 +59,12 @@ QString threeDigits(double value) {
     return decimals == 0 ? groupDigits(text) : text;
 }
 
+QString digitsOf(double value, double error) {
+    if (!std::isfinite(value) || !std::isfinite(error) || error <= 0) return threeDigits(value);
+    const int decimals = 1 - static_cast<int>(std::floor(std::log10(error)));
+    return decimals > 6 ? threeDigits(value) : QString::number(value, 'f', std::max(decimals, 0));
+}
+
 QString timeText(double us) {
     const Unit unit = timeUnit(std::abs(us));
     return std::isfinite(us) ? threeDigits(us * unit.factor) + QChar(0x00A0) + unit.name : QStringLiteral("n/a");

@@ -24,6 +24,9 @@ Unit countUnit(double largest, const QString& base);
 
 /// Three significant digits without a unit: "0.0123", "1.23", "12 300"; "n/a" where not finite.
 QString threeDigits(double value);
+/// With as many decimals as its error has with two digits: "99.951" for an error of 0.049. Three significant digits
+/// where the error is zero or not known.
+QString digitsOf(double value, double error);
 /// "12.3 ms", "4.56 MB": for running text and tooltips.
 QString timeText(double us);
 QString bytesText(double bytes);

@@ -46,9 +46,17 @@ QString intervalText(const Figure& figure) {
     return QStringLiteral("%1–%2").arg(threeDigits(figure.low), threeDigits(figure.high));
 }
 
+double errorOf(const Figure& figure) {
+    return figure.standing == Standing::Measured ? figure.high - figure.value : std::nan("");
+}
+
 QString errorText(const Figure& figure, double factor = 1) {
-    if (figure.standing != Standing::Measured || !std::isfinite(figure.high)) return {};
-    return QStringLiteral("± ") + QString::number((figure.high - figure.value) * factor, 'g', 2);
+    const double error = errorOf(figure) * factor;
+    return std::isfinite(error) ? QStringLiteral("± ") + digitsOf(error, error) : QString();
+}
+
+QString valueText(const Figure& figure, double factor = 1) {
+    return digitsOf(figure.value * factor, errorOf(figure) * factor);
 }
 
 }  // namespace
@@ -114,34 +122,39 @@ std::vector<PriceCard::Row> PriceCard::rowsOf(const Price& price) {
                     price.activity_lost.standing,
                     tipOf(price.activity_lost)});
 
-    rows.push_back({tr("Speed-up"), {tr("× faster"), tr("95 %"), tr("at most")}, Standing::Counted, {}, true});
+    rows.push_back({tr("Speed-up"), {tr("× faster"), tr("95 %"), tr("by bytes")}, Standing::Counted, {}, true});
     for (const SpeedFigure& speed : price.speeds) {
         QString tip = tipOf(speed.speed_up);
         if (std::isfinite(speed.before_us) && std::isfinite(speed.after_us)) {
             tip += tr("\n%1 a pass unpruned, %2 pruned").arg(timeText(speed.before_us), timeText(speed.after_us));
         }
-        tip += tr("\nat most: what a pass that only moves its bytes would win");
-        rows.push_back({workloadText(speed.workload),
-                        {threeDigits(speed.speed_up.value), intervalText(speed.speed_up), threeDigits(speed.bound)},
-                        speed.speed_up.standing,
-                        tip});
+        tip += tr(
+            "\nby bytes: the least bytes moved, unpruned over pruned; what a pass limited by memory alone would win");
+        rows.push_back(
+            {workloadText(speed.workload),
+             {threeDigits(speed.speed_up.value), intervalText(speed.speed_up), threeDigits(speed.bytes_ratio)},
+             speed.speed_up.standing,
+             tip});
     }
 
     rows.push_back({tr("Prediction"), {tr("unpruned"), tr("this plan"), tr("s.e.")}, Standing::Counted, {}, true});
-    rows.push_back({price.quality_name,
-                    {threeDigits(price.quality_unpruned), threeDigits(price.quality.value), errorText(price.quality)},
+    // Accuracy is a share and shown in per cent; nats and bits are not.
+    const double factor = price.higher_is_better ? 100 : 1;
+    rows.push_back({price.higher_is_better ? tr("%1, %").arg(price.quality_name) : price.quality_name,
+                    {digitsOf(price.quality_unpruned * factor, errorOf(price.quality) * factor),
+                     valueText(price.quality, factor), errorText(price.quality, factor)},
                     price.quality.standing,
                     tipOf(price.quality),
                     false,
                     1});
     rows.push_back({tr("KL, nats"),
-                    {QStringLiteral("0"), threeDigits(price.divergence.value), errorText(price.divergence)},
+                    {QStringLiteral("0"), valueText(price.divergence), errorText(price.divergence)},
                     price.divergence.standing,
                     tr("KL(unpruned ‖ this plan) of the next token\n") + tipOf(price.divergence),
                     false,
                     1});
     rows.push_back({tr("agreement, %"),
-                    {QStringLiteral("100"), threeDigits(price.agreement.value * 100), errorText(price.agreement, 100)},
+                    {QStringLiteral("100"), valueText(price.agreement, 100), errorText(price.agreement, 100)},
                     price.agreement.standing,
                     tr("positions where both hold the same token most likely\n") + tipOf(price.agreement),
                     false,

@@ -147,7 +147,7 @@ Price priceOf(const model::Config& config, const prune::Plan& plan, const prune:
     for (const study::Workload& workload : workloads) {
         const study::Speed* speed = measured != nullptr ? speedOf(*measured, workload) : nullptr;
         price.speeds.push_back(speed != nullptr ? measuredSpeed(*speed) : estimateOf(workload, facts, evidence.cost));
-        price.speeds.back().bound = study::leastBytes(config, workload) / study::leastBytes(compact, workload);
+        price.speeds.back().bytes_ratio = study::leastBytes(config, workload) / study::leastBytes(compact, workload);
     }
 
     price.quality_name = QObject::tr("accuracy");

@@ -54,7 +54,7 @@ struct Figure {
 struct SpeedFigure {
     study::Workload workload;
     Figure speed_up;
-    double bound = std::numeric_limits<double>::quiet_NaN();  // by the bytes alone
+    double bytes_ratio = std::numeric_limits<double>::quiet_NaN();  // as study::Speed has it
     double before_us = std::numeric_limits<double>::quiet_NaN();
     double after_us = std::numeric_limits<double>::quiet_NaN();
 };

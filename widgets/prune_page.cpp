@@ -1,5 +1,7 @@
 #include "widgets/prune_page.h"
 
+#include <QAbstractButton>
+#include <QButtonGroup>
 #include <QCheckBox>
 #include <QLabel>
 #include <QProgressBar>
@@ -100,6 +102,7 @@ PrunePage::PrunePage(Selection& selection, QWidget* parent) : QWidget(parent) {
         options.calibration = request(m_panel->calibrateOn(), evaluate::kCalibrationSeed);
         options.evaluation = request(m_panel->evaluateOn(), evaluate::kEvaluationSeed);
         Q_EMIT studyRequested(options);
+        m_views->button(0)->click();  // its points appear there
     });
     m_judged_on = {m_panel->evaluateOn(), m_panel->window()};
     updateButtons();

@@ -9,8 +9,10 @@
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSpinBox>
+#include <QVBoxLayout>
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "widgets/prune_derive.h"
 #include "widgets/theme.h"
@@ -51,9 +53,9 @@ StudyForm::StudyForm(QWidget* parent) : QWidget(parent) {
     form->setRowWrapPolicy(QFormLayout::WrapLongRows);
     form->setFieldGrowthPolicy(QFormLayout::ExpandingFieldsGrow);
     auto* criteria = new QWidget;
-    m_criteria_grid = new QGridLayout(criteria);
-    m_criteria_grid->setContentsMargins(0, 0, 0, 0);
-    m_criteria_grid->setVerticalSpacing(2);
+    m_criteria_list = new QVBoxLayout(criteria);
+    m_criteria_list->setContentsMargins(0, 0, 0, 0);
+    m_criteria_list->setSpacing(2);
     form->addRow(tr("criteria"), criteria);
 
     m_shares = new QLineEdit;
@@ -88,11 +90,11 @@ StudyForm::StudyForm(QWidget* parent) : QWidget(parent) {
     m_length->setGroupSeparatorShown(true);
     form->addRow(tr("prefill of"), m_length);
 
-    m_alone = new QCheckBox(tr("each layer alone, without"));
+    m_alone = new QCheckBox(tr("one layer at a time, less"));
     m_alone->setToolTip(tr("Sensitivity: prunes one layer at a time, by the first criterion that is not random"));
     m_alone_share = new QSpinBox;
     m_alone_share->setRange(1, 99);
-    m_alone_share->setSuffix(tr(" % of its states"));
+    m_alone_share->setSuffix(tr(" %"));
     m_alone_share->setAccessibleName(tr("Share removed of each layer alone"));
     auto* alone = new QHBoxLayout;
     alone->addWidget(m_alone);
@@ -149,8 +151,7 @@ void StudyForm::setCriteria(const std::vector<CriterionChoice>& criteria) {
         box->setToolTip(criterion.refusal.isEmpty() ? criterion.description : criterion.refusal);
         box->setChecked(criterion.refusal.isEmpty() &&
                         std::find(wanted.begin(), wanted.end(), criterion.id.toStdString()) != wanted.end());
-        const int index = static_cast<int>(m_criteria.size());
-        m_criteria_grid->addWidget(box, index / 2, index % 2);
+        m_criteria_list->addWidget(box);
         connect(box, &QCheckBox::toggled, this, &StudyForm::check);
         m_criteria.push_back(box);
     }
@@ -210,8 +211,8 @@ void StudyForm::setOptions(const study::Options& options) {
     m_pairs->setValue(options.pairs);
     m_budget->setValue(options.budget_s);
     m_alone->setChecked(options.sensitivity_share > 0);
-    m_alone_share->setValue(options.sensitivity_share > 0 ? static_cast<int>(options.sensitivity_share * 100 + 0.5)
-                                                          : 50);
+    m_alone_share->setValue(
+        options.sensitivity_share > 0 ? static_cast<int>(std::lround(options.sensitivity_share * 100)) : 50);
 }
 
 QString StudyForm::problem() const {

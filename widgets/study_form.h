@@ -10,11 +10,11 @@
 class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
-class QGridLayout;
 class QLabel;
 class QLineEdit;
 class QPushButton;
 class QSpinBox;
+class QVBoxLayout;
 
 namespace perfmamba::widgets {
 
@@ -39,7 +39,7 @@ private:
     void check();
     [[nodiscard]] std::vector<study::Workload> workloads() const;
 
-    QGridLayout* m_criteria_grid = nullptr;
+    QVBoxLayout* m_criteria_list = nullptr;
     std::vector<QCheckBox*> m_criteria;
     QLineEdit* m_shares = nullptr;
     QComboBox* m_kind = nullptr;

@@ -16,8 +16,11 @@ Command devicesCommand(CLI::App& app) {
                 for (const auto& device : devices) width = std::max(width, device.id.size());
                 std::string text;
                 for (const auto& device : devices) {
+                    std::vector<std::string_view> precisions;
+                    for (const DType type : device.precisions) precisions.push_back(kernels::precisionName(type));
                     text += fmt::format("{:{}}  {}{}\n", device.id, width, device.name,
-                                        device.missing.empty() ? "" : " – not usable: " + device.missing);
+                                        device.missing.empty() ? fmt::format("; {}", fmt::join(precisions, ", "))
+                                                               : " – not usable: " + device.missing);
                 }
                 writeText("-", text);
             }};

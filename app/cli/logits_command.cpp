@@ -8,6 +8,7 @@
 
 #include "app/cli/common.h"
 #include "app/cli/interruption.h"
+#include "app/cli/model_options.h"
 #include "app/cli/progress_line.h"
 #include "core/engine/engine.h"
 #include "core/report/files.h"
@@ -25,6 +26,7 @@ constexpr std::uint64_t kLargestTokenFile = std::uint64_t{1} << 30;
 struct LogitsOptions {
     std::string model;
     std::string device = "cpu";
+    std::string precision = "f32";
     std::string tokens;
     std::string out;
     int threads = 0;
@@ -115,7 +117,9 @@ void logits(const LogitsOptions& options) {
     const auto checkpoint = model::Checkpoint::open(options.model);
     checkVocabulary(tokens, checkpoint->config().vocab_size);
 
-    engine::Engine engine(checkpoint, kernels::makeBackend(options.device, options.threads));
+    engine::Engine engine(
+        checkpoint, kernels::makeBackend(options.device, {.threads = options.threads,
+                                                          .precision = kernels::precisionFromName(options.precision)}));
     engine::State state = engine.newState(tokens.batch);
     report::LogitsFile file(options.out, tokens.batch, options.all ? tokens.length : 1, engine.config().vocab_padded,
                             tokens.ids, checkpoint->name(), checkpoint->hash());
@@ -160,6 +164,7 @@ Command logitsCommand(CLI::App& app) {
     command->add_option("--device", options->device, "Where it runs; see 'perfmamba-cli devices'")
         ->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as there are cores")->capture_default_str();
+    addPrecisionOption(*command, options->precision);
     command->add_option("--out", options->out, "Where to: dataset 'logits' (batch, positions, vocabulary), float32")
         ->type_name("FILE.h5")
         ->required();

@@ -7,7 +7,8 @@
 namespace perfmamba::cli {
 
 prune::MakeBackend ModelOptions::backends() const {
-    return [device = device, threads = threads] { return kernels::makeBackend(device, threads); };
+    const kernels::BackendOptions options = {.threads = threads, .precision = kernels::precisionFromName(precision)};
+    return [device = device, options] { return kernels::makeBackend(device, options); };
 }
 
 std::unique_ptr<engine::Engine> ModelOptions::load() const {
@@ -19,6 +20,14 @@ void addModelOptions(CLI::App& app, ModelOptions& options) {
     app.add_option("--device", options.device, "Where it runs; see 'perfmamba-cli devices'")->capture_default_str();
     app.add_option("--threads", options.threads, "Threads; 0: as many as there are cores")
         ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    addPrecisionOption(app, options.precision);
+}
+
+void addPrecisionOption(CLI::App& app, std::string& precision) {
+    app.add_option("--precision", precision, "What is computed in, where the device offers it; see 'devices'")
+        ->check(CLI::IsMember({"f32", "bf16", "f16"}))
+        ->type_name("f32|bf16|f16")
         ->capture_default_str();
 }
 

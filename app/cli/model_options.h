@@ -18,12 +18,16 @@ struct ModelOptions {
     std::string model;
     std::string device = "cpu";
     int threads = 0;
+    std::string precision = "f32";
 
     [[nodiscard]] prune::MakeBackend backends() const;
     /// Opens the checkpoint and loads it.
     [[nodiscard]] std::unique_ptr<engine::Engine> load() const;
 };
 void addModelOptions(CLI::App& app, ModelOptions& options);
+
+/// `--precision f32|bf16|f16`.
+void addPrecisionOption(CLI::App& app, std::string& precision);
 
 /// `--NAME FILE|task|random`, with `--NAME-length` and `--NAME-sequences`.
 void addTokenOptions(CLI::App& app, const std::string& name, const std::string& purpose,

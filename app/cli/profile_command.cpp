@@ -8,6 +8,7 @@
 
 #include "app/cli/common.h"
 #include "app/cli/interruption.h"
+#include "app/cli/model_options.h"
 #include "app/cli/progress_line.h"
 #include "core/engine/engine.h"
 #include "core/profile/profiler.h"
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 struct ProfileOptions {
     std::string model;
     std::string device = "cpu";
+    std::string precision = "f32";
     std::string mode = "prefill";
     std::string repeat = "auto";
     std::string trace = "auto";
@@ -126,7 +128,9 @@ void showBeforeFailure(const profile::Profile& measured, const Outputs& outputs)
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
                                                 Follower& follower, const std::stop_token& stop) {
     const auto checkpoint = model::Checkpoint::open(given.model);
-    engine::Engine engine(checkpoint, kernels::makeBackend(given.device, options.threads));
+    engine::Engine engine(
+        checkpoint, kernels::makeBackend(given.device, {.threads = options.threads,
+                                                        .precision = kernels::precisionFromName(given.precision)}));
     profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
     provenance.creator = "perfmamba-cli " PERFMAMBA_VERSION;
     provenance.command = given.command_line;
@@ -181,6 +185,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         ->capture_default_str();
     command->add_option("--threads", given->options.threads, "Threads; 0: as many as there are cores")
         ->capture_default_str();
+    addPrecisionOption(*command, given->precision);
     command->add_option("--repeat", given->repeat, "Recorded passes at each length; auto: until --bound or --budget")
         ->type_name("auto|N")
         ->capture_default_str();

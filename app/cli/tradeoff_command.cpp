@@ -64,7 +64,6 @@ void tradeoff(const TradeoffOptions& given) {
     const Interruption interruption;
     ProgressLine line;
     const auto engine = given.model.load();
-    study::check(options, engine->checkpoint());
     const study::StudyPtr resumed = earlier(given.report);
 
     bool told = resumed == nullptr;

@@ -67,7 +67,7 @@ void MainWindow::buildActions() {
     add(s("open"), s("open"), tr("&Open checkpoint…"), tr("Open a model's folder"), QKeySequence::Open,
         [this] { askForCheckpoint(); });
     action(s("open"))->setIconText(tr("Open"));
-    add(s("openReport"), s("report"), tr("Open &report…"), tr("Open a saved profile"), QKeySequence(tr("Ctrl+Shift+O")),
+    add(s("openReport"), s("report"), tr("Open &report…"), tr("Open a saved report"), QKeySequence(tr("Ctrl+Shift+O")),
         [this] { askForReport(); });
     add(s("save"), s("save"), tr("&Save report as…"), tr("Save this profile as an HDF5 report"), QKeySequence::Save,
         [this] { askWhereToSave(); });

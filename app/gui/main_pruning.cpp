@@ -17,6 +17,7 @@
 #include "core/prune/criterion.h"
 #include "core/report/pruning_text.h"
 #include "kernels/error.h"
+#include "widgets/details_panel.h"
 #include "widgets/messages_panel.h"
 #include "widgets/prune_page.h"
 #include "widgets/score_histogram.h"
@@ -202,7 +203,7 @@ void MainWindow::pruningModelOpened() {
                             QString::fromStdString(criterion->refusal(checkpoint.config().architecture)),
                             criterion->needs() >= prune::Needs::Activity});
     }
-    m_states_page->setActivity(nullptr);
+    showActivity(nullptr);
 
     // Something that works at once: the model's own task, or, for a model of bytes, texts that come with the program.
     QString calibrate = QStringLiteral("random");
@@ -256,11 +257,17 @@ void MainWindow::showActivity(const activity::ActivityPtr& activity) {
     const bool first = m_activity == nullptr;
     m_activity = activity;
     m_states_page->setActivity(activity);
+    showStateDetails();
     if (first) updateTexts();
 }
 
 void MainWindow::showScores() {
     m_states_page->setScores(m_prune_page->scores(), m_prune_page->panel()->histogram()->threshold());
+    showStateDetails();
+}
+
+void MainWindow::showStateDetails() {
+    m_details->setStates({m_activity, m_plan, m_prune_page->scores()});
 }
 
 void MainWindow::setSources(const QString& calibrate, const QString& evaluate, int window) {

@@ -26,6 +26,7 @@
 #include "widgets/component_table.h"
 #include "widgets/derive.h"
 #include "widgets/details_panel.h"
+#include "widgets/elided_label.h"
 #include "widgets/empty_page.h"
 #include "widgets/format.h"
 #include "widgets/layer_map.h"
@@ -209,7 +210,7 @@ void MainWindow::buildDocks() {
 void MainWindow::buildStatusBar() {
     statusBar()->setSizeGripEnabled(false);
     const auto label = [this](const QString& name, bool permanent) {
-        auto* result = new QLabel;
+        auto* result = permanent ? new widgets::ElidedLabel : new QLabel;
         result->setFont(widgets::Theme::smallFont());
         result->setProperty("muted", true);
         result->setAccessibleName(name);

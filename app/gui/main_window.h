@@ -134,6 +134,7 @@ private:
     void setPlan(const prune::PlanPtr& plan);
     void showActivity(const activity::ActivityPtr& activity);
     void showScores();
+    void showStateDetails();
     void startStudy(study::Options options);
     void setSources(const QString& calibrate, const QString& evaluate, int window);
     void measure(const prune::PlanPtr& plan, bool full);

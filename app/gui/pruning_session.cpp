@@ -49,7 +49,9 @@ evaluate::TokenSet someOf(const evaluate::TokenSet& tokens) {
 }
 
 prune::MakeBackend backendsOf(const Target& target) {
-    return [device = target.device, threads = target.threads] { return kernels::makeBackend(device, threads); };
+    return [device = target.device, threads = target.threads] {
+        return kernels::makeBackend(device, {.threads = threads});
+    };
 }
 
 }  // namespace

@@ -72,8 +72,8 @@ void Workers::guarded(const Job& job) {
 engine::Engine& Workers::engine(const Target& target) {
     if (!m_engine || m_target != target) {
         m_engine.reset();  // first, so that two models never need memory at once
-        m_engine =
-            std::make_unique<engine::Engine>(target.checkpoint, kernels::makeBackend(target.device, target.threads));
+        m_engine = std::make_unique<engine::Engine>(target.checkpoint,
+                                                    kernels::makeBackend(target.device, {.threads = target.threads}));
         m_target = target;
     }
     return *m_engine;

@@ -16,6 +16,9 @@ namespace perfmamba::activity {
 using kernels::kStatisticCount;
 using kernels::Statistic;
 
+/// The finest division of a sequence: what views may count on when they make something of each bin.
+inline constexpr std::int64_t kMostBins = 1'000'000;
+
 /// One layer. Its states are numbered through its groups: group 0's first. Rows are channels in Mamba-1, heads in
 /// Mamba-2; a row belongs to one group and has that group's states.
 struct LayerActivity {
@@ -46,10 +49,11 @@ struct LayerActivity {
 struct Activity {
     profile::ModelSummary model;
     profile::Provenance provenance;
-    std::string tokens;       // what was run, in words: TokenSet::description
-    std::string tokens_hash;  // TokenSet::hash
-    std::int64_t sequences = 0;
-    std::int64_t length = 0;  // tokens of each
+    std::string tokens;            // what was run, in words: TokenSet::description
+    std::string tokens_hash;       // TokenSet::hash
+    std::int64_t sequences = 0;    // begun: all of them where complete
+    std::int64_t length = 0;       // tokens of each
+    std::int64_t tokens_seen = 0;  // of all sequences, by every layer; fewer than sequences · length where stopped
     std::int64_t bins = 0;
     std::int64_t bin_tokens = 0;
     profile::Ratio cost;  // time of a pass with observation over one without, passes taken in turn

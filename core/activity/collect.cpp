@@ -7,12 +7,14 @@
 
 #include <fmt/format.h>
 
+#include "core/profile/elapsed.h"
 #include "core/profile/system_info.h"
 #include "kernels/error.h"
 
 namespace perfmamba::activity {
 namespace {
 
+using profile::secondsSince;
 using Clock = std::chrono::steady_clock;
 using engine::Engine;
 
@@ -22,14 +24,12 @@ constexpr double kSnapshotPeriod_s = 0.25;
 // A snapshot may cost this share of the time at most.
 constexpr double kSnapshotShare = 0.1;
 
-double secondsSince(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 void check(const evaluate::TokenSet& tokens, const Options& options) {
     if (tokens.sequences.empty() || tokens.length < 1) throw Error("tokens", "there are none to run");
     if (options.batch < 1) throw Error("batch", fmt::format("{} is below 1", options.batch));
-    if (options.bins < 1) throw Error("bins", fmt::format("{} is below 1", options.bins));
+    if (options.bins < 1 || options.bins > kMostBins) {
+        throw Error("bins", fmt::format("{} is not in 1 to {}", options.bins, kMostBins));
+    }
     if (options.piece < 1) throw Error("piece", fmt::format("{} is below 1", options.piece));
 }
 
@@ -59,7 +59,7 @@ public:
           m_bin_tokens((tokens.length + options.bins - 1) / options.bins),
           m_bins((tokens.length + m_bin_tokens - 1) / m_bin_tokens),
           m_states(engine.config(), engine.backend(), m_bins, m_bin_tokens) {
-        m_header.model = profile::summaryOf(engine.checkpoint());
+        m_header.model = profile::summaryOf(engine.checkpoint(), engine.backend().device().precision);
         m_header.provenance = provenance;
         m_header.provenance.created = profile::now();
         m_header.provenance.threads = engine.backend().device().threads;
@@ -82,7 +82,6 @@ public:
         } catch (const Cancelled&) {
             // What was seen until then stands.
         }
-        m_done = std::min(m_done, sequences);
         m_header.provenance.clock_end_mhz = profile::clockMhz();
         ActivityPtr result = snapshot();
         if (m_observer) m_observer(result, progress());
@@ -120,6 +119,8 @@ private:
             seconds += secondsSince(start);
             if (!observed) continue;
             const double part = static_cast<double>(begin + count) / static_cast<double>(m_tokens.length);
+            m_header.sequences = m_done + batch;
+            m_header.tokens_seen += batch * count;
             m_reached = static_cast<double>(m_done) + part * static_cast<double>(batch);
             report();
         }
@@ -146,7 +147,6 @@ private:
 
     [[nodiscard]] ActivityPtr snapshot() {
         auto result = std::make_shared<Activity>(m_header);
-        result->sequences = m_done;
         result->cost = profile::ratioOf(m_with_s, m_without_s);
         for (std::int64_t layer = 0; layer < m_engine.config().n_layer; ++layer) {
             result->layers.push_back(layerOf(m_states, m_engine.config(), layer));

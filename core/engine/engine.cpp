@@ -17,6 +17,7 @@ using kernels::Buffer;
 using kernels::SpanScope;
 using kernels::SsdArgs;
 using kernels::Weight;
+using kernels::WeightUse;
 using model::Architecture;
 using model::Config;
 
@@ -50,7 +51,8 @@ struct Engine::Pass {
     Buffer delta;   // output of the mixer, not yet added to the residual
 
     [[nodiscard]] Buffer activations(Backend& backend, std::int64_t width) const {
-        return backend.allocate(MemoryKind::Activations, static_cast<std::size_t>(rows * width));
+        return backend.allocate(MemoryKind::Activations, static_cast<std::size_t>(rows * width),
+                                backend.device().precision);
     }
     /// Opens a component's span, unless the pass is to stop: then throws Cancelled.
     [[nodiscard]] SpanScope enter(Backend& backend, Component component, std::int32_t layer = kNoLayer) const {
@@ -70,7 +72,7 @@ Weight transposed(Backend& backend, const HostTensor& tensor, std::int64_t rows,
             target[static_cast<std::size_t>(c * rows + r)] = map(source[static_cast<std::size_t>(r * cols + c)]);
         }
     }
-    return backend.load(HostTensor::fromFloat(tensor.name, {cols, rows}, std::move(target)));
+    return backend.load(HostTensor::fromFloat(tensor.name, {cols, rows}, std::move(target)), WeightUse::Parameter);
 }
 
 /// D of Mamba-2 as one number a channel, from one a head or one a channel.
@@ -81,7 +83,7 @@ Weight spreadOverHeads(Backend& backend, const HostTensor& tensor, const Config&
         for (const float value : values) spread.insert(spread.end(), static_cast<std::size_t>(config.head_dim), value);
         values = std::move(spread);
     }
-    return backend.load(HostTensor::fromFloat(tensor.name, {config.d_inner}, std::move(values)));
+    return backend.load(HostTensor::fromFloat(tensor.name, {config.d_inner}, std::move(values)), WeightUse::Parameter);
 }
 
 float negativeExp(float a_log) {
@@ -96,38 +98,43 @@ float same(float value) {
 Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<Backend> backend)
     : m_checkpoint(std::move(checkpoint)), m_backend(std::move(backend)) {
     const Config& c = config();
-    const auto load = [this](const std::string& name) { return m_backend->load(m_checkpoint->tensor(name)); };
-    m_embedding = load("backbone.embeddings.weight");
-    m_norm_f = load("backbone.norm_f.weight");
-    m_lm_head = c.tie_embeddings ? m_embedding : load("lm_head.weight");
+    const auto matrix = [this](const std::string& name) {
+        return m_backend->load(m_checkpoint->tensor(name), WeightUse::Matrix);
+    };
+    const auto parameter = [this](const std::string& name) {
+        return m_backend->load(m_checkpoint->tensor(name), WeightUse::Parameter);
+    };
+    m_embedding = matrix("backbone.embeddings.weight");
+    m_norm_f = parameter("backbone.norm_f.weight");
+    m_lm_head = c.tie_embeddings ? m_embedding : matrix("lm_head.weight");
     for (std::int64_t i = 0; i < c.n_layer; ++i) {
         const std::string prefix = fmt::format("backbone.layers.{}.", i);
         const std::string mixer = prefix + "mixer.";
         Layer layer;
         layer.index = static_cast<std::int32_t>(i);
-        layer.norm = load(prefix + "norm.weight");
-        layer.in_proj = load(mixer + "in_proj.weight");
-        layer.out_proj = load(mixer + "out_proj.weight");
+        layer.norm = parameter(prefix + "norm.weight");
+        layer.in_proj = matrix(mixer + "in_proj.weight");
+        layer.out_proj = matrix(mixer + "out_proj.weight");
         if (c.use_bias) {
-            layer.in_proj_bias = load(mixer + "in_proj.bias");
-            layer.out_proj_bias = load(mixer + "out_proj.bias");
+            layer.in_proj_bias = parameter(mixer + "in_proj.bias");
+            layer.out_proj_bias = parameter(mixer + "out_proj.bias");
         }
         layer.conv_weight =
             transposed(*m_backend, m_checkpoint->tensor(mixer + "conv1d.weight"), c.convWidth(i), c.d_conv, same);
-        if (c.use_conv_bias) layer.conv_bias = load(mixer + "conv1d.bias");
+        if (c.use_conv_bias) layer.conv_bias = parameter(mixer + "conv1d.bias");
         const HostTensor& a_log = m_checkpoint->tensor(mixer + "A_log");
         const HostTensor& d = m_checkpoint->tensor(mixer + "D");
         if (c.architecture == Architecture::Mamba1) {
-            layer.x_proj = load(mixer + "x_proj.weight");
-            layer.dt_proj = load(mixer + "dt_proj.weight");
-            layer.dt_bias = load(mixer + "dt_proj.bias");
+            layer.x_proj = matrix(mixer + "x_proj.weight");
+            layer.dt_proj = matrix(mixer + "dt_proj.weight");
+            layer.dt_bias = parameter(mixer + "dt_proj.bias");
             layer.A = transposed(*m_backend, a_log, c.d_inner, c.states(i), negativeExp);
-            layer.D = m_backend->load(d);
+            layer.D = m_backend->load(d, WeightUse::Parameter);
         } else {
-            layer.dt_bias = load(mixer + "dt_bias");
+            layer.dt_bias = parameter(mixer + "dt_bias");
             layer.A = transposed(*m_backend, a_log, c.n_heads, 1, negativeExp);
             layer.D = spreadOverHeads(*m_backend, d, c);
-            layer.gated_norm = load(mixer + "norm.weight");
+            layer.gated_norm = parameter(mixer + "norm.weight");
         }
         m_layers.push_back(std::move(layer));
     }
@@ -147,8 +154,10 @@ void Engine::checkFits(std::int64_t batch, std::int64_t length) const {
         projected = std::max(projected, c.inProjRows(i) + c.convWidth(i));
     }
     // What is alive in a layer's ssm: residual, the projections, the convolution's output, y.
-    const auto row = static_cast<double>(c.d_model + projected + c.d_inner);
-    const double needed = static_cast<double>(batch) * (state + static_cast<double>(length) * row) * sizeof(float);
+    const double row =
+        static_cast<double>(c.d_model) * sizeof(float) +
+        static_cast<double>(projected + c.d_inner) * static_cast<double>(sizeOf(m_backend->device().precision));
+    const double needed = static_cast<double>(batch) * (state * sizeof(float) + static_cast<double>(length) * row);
     const auto left = static_cast<double>(m_backend->available_bytes());
     if (needed <= left) return;
     throw Error("memory",
@@ -192,13 +201,45 @@ void Engine::checkTokens(std::span<const std::int32_t> tokens, const State& stat
 
 Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
                        const std::stop_token& stop) {
+    const bool wants_logits = logits_for != LogitsFor::None;
+    const bool one_token = std::cmp_equal(tokens.size(), state.batch);
+    if (one_token && wants_logits && !m_observer && m_backend->replays()) return step(tokens, state, stop);
     Pass pass = beginPass(tokens, state, stop);
+    runLayers(pass);
+    state.position += pass.length;
+    if (!wants_logits) return {};
+    Logits logits{{}, pass.batch, logits_for == LogitsFor::LastToken ? 1 : pass.length, config().vocab_padded};
+    head(pass, logits);
+    return logits;
+}
+
+/// One token of each sequence, on a backend that may launch the step again as it was before: what outlives it has its
+/// place beforehand.
+Logits Engine::step(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop) {
+    checkTokens(tokens, state);
+    if (stop.stop_requested()) throw Cancelled();
+    const std::int64_t vocab = config().vocab_padded;
+    Logits logits{m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(state.batch * vocab)), state.batch,
+                  1, vocab};
+    const auto address = [](const Buffer& buffer) { return reinterpret_cast<std::uintptr_t>(buffer.view().data); };
+    kernels::ReplayKey key = {static_cast<std::uint64_t>(state.batch), m_mask_number, address(logits.values)};
+    for (const std::vector<Buffer>* buffers : {&state.conv, &state.ssm}) {
+        for (const Buffer& buffer : *buffers) key.push_back(address(buffer));
+    }
+    m_backend->replay(key, tokens, [&] {
+        Pass pass = beginPass(tokens, state, stop);
+        runLayers(pass);
+        head(pass, logits);
+    });
+    ++state.position;
+    return logits;
+}
+
+void Engine::runLayers(Pass& pass) {
     for (const Layer& layer : m_layers) {
         norm(layer, pass);
         mixer(layer, pass);
     }
-    state.position += pass.length;
-    return head(pass, logits_for);
 }
 
 void Engine::forwardByLayer(std::span<const std::int32_t> tokens, State& state, const LayerHook& hook,
@@ -227,7 +268,7 @@ Engine::Pass Engine::beginPass(std::span<const std::int32_t> tokens, State& stat
     const auto rows = static_cast<std::int64_t>(tokens.size());
     Pass pass{state.batch, rows / state.batch, rows, state, stop, m_observer, {}, {}, {}};
     const SpanScope span = pass.enter(*m_backend, Component::Embedding);
-    pass.residual = pass.activations(*m_backend, config().d_model);
+    pass.residual = m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(rows * config().d_model));
     m_backend->embed(tokens, m_embedding, pass.residual.data());
     return pass;
 }
@@ -235,8 +276,8 @@ Engine::Pass Engine::beginPass(std::span<const std::int32_t> tokens, State& stat
 void Engine::norm(const Layer& layer, Pass& pass) {
     const SpanScope span = pass.enter(*m_backend, Component::Norm, layer.index);
     pass.normed = pass.activations(*m_backend, config().d_model);
-    m_backend->addRmsNorm(pass.residual.data(), pass.delta.data(), layer.norm, static_cast<float>(config().norm_eps),
-                          pass.normed.data(), pass.rows);
+    m_backend->addRmsNorm(pass.residual.data(), pass.delta.view(), layer.norm, static_cast<float>(config().norm_eps),
+                          pass.normed.view(), pass.rows);
     pass.delta = Buffer();
 }
 
@@ -249,28 +290,30 @@ void Engine::mixer(const Layer& layer, Pass& pass) {
     if (pass.observer) pass.observer->count(layer.index, pass.batch, pass.length, pass.state.position);
 }
 
-/// Only the positions asked for go through the last norm and the head.
-Logits Engine::head(Pass& pass, LogitsFor logits_for) {
-    if (logits_for == LogitsFor::None) return {};
+/// Only the positions asked for go through the last norm and the head. `logits.values` is allocated where it is empty.
+void Engine::head(Pass& pass, Logits& logits) {
     const Config& c = config();
-    const std::int64_t positions = logits_for == LogitsFor::LastToken ? 1 : pass.length;
-    Logits logits{{}, pass.batch, positions, c.vocab_padded};
     {
         const SpanScope span = pass.enter(*m_backend, Component::NormF);
+        const std::int64_t positions = logits.positions;
         pass.normed =
-            m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(pass.batch * positions * c.d_model));
-        for (std::int64_t b = 0; b < pass.batch; ++b) {
-            const std::int64_t from = ((b + 1) * pass.length - positions) * c.d_model;
-            m_backend->addRmsNorm(pass.residual.data() + from, pass.delta.data() + from, m_norm_f,
-                                  static_cast<float>(c.norm_eps), pass.normed.data() + b * positions * c.d_model,
-                                  positions);
+            m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(pass.batch * positions * c.d_model),
+                                m_backend->device().precision);
+        // Where every position is asked for, the sequences lie one after the other: one call for all.
+        const std::int64_t calls = positions == pass.length ? 1 : pass.batch;
+        const std::int64_t rows = pass.batch * positions / calls;
+        for (std::int64_t i = 0; i < calls; ++i) {
+            const std::int64_t from = ((i + 1) * (pass.rows / calls) - rows) * c.d_model;
+            m_backend->addRmsNorm(pass.residual.data() + from, pass.delta.view() + from, m_norm_f,
+                                  static_cast<float>(c.norm_eps), pass.normed.view() + i * rows * c.d_model, rows);
         }
     }
     const SpanScope span = pass.enter(*m_backend, Component::LmHead);
-    logits.values =
-        m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(pass.batch * positions * c.vocab_padded));
-    m_backend->linear(pass.normed.data(), c.d_model, m_lm_head, {}, logits.values.data(), pass.batch * positions);
-    return logits;
+    const std::int64_t rows = logits.batch * logits.positions;
+    if (!logits.values) {
+        logits.values = m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(rows * logits.vocab));
+    }
+    m_backend->linear(pass.normed.view(), c.d_model, m_lm_head, {}, logits.values.data(), rows);
 }
 
 void Engine::mamba1(const Layer& layer, Pass& pass) {
@@ -281,15 +324,15 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
     {
         const SpanScope span = pass.enter(backend, Component::InProj, layer.index);
         xz = pass.activations(backend, 2 * c.d_inner);
-        backend.linear(pass.normed.data(), c.d_model, layer.in_proj, layer.in_proj_bias, xz.data(), pass.rows);
+        backend.linear(pass.normed.view(), c.d_model, layer.in_proj, layer.in_proj_bias, xz.view(), pass.rows);
         pass.normed = Buffer();
     }
     Buffer x;
     {
         const SpanScope span = pass.enter(backend, Component::Conv1d, layer.index);
         x = pass.activations(backend, c.d_inner);
-        backend.conv1d({pass.batch, pass.length, c.d_inner, c.d_conv, xz.data(), 2 * c.d_inner, layer.conv_weight.data,
-                        layer.conv_bias.data, pass.state.conv[state].data(), x.data()});
+        backend.conv1d({pass.batch, pass.length, c.d_inner, c.d_conv, xz.view(), 2 * c.d_inner, layer.conv_weight.f32(),
+                        layer.conv_bias.f32(), pass.state.conv[state].data(), x.view()});
     }
     const std::int64_t states = c.states(layer.index);
     const std::int64_t dbc_width = c.dt_rank + 2 * states;
@@ -297,14 +340,14 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
     {
         const SpanScope span = pass.enter(backend, Component::XProj, layer.index);
         dbc = pass.activations(backend, dbc_width);
-        backend.linear(x.data(), c.d_inner, layer.x_proj, {}, dbc.data(), pass.rows);
-        applyMask(layer, pass, dbc.data() + c.dt_rank, dbc_width);
+        backend.linear(x.view(), c.d_inner, layer.x_proj, {}, dbc.view(), pass.rows);
+        applyMask(layer, pass, dbc.view() + c.dt_rank, dbc_width);
     }
     Buffer dt;
     {
         const SpanScope span = pass.enter(backend, Component::DtProj, layer.index);
         dt = pass.activations(backend, c.d_inner);
-        backend.linear(dbc.data(), dbc_width, layer.dt_proj, {}, dt.data(), pass.rows);
+        backend.linear(dbc.view(), dbc_width, layer.dt_proj, {}, dt.view(), pass.rows);
     }
     Buffer y;
     {
@@ -315,16 +358,16 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
         args.length = pass.length;
         args.channels = c.d_inner;
         args.states = states;
-        args.x = x.data();
-        args.dt = dt.data();
-        args.dt_bias = layer.dt_bias.data;
-        args.A = layer.A.data;
-        args.B = dbc.data() + c.dt_rank;
-        args.C = dbc.data() + c.dt_rank + states;
+        args.x = x.view();
+        args.dt = dt.view();
+        args.dt_bias = layer.dt_bias.f32();
+        args.A = layer.A.f32();
+        args.B = dbc.view() + c.dt_rank;
+        args.C = dbc.view() + c.dt_rank + states;
         args.bc_stride = dbc_width;
-        args.D = layer.D.data;
+        args.D = layer.D.f32();
         args.h = pass.state.ssm[state].data();
-        args.y = y.data();
+        args.y = y.view();
         observeGroup(layer, pass, 0, args);
         backend.selectiveScan(args);
         x = Buffer();
@@ -333,7 +376,7 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
     }
     {
         const SpanScope span = pass.enter(backend, Component::Gate, layer.index);
-        backend.gate(y.data(), xz.data() + c.d_inner, 2 * c.d_inner, pass.rows, c.d_inner);
+        backend.gate(y.view(), xz.view() + c.d_inner, 2 * c.d_inner, pass.rows, c.d_inner);
         xz = Buffer();
     }
     outProj(layer, pass, y);
@@ -350,16 +393,16 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
     {
         const SpanScope span = pass.enter(backend, Component::InProj, layer.index);
         zxbcdt = pass.activations(backend, width);
-        backend.linear(pass.normed.data(), c.d_model, layer.in_proj, layer.in_proj_bias, zxbcdt.data(), pass.rows);
+        backend.linear(pass.normed.view(), c.d_model, layer.in_proj, layer.in_proj_bias, zxbcdt.view(), pass.rows);
         pass.normed = Buffer();
     }
     Buffer xbc;
     {
         const SpanScope span = pass.enter(backend, Component::Conv1d, layer.index);
         xbc = pass.activations(backend, conv_width);
-        backend.conv1d({pass.batch, pass.length, conv_width, c.d_conv, zxbcdt.data() + c.d_inner, width,
-                        layer.conv_weight.data, layer.conv_bias.data, pass.state.conv[state].data(), xbc.data()});
-        applyMask(layer, pass, xbc.data() + c.d_inner, conv_width);
+        backend.conv1d({pass.batch, pass.length, conv_width, c.d_conv, zxbcdt.view() + c.d_inner, width,
+                        layer.conv_weight.f32(), layer.conv_bias.f32(), pass.state.conv[state].data(), xbc.view()});
+        applyMask(layer, pass, xbc.view() + c.d_inner, conv_width);
     }
     Buffer y;
     {
@@ -374,26 +417,26 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
         args.states = c.states(layer.index, 0);
         args.chunk = c.chunk_size;
         args.layer = layer.index;
-        args.x = xbc.data();
-        args.B = xbc.data() + c.d_inner;
-        args.C = xbc.data() + c.d_inner + states;
+        args.x = xbc.view();
+        args.B = xbc.view() + c.d_inner;
+        args.C = xbc.view() + c.d_inner + states;
         args.xbc_stride = conv_width;
-        args.dt = zxbcdt.data() + c.d_inner + conv_width;
+        args.dt = zxbcdt.view() + c.d_inner + conv_width;
         args.dt_stride = width;
-        args.dt_bias = layer.dt_bias.data;
-        args.A = layer.A.data;
-        args.D = layer.D.data;
+        args.dt_bias = layer.dt_bias.f32();
+        args.A = layer.A.f32();
+        args.D = layer.D.f32();
         args.dt_min = static_cast<float>(c.dt_min);
         args.dt_max = static_cast<float>(c.dt_max);
         args.h = pass.state.ssm[state].data();
-        args.y = y.data();
+        args.y = y.view();
         args.y_stride = c.d_inner;
         ssd(layer, pass, args);
         xbc = Buffer();
     }
     {
         const SpanScope span = pass.enter(backend, Component::Gate, layer.index);
-        backend.gatedRmsNorm(y.data(), zxbcdt.data(), width, layer.gated_norm, static_cast<float>(c.norm_eps),
+        backend.gatedRmsNorm(y.view(), zxbcdt.view(), width, layer.gated_norm, static_cast<float>(c.norm_eps),
                              c.n_groups, pass.rows);
         zxbcdt = Buffer();
     }
@@ -437,12 +480,13 @@ void Engine::observeGroup(const Layer& layer, const Pass& pass, std::int64_t gro
 }
 
 /// @param bc  the layer's B and C, side by side
-void Engine::applyMask(const Layer& layer, const Pass& pass, float* bc, std::int64_t stride) {
+void Engine::applyMask(const Layer& layer, const Pass& pass, kernels::Elements bc, std::int64_t stride) {
     const std::vector<std::uint8_t>& keep = m_mask[static_cast<std::size_t>(layer.index)];
     if (!keep.empty()) m_backend->maskColumns(bc, stride, pass.rows, keep);
 }
 
 void Engine::setMask(const Mask& mask) {
+    ++m_mask_number;
     if (mask.empty()) {
         for (std::vector<std::uint8_t>& keep : m_mask) keep.clear();
         return;
@@ -456,6 +500,7 @@ void Engine::setMask(const Mask& mask) {
 
 void Engine::setMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) {
     checkMask(layer, flags);
+    ++m_mask_number;
     std::vector<std::uint8_t>& keep = m_mask[static_cast<std::size_t>(layer)];
     keep.clear();
     if (std::ranges::find(flags, 0) == flags.end()) return;
@@ -477,7 +522,7 @@ void Engine::outProj(const Layer& layer, Pass& pass, const Buffer& y) {
     const Config& c = config();
     const SpanScope span = pass.enter(*m_backend, Component::OutProj, layer.index);
     pass.delta = pass.activations(*m_backend, c.d_model);
-    m_backend->linear(y.data(), c.d_inner, layer.out_proj, layer.out_proj_bias, pass.delta.data(), pass.rows);
+    m_backend->linear(y.view(), c.d_inner, layer.out_proj, layer.out_proj_bias, pass.delta.view(), pass.rows);
 }
 
 std::vector<float> Engine::logits(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for) {

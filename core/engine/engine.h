@@ -95,8 +95,10 @@ private:
     void ssd(const Layer& layer, const Pass& pass, const kernels::SsdArgs& args);
     template <class Args>
     void observeGroup(const Layer& layer, const Pass& pass, std::int64_t group, const Args& args);
-    void applyMask(const Layer& layer, const Pass& pass, float* bc, std::int64_t stride);
-    Logits head(Pass& pass, LogitsFor logits_for);
+    void applyMask(const Layer& layer, const Pass& pass, kernels::Elements bc, std::int64_t stride);
+    void runLayers(Pass& pass);
+    void head(Pass& pass, Logits& logits);
+    Logits step(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop);
     void checkMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) const;
     void outProj(const Layer& layer, Pass& pass, const kernels::Buffer& y);
 
@@ -107,6 +109,7 @@ private:
     kernels::Weight m_lm_head;
     std::vector<Layer> m_layers;
     StateObserver* m_observer = nullptr;
+    std::uint64_t m_mask_number = 0;  // changes with the mask
     Mask m_mask;  // a layer each: the flags of B's columns, then C's; empty where every state takes part
 };
 

@@ -25,11 +25,16 @@ struct Accuracy {
     Estimate perplexity;     // exp(nats)
     Estimate bits_per_byte;  // NaN where the bytes of a token are not known
 
-    /// Against the unpruned model, over every position (recall: the asked ones); NaN where not compared.
-    Estimate divergence;  // KL(unpruned ‖ this) of the next token's distribution, nats
-    Estimate agreement;   // share of positions where both hold the same token most likely, 0 … 1
+    /// Positions scored or compared where a logit, of either model, is not a finite number: they count as neither
+    /// correct nor agreed, and the means that they enter are NaN.
+    std::int64_t not_finite = 0;
 
-    [[nodiscard]] bool compared() const { return divergence.value == divergence.value; }
+    /// Against the unpruned model, over every position (recall: the asked ones); NaN where not compared.
+    std::int64_t positions = 0;  // compared
+    Estimate divergence;         // KL(unpruned ‖ this) of the next token's distribution, nats
+    Estimate agreement;          // share of positions where both hold the same token most likely, 0 … 1
+
+    [[nodiscard]] bool compared() const { return positions > 0; }
 };
 
 }  // namespace perfmamba::evaluate

@@ -8,19 +8,17 @@
 #include <fmt/format.h>
 
 #include "core/evaluate/scoring.h"
+#include "core/profile/elapsed.h"
 #include "kernels/error.h"
 
 namespace perfmamba::evaluate {
 namespace {
 
+using profile::secondsSince;
 using Clock = std::chrono::steady_clock;
 using engine::LogitsFor;
 
 constexpr double kObserverPeriod_s = 0.1;
-
-double secondsSince(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 void check(const Subject& subject, const TokenSet& tokens, const Subject* against, const Options& options) {
     if (options.batch < 1) throw Error("batch", fmt::format("{} is below 1", options.batch));
@@ -145,11 +143,15 @@ private:
             tally.correct += next.likeliest() == wanted_token ? 1 : 0;
             tally.nats += next.nats(wanted_token);
         }
-        if (!m_against) return;
-        const NextToken reference = m_against->at(position_in_piece);
-        ++tally.compared;
-        tally.agreed += next.likeliest() == reference.likeliest() ? 1 : 0;
-        tally.divergence += reference.divergence(next);
+        bool finite = next.finite();
+        if (m_against) {
+            const NextToken reference = m_against->at(position_in_piece);
+            finite = finite && reference.finite();
+            ++tally.compared;
+            tally.agreed += finite && next.likeliest() == reference.likeliest() ? 1 : 0;
+            tally.divergence += reference.divergence(next);
+        }
+        tally.not_finite += finite ? 0 : 1;
     }
 
     [[nodiscard]] Accuracy accuracy() const {

@@ -40,16 +40,16 @@ Estimate scaled(const Estimate& estimate, double factor) {
 }  // namespace
 
 NextToken::NextToken(std::span<const float> logits) : m_logits(logits) {
+    if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); })) return;
     m_likeliest = std::max_element(logits.begin(), logits.end()) - logits.begin();
-    const double largest = logits[static_cast<std::size_t>(m_likeliest)];
+    m_largest = logits[static_cast<std::size_t>(m_likeliest)];
     double sum = 0;
-    for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+    for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - m_largest);
     m_log_sum = std::log(sum);
 }
 
 double NextToken::nats(std::int64_t token) const {
-    const double largest = m_logits[static_cast<std::size_t>(m_likeliest)];
-    return m_log_sum - (static_cast<double>(m_logits[static_cast<std::size_t>(token)]) - largest);
+    return m_log_sum - (static_cast<double>(m_logits[static_cast<std::size_t>(token)]) - m_largest);
 }
 
 double NextToken::divergence(const NextToken& other) const {
@@ -66,7 +66,11 @@ double NextToken::divergence(const NextToken& other) const {
 void summarise(std::span<const Tally> tallies, double bytes_per_token, Accuracy& accuracy) {
     accuracy.sequences = 0;
     accuracy.predictions = 0;
+    accuracy.not_finite = 0;
+    accuracy.positions = 0;
     for (const Tally& tally : tallies) {
+        accuracy.not_finite += tally.not_finite;
+        accuracy.positions += tally.compared;
         accuracy.sequences += tally.predictions > 0 ? 1 : 0;
         accuracy.predictions += tally.predictions;
     }

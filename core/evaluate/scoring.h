@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -15,7 +16,9 @@ public:
     /// @param logits without the vocabulary's padding; must outlive this
     explicit NextToken(std::span<const float> logits);
 
-    [[nodiscard]] std::int64_t likeliest() const { return m_likeliest; }  // the first of equals
+    /// Every logit is a finite number. Otherwise nothing is likeliest, and all else is NaN.
+    [[nodiscard]] bool finite() const { return m_likeliest >= 0; }
+    [[nodiscard]] std::int64_t likeliest() const { return m_likeliest; }  // the first of equals; −1: none
     /// −log p of a token, nats.
     [[nodiscard]] double nats(std::int64_t token) const;
     /// KL(this ‖ other), nats.
@@ -23,8 +26,9 @@ public:
 
 private:
     std::span<const float> m_logits;
-    std::int64_t m_likeliest = 0;
-    double m_log_sum = 0;  // of exp(logit − the largest)
+    std::int64_t m_likeliest = -1;
+    double m_largest = std::numeric_limits<double>::quiet_NaN();
+    double m_log_sum = std::numeric_limits<double>::quiet_NaN();  // of exp(logit − the largest)
 };
 
 /// What was scored of one sequence.
@@ -35,6 +39,7 @@ struct Tally {
     std::int64_t compared = 0;
     std::int64_t agreed = 0;
     double divergence = 0;
+    std::int64_t not_finite = 0;
 };
 
 /// Sets the estimates and counts of `accuracy`. A mean is over all predictions; its standard error takes the sequences

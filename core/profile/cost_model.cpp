@@ -14,9 +14,10 @@ constexpr double kNormFlops = 4;
 /// The configuration's extents as the formulas name them; N is summed over the groups, and 0 outside the layers.
 struct Extents {
     double B, L, M, D, Di, N, DiN, K, R, H, C, I, V;
+    double a;  // bytes of an activation's or a matrix's element
     std::int64_t length, chunk;
 
-    Extents(const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t tokens)
+    Extents(const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t tokens, DType precision)
         : B(static_cast<double>(batch)),
           L(static_cast<double>(tokens)),
           M(B * L),
@@ -30,20 +31,26 @@ struct Extents {
           C(layer == kNoLayer ? 0 : static_cast<double>(c.convWidth(layer))),
           I(layer == kNoLayer ? 0 : static_cast<double>(c.inProjRows(layer))),
           V(static_cast<double>(c.vocab_padded)),
+          a(static_cast<double>(sizeOf(precision))),
           length(tokens),
           chunk(c.chunk_size) {}
 };
 
-Cost linear(double rows, double inputs, double outputs, bool bias) {
+Cost linear(const Extents& e, double rows, double inputs, double outputs, bool bias) {
     return {2 * rows * inputs * outputs + (bias ? rows * outputs : 0),
-            kFloatBytes * (rows * inputs + inputs * outputs + rows * outputs + (bias ? outputs : 0))};
+            e.a * (rows * inputs + inputs * outputs + rows * outputs) + kFloatBytes * (bias ? outputs : 0)};
+}
+
+/// Reads residual and delta, writes residual and the normalised row.
+Cost norm(const Extents& e, double rows) {
+    return {(kNormFlops + 1) * rows * e.D, (2 * kFloatBytes + 2 * e.a) * rows * e.D + kFloatBytes * e.D};
 }
 
 /// Mamba-1's scan: for each token, channel and state Δ·A, exp, decay·h, Δx·B, their sum, C·h and its sum.
 Cost selectiveScan(const Extents& e) {
     const double flops = e.M * (7 * e.DiN + e.Di * (kSoftplusFlops + 3));
-    const double values = 3 * e.M * e.Di + 2 * e.M * e.N + (2 * e.B + 1) * e.DiN + 2 * e.Di;
-    return {flops, kFloatBytes * values};
+    const double activations = 3 * e.M * e.Di + 2 * e.M * e.N;
+    return {flops, e.a * activations + kFloatBytes * ((2 * e.B + 1) * e.DiN + 2 * e.Di)};
 }
 
 /// The SSD over one chunk of q tokens, the masked half only.
@@ -69,32 +76,32 @@ Cost ssd(const Extents& e) {
         flops = static_cast<double>(whole) * chunkFlops(e, static_cast<double>(e.chunk));
         if (rest > 0) flops += chunkFlops(e, static_cast<double>(rest));
     }
-    const double values = e.M * (2 * e.Di + 2 * e.N + e.H) + 2 * e.B * e.DiN + 2 * e.H + e.Di;
-    return {e.B * flops, kFloatBytes * values};
+    const double activations = e.M * (2 * e.Di + 2 * e.N + e.H);
+    return {e.B * flops, e.a * activations + kFloatBytes * (2 * e.B * e.DiN + 2 * e.H + e.Di)};
 }
 
 }  // namespace
 
-Cost costOf(Component component, const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t length) {
-    const Extents e(c, layer, batch, length);
+Cost costOf(Component component, const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t length,
+            DType precision) {
+    const Extents e(c, layer, batch, length, precision);
     const bool mamba1 = c.architecture == model::Architecture::Mamba1;
     switch (component) {
-        case Component::Embedding: return {0, kFloatBytes * 2 * e.M * e.D};
-        // Reads residual and delta, writes residual and the normalised row.
-        case Component::Norm: return {(kNormFlops + 1) * e.M * e.D, kFloatBytes * (4 * e.M * e.D + e.D)};
-        case Component::InProj: return linear(e.M, e.D, e.I, c.use_bias);
+        case Component::Embedding: return {0, (e.a + kFloatBytes) * e.M * e.D};
+        case Component::Norm: return norm(e, e.M);
+        case Component::InProj: return linear(e, e.M, e.D, e.I, c.use_bias);
         case Component::Conv1d:
             return {e.M * e.C * (2 * e.K + kSiluFlops),
-                    kFloatBytes * (2 * e.M * e.C + e.C * (e.K + 1) + 2 * e.B * e.C * (e.K - 1))};
-        case Component::XProj: return mamba1 ? linear(e.M, e.Di, e.R + 2 * e.N, false) : Cost{};
-        case Component::DtProj: return mamba1 ? linear(e.M, e.R, e.Di, false) : Cost{};
+                    e.a * 2 * e.M * e.C + kFloatBytes * (e.C * (e.K + 1) + 2 * e.B * e.C * (e.K - 1))};
+        case Component::XProj: return mamba1 ? linear(e, e.M, e.Di, e.R + 2 * e.N, false) : Cost{};
+        case Component::DtProj: return mamba1 ? linear(e, e.M, e.R, e.Di, false) : Cost{};
         case Component::Ssm: return mamba1 ? selectiveScan(e) : ssd(e);
         case Component::Gate:
-            return mamba1 ? Cost{e.M * e.Di * (kSiluFlops + 1), kFloatBytes * 3 * e.M * e.Di}
-                          : Cost{e.M * e.Di * (kSiluFlops + 1 + kNormFlops), kFloatBytes * (3 * e.M * e.Di + e.Di)};
-        case Component::OutProj: return linear(e.M, e.Di, e.D, c.use_bias);
-        case Component::NormF: return {(kNormFlops + 1) * e.B * e.D, kFloatBytes * (4 * e.B * e.D + e.D)};
-        case Component::LmHead: return linear(e.B, e.D, e.V, false);
+            return mamba1 ? Cost{e.M * e.Di * (kSiluFlops + 1), e.a * 3 * e.M * e.Di}
+                          : Cost{e.M * e.Di * (kSiluFlops + 1 + kNormFlops), e.a * 3 * e.M * e.Di + kFloatBytes * e.Di};
+        case Component::OutProj: return linear(e, e.M, e.Di, e.D, c.use_bias);
+        case Component::NormF: return norm(e, e.B);
+        case Component::LmHead: return {2 * e.B * e.D * e.V, e.a * (e.B * e.D + e.D * e.V) + kFloatBytes * e.B * e.V};
         case Component::Other: return {};
     }
     return {};

@@ -5,21 +5,23 @@
 
 #include "core/model/config.h"
 #include "kernels/component.h"
+#include "kernels/tensor.h"
 
 namespace perfmamba::profile {
 
 struct Cost {
     double flops =
         0;  // additions, multiplications, divisions and elementary functions, one each; a multiply-add is two
-    double bytes = 0;  // inputs read once, outputs written once, parameters read once, everything in float32
+    double bytes = 0;  // inputs read once, outputs written once, parameters read once
 };
 
 /// One run of a component in `layer` (kNoLayer for those outside the layers) on `batch` sequences of `length` tokens,
 /// logits for the last token only. Zero for a component that the architecture does not have, and for `Other`.
 ///
 /// The bytes are those of a perfectly fused component: nothing inside it is written out. The formulas are listed in
-/// resources/docs/how-we-measure.md.
+/// resources/docs/how-we-measure.md. `precision` is
+/// that of activations and matrices; residual, state, logits and other parameters are float32.
 Cost costOf(Component component, const model::Config& config, std::int32_t layer, std::int64_t batch,
-            std::int64_t length);
+            std::int64_t length, DType precision = DType::F32);
 
 }  // namespace perfmamba::profile

@@ -31,8 +31,10 @@ TraceCounts sumOf(const TraceCounts& before, TraceCounts counts) {
 
 }  // namespace
 
-PassStatistics::PassStatistics(const model::Config& config, Mode mode, std::int64_t batch, std::int64_t length)
+PassStatistics::PassStatistics(const model::Config& config, DType precision, Mode mode, std::int64_t batch,
+                               std::int64_t length)
     : m_config(config),
+      m_precision(precision),
       m_mode(mode),
       m_batch(batch),
       m_length(length),
@@ -167,7 +169,7 @@ double PassStatistics::share(const std::vector<double>& samples, const std::vect
 }
 
 Cost PassStatistics::work(Component component, std::int32_t layer, const Row& row) const {
-    const Cost one = costOf(component, m_config, layer, m_batch, m_mode == Mode::Decode ? 1 : m_length);
+    const Cost one = costOf(component, m_config, layer, m_batch, m_mode == Mode::Decode ? 1 : m_length, m_precision);
     return {one.flops * static_cast<double>(row.calls), one.bytes * static_cast<double>(row.calls)};
 }
 

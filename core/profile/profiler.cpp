@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/profile/device_watch.h"
+#include "core/profile/elapsed.h"
 #include "core/profile/pass_runner.h"
 #include "core/profile/pass_statistics.h"
 #include "core/profile/system_info.h"
@@ -33,17 +34,13 @@ constexpr double kObserverPeriod_s = 0.03;
 constexpr double kObserverShare = 0.1;
 constexpr std::int64_t kMaximumRows = std::int64_t{1} << 30;
 
-double secondsSince(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 /// The run over all lengths.
 class Run {
 public:
     Run(Engine& engine, const Options& options, const Provenance& provenance, const Observer& observer,
         const std::stop_token& stop)
         : m_engine(engine), m_observer(observer), m_stop(stop) {
-        m_profile.model = summaryOf(engine.checkpoint());
+        m_profile.model = summaryOf(engine.checkpoint(), engine.backend().device().precision);
         m_profile.provenance = provenance;
         m_profile.provenance.created = now();
         m_profile.provenance.threads = engine.backend().device().threads;
@@ -80,7 +77,8 @@ private:
         m_pass_s = 0;
         m_watch = {};
         m_watch.add(m_engine.backend().reading());
-        PassStatistics statistics(m_engine.config(), options().mode, options().batch, length());
+        PassStatistics statistics(m_engine.config(), m_engine.backend().device().precision, options().mode,
+                                  options().batch, length());
         std::int64_t reserved = 0;
         try {
             const bool decode = options().mode == Mode::Decode;
@@ -220,7 +218,7 @@ std::shared_ptr<const Profile> run(Engine& engine, const Options& options, const
     return Run(engine, options, provenance, observer, stop).measureAll();
 }
 
-ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
+ModelSummary summaryOf(const model::Checkpoint& checkpoint, DType precision) {
     ModelSummary summary;
     summary.name = checkpoint.name();
     summary.path = checkpoint.folder().string();
@@ -229,7 +227,7 @@ ModelSummary summaryOf(const model::Checkpoint& checkpoint) {
     summary.parameters = checkpoint.parameters();
     summary.file_bytes = checkpoint.fileBytes();
     summary.stored_type = checkpoint.storedType();
-    summary.compute_type = perfmamba::name(DType::F32);
+    summary.compute_type = perfmamba::name(precision);
     return summary;
 }
 

@@ -36,7 +36,7 @@ void check(const Options& options);
 std::shared_ptr<const Profile> run(engine::Engine& engine, const Options& options, const Provenance& provenance,
                                    const Observer& observer = {}, const std::stop_token& stop = {});
 
-ModelSummary summaryOf(const model::Checkpoint& checkpoint);
+ModelSummary summaryOf(const model::Checkpoint& checkpoint, DType precision = DType::F32);
 
 /// Fills in what can be known about this machine and program; the caller adds `command`.
 Provenance provenanceOf(const kernels::DeviceInfo& device);

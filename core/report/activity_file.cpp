@@ -34,6 +34,7 @@ void visitActivity(Activity& activity, Visit&& visit) {
     visit("tokens_hash", activity.tokens_hash);
     visit("sequences", activity.sequences);
     visit("length", activity.length);
+    visit("tokens_seen", activity.tokens_seen);
     visit("bins", activity.bins);
     visit("bin_tokens", activity.bin_tokens);
     visit("cost_median", activity.cost.median);
@@ -60,11 +61,11 @@ void writeLayer(const hdf5::Group& group, const LayerActivity& layer, hsize_t bi
     group.attachScale("group_states", 0, "group");
 
     group.write<float>("mean", kMeanAbout, {kStatisticCount, rows, row_states}, layer.mean);
-    group.write<float>("most", kMostAbout, {kStatisticCount, rows, row_states}, layer.most);
+    group.write<float>("max", kMostAbout, {kStatisticCount, rows, row_states}, layer.most);
     group.write<float>("binned", kBinnedAbout, {kStatisticCount, bins, states}, layer.binned);
     group.write<double>("votes", kVotesAbout, {bins, states}, layer.votes);
-    for (const char* dataset : {"mean", "most", "binned"}) group.attachScale(dataset, 0, kStatisticScale);
-    for (const char* dataset : {"mean", "most"}) {
+    for (const char* dataset : {"mean", "max", "binned"}) group.attachScale(dataset, 0, kStatisticScale);
+    for (const char* dataset : {"mean", "max"}) {
         group.attachScale(dataset, 1, "row");
         group.attachScale(dataset, 2, "row_state");
     }
@@ -91,11 +92,12 @@ LayerActivity readLayer(const hdf5::Group& group, const model::Config& config, h
         layer.row_states = std::max(layer.row_states, states);
     }
     layer.rows = config.architecture == model::Architecture::Mamba1 ? config.d_inner : config.n_heads;
+    require(layer.rows >= 1, group, "", "is of a model without channels");
     const auto rows = static_cast<hsize_t>(layer.rows);
     const auto row_states = static_cast<hsize_t>(layer.row_states);
     const auto states = static_cast<hsize_t>(layer.states());
     layer.mean = readShaped<float>(group, "mean", {kStatisticCount, rows, row_states});
-    layer.most = readShaped<float>(group, "most", {kStatisticCount, rows, row_states});
+    layer.most = readShaped<float>(group, "max", {kStatisticCount, rows, row_states});
     layer.binned = readShaped<float>(group, "binned", {kStatisticCount, bins, states});
     layer.votes = readShaped<double>(group, "votes", {bins, states});
     return layer;
@@ -128,9 +130,11 @@ activity::ActivityPtr readActivity(const hdf5::Group& root) {
     activity->complete = readHeader(root, activity->model, activity->provenance);
     const hdf5::Group group = root.open("activity");
     visitActivity(*activity, AttributeReader{group});
-    for (const std::int64_t size : {activity->sequences, activity->length, activity->bins, activity->bin_tokens}) {
+    for (const std::int64_t size :
+         {activity->sequences, activity->length, activity->tokens_seen, activity->bins, activity->bin_tokens}) {
         require(size >= 0 && size <= kLargestSize, group, "", "has a size out of range");
     }
+    require(activity->bins <= activity::kMostBins, group, "bins", "is out of range");
     require(group.readTexts("statistic") == statisticNames(), group, "statistic", "is not the list that is known");
 
     const hdf5::Group layers = group.open("layers");

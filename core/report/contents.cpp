@@ -50,6 +50,10 @@ void checkLimits(const hdf5::Group& group, const model::Config& config) {
           config.dt_rank, config.n_heads, config.head_dim, config.n_groups, config.chunk_size}) {
         require(size >= 0 && size <= std::numeric_limits<std::int32_t>::max(), group, "", "has a size out of range");
     }
+    if (config.architecture == model::Architecture::Mamba1) return;
+    const bool shared =
+        config.n_groups >= 1 && config.n_heads >= config.n_groups && config.n_heads % config.n_groups == 0;
+    require(shared, group, "n_groups", "does not divide n_heads");
 }
 
 }  // namespace

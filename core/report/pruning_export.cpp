@@ -53,9 +53,17 @@ Json json(const study::Speed& speed) {
             {"before", json(speed.before)},
             {"after", json(speed.after)},
             {"speed_up", json(speed.speed_up)},
-            {"bound", number(speed.bound)},
+            {"bytes_ratio", number(speed.bytes_ratio)},
             {"peak_bytes_before", speed.peak_bytes_before},
             {"peak_bytes_after", speed.peak_bytes_after}};
+}
+
+/// As RFC 4180 quotes it.
+std::string csvText(const std::string& text) {
+    if (text.empty()) return {};
+    std::string quoted = "\"";
+    for (const char c : toPlainUtf8(text)) quoted += c == '"' ? "\"\"" : std::string(1, c);
+    return quoted + "\"";
 }
 
 }  // namespace
@@ -66,6 +74,7 @@ Json activityJson(const activity::Activity& activity) {
                    {"tokens_hash", activity.tokens_hash},
                    {"sequences", activity.sequences},
                    {"length", activity.length},
+                   {"tokens_seen", activity.tokens_seen},
                    {"cost", json(activity.cost)},
                    {"complete", activity.complete},
                    {"layers", Json::array()}};
@@ -73,7 +82,7 @@ Json activityJson(const activity::Activity& activity) {
         Json row = {{"group_states", layer.group_states}};
         for (const activity::Statistic statistic : kernels::kStatistics) {
             row[std::string(name(statistic))] = {{"mean", numbers(layer.stateMeans(statistic))},
-                                                 {"most", numbers(layer.stateMost(statistic))}};
+                                                 {"max", numbers(layer.stateMost(statistic))}};
         }
         object["layers"].push_back(std::move(row));
     }
@@ -90,6 +99,7 @@ Json accuracyJson(const evaluate::Accuracy& accuracy) {
                    {"nats_per_token", json(accuracy.nats)},
                    {"perplexity", json(accuracy.perplexity)},
                    {"bits_per_byte", json(accuracy.bits_per_byte)}};
+    if (accuracy.not_finite > 0) object["not_finite"] = accuracy.not_finite;
     if (accuracy.compared()) {
         object["kl_nats"] = json(accuracy.divergence);
         object["agreement"] = json(accuracy.agreement);
@@ -119,31 +129,34 @@ Json measurementJson(const study::Measurement& measured) {
 
 std::string studyCsv(const study::Study& study) {
     std::string text =
-        "criterion,removed,layer,state,correct,correct_se,nats,nats_se,perplexity,bits_per_byte,kl_nats,kl_nats_se,"
-        "agreement,states_kept,states,state_bytes,weight_bytes,mode,batch,length,before_us,after_us,speed_up,"
-        "speed_up_low,speed_up_high,bound,peak_bytes_before,peak_bytes_after\r\n";
+        "criterion,removed,layer,state,failure,correct,correct_se,nats,nats_se,perplexity,bits_per_byte,kl_nats,kl_"
+        "nats_se,"
+        "agreement,not_finite,states_kept,states,state_bytes_kept,weight_bytes_kept,mode,batch,length,before_us,after_"
+        "us,speed_up,"
+        "speed_up_low,speed_up_high,bytes_ratio,peak_bytes_before,peak_bytes_after\r\n";
     const auto cell = [](double value) { return std::isfinite(value) ? fmt::format("{}", value) : std::string(); };
     for (const study::Cell& row : study.cells) {
         const evaluate::Accuracy& a = row.measured.accuracy;
         const prune::Facts& f = row.measured.facts;
-        std::string start = fmt::format("{},{},{},{}", row.criterion, row.share,
-                                        row.layer ? fmt::format("{}", *row.layer) : "", name(row.state));
+        std::string start =
+            fmt::format("{},{},{},{},{}", row.criterion, row.share, row.layer ? fmt::format("{}", *row.layer) : "",
+                        name(row.state), csvText(row.failure));
         if (row.state != study::CellState::Measured) {
-            text += start + std::string(24, ',') + "\r\n";
+            text += start + std::string(25, ',') + "\r\n";
             continue;
         }
-        start += fmt::format(",{},{},{},{},{},{},{},{},{},{},{},{},{}", cell(a.correct.value),
+        start += fmt::format(",{},{},{},{},{},{},{},{},{},{},{},{},{},{}", cell(a.correct.value),
                              cell(a.correct.standard_error), cell(a.nats.value), cell(a.nats.standard_error),
                              cell(a.perplexity.value), cell(a.bits_per_byte.value), cell(a.divergence.value),
-                             cell(a.divergence.standard_error), cell(a.agreement.value), f.states_kept, f.states,
-                             f.state_bytes_kept, f.weight_bytes_kept);
+                             cell(a.divergence.standard_error), cell(a.agreement.value), a.not_finite, f.states_kept,
+                             f.states, f.state_bytes_kept, f.weight_bytes_kept);
         if (row.measured.speeds.empty()) text += start + std::string(11, ',') + "\r\n";
         for (const study::Speed& speed : row.measured.speeds) {
             text += start + fmt::format(",{},{},{},{},{},{},{},{},{},{},{}\r\n", name(speed.workload.mode),
                                         speed.workload.batch, speed.workload.length, cell(speed.before.median),
                                         cell(speed.after.median), cell(speed.speed_up.median),
-                                        cell(speed.speed_up.ci_low), cell(speed.speed_up.ci_high), cell(speed.bound),
-                                        speed.peak_bytes_before, speed.peak_bytes_after);
+                                        cell(speed.speed_up.ci_low), cell(speed.speed_up.ci_high),
+                                        cell(speed.bytes_ratio), speed.peak_bytes_before, speed.peak_bytes_after);
         }
     }
     return text;

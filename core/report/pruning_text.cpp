@@ -98,6 +98,7 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
     std::string text = fmt::format("model      {} ({}), {}\n", toPlainUtf8(activity.model.name),
                                    name(activity.model.config.architecture), activity.model.hash);
     text += fmt::format("tokens     {}\n", toPlainUtf8(activity.tokens));
+    text += fmt::format("seen       {} tokens of {} sequences\n", activity.tokens_seen, activity.sequences);
     text += fmt::format("collecting {} × the time of a pass without, {} pairs of passes\n", ratioText(activity.cost),
                         activity.cost.pairs);
     if (!activity.complete) text += "           ended early\n";
@@ -128,6 +129,7 @@ std::string accuracyText(const evaluate::Accuracy& accuracy) {
     line("nats per token", formatEstimate(accuracy.nats));
     line("perplexity", formatEstimate(accuracy.perplexity));
     line("bits per byte", formatEstimate(accuracy.bits_per_byte));
+    if (accuracy.not_finite > 0) line("logits not finite", fmt::format("at {} positions", accuracy.not_finite));
     if (accuracy.compared()) {
         line("KL from the other, nats", formatEstimate(accuracy.divergence));
         line("same most likely token", formatEstimate(accuracy.agreement, 100) + " %");
@@ -189,7 +191,7 @@ std::string studyText(const study::Study& study) {
                         study.complete ? "" : "; the study is not complete");
 
     TableRow head = {"criterion", "removed",  recall ? "accuracy, %" : std::string(study::qualityName(study.unpruned)),
-                     "KL, nats",  "agree, %", "state"};
+                     "KL, nats",  "agree, %", "state bytes"};
     for (const study::Workload& workload : study.options.workloads) head.push_back(workloadText(workload));
     std::vector<TableRow> rows = {head};
     std::vector<std::size_t> ruled = {1};
@@ -206,13 +208,17 @@ std::string studyText(const study::Study& study) {
             row.push_back(formatEstimate(cell.measured.accuracy.divergence));
             row.push_back(formatEstimate(cell.measured.accuracy.agreement, 100));
             row.push_back(formatBytes(static_cast<double>(cell.measured.facts.state_bytes_kept)));
-            for (const study::Speed& speed : cell.measured.speeds) row.push_back(ratioText(speed.speed_up));
+            for (const study::Speed& speed : cell.measured.speeds) {
+                row.push_back(fmt::format("{} [{:.2f}]", ratioText(speed.speed_up), speed.bytes_ratio));
+            }
         }
         rows.push_back(std::move(row));
     }
     text += alignedTable(rows, ruled);
     if (!study.options.workloads.empty()) {
-        text += "\nTimes are speed-ups: unpruned over pruned, passes taken in turn, with the 95 % interval.\n";
+        text +=
+            "\nTimes are speed-ups: unpruned over pruned, passes taken in turn, with the 95 % interval. In brackets an "
+            "estimate:\nthe least bytes moved, unpruned over pruned, which a pass limited by memory alone would win.\n";
     }
     return text;
 }

@@ -25,9 +25,32 @@ bool isWorkload(const study::Workload& workload) {
     return isSize(workload.batch) && isSize(workload.length);
 }
 
-study::Options readOptions(const hdf5::Group& group) {
+bool isAccuracy(const evaluate::Accuracy& accuracy) {
+    return isSize(accuracy.sequences) && isSize(accuracy.predictions) && isSize(accuracy.not_finite) &&
+           isSize(accuracy.positions);
+}
+
+bool isPart(std::int64_t part, std::int64_t whole) {
+    return part >= 0 && part <= whole && isSize(whole);
+}
+
+bool isFacts(const prune::Facts& facts) {
+    return isPart(facts.states_kept, facts.states) && isPart(facts.state_bytes_kept, facts.state_bytes) &&
+           isPart(facts.weight_bytes_kept, facts.weight_bytes) && isShare(facts.score_lost);
+}
+
+bool isMultiple(std::int64_t multiple_of, const model::Config& config) {
+    return multiple_of >= 1 && multiple_of <= std::max<std::int64_t>(config.d_state, 1);
+}
+
+study::Options readOptions(const hdf5::Group& group, const model::Config& config) {
     study::Options options;
     layout::visitStudyOptions(options, AttributeReader{group});
+    require(options.kind != prune::PlanKind::Threshold, group, "kind", "is not that of a study");
+    require(isMultiple(options.multiple_of, config), group, "multiple_of", "is out of range");
+    require(options.pairs >= 1, group, "pairs", "is out of range");
+    require(options.budget_s > 0, group, "budget_s", "is out of range");
+    require(isShare(options.sensitivity_share), group, "sensitivity_share", "is out of range");
     options.criteria = group.readTexts("criteria");
     options.shares = group.read<double>("shares", 1).values;
     require(std::ranges::all_of(options.shares, isShare), group, "shares", "is out of range");
@@ -45,6 +68,8 @@ std::vector<study::Cell> readCells(const hdf5::Group& group) {
     require(rows.size() <= kMostCells, group, "cells", "has too many rows");
     for (layout::CellRow& row : rows) {
         require(isShare(row.cell.share), group, "cells", "has a share out of range");
+        require(isAccuracy(row.cell.measured.accuracy) && isFacts(row.cell.measured.facts), group, "cells",
+                "has counts out of range");
         if (row.layer != kNoLayer) row.cell.layer = row.layer;
         cells.push_back(std::move(row.cell));
     }
@@ -57,7 +82,8 @@ std::vector<study::Cell> readCells(const hdf5::Group& group) {
         layout::SpeedPassRow& before = passes[2 * i];
         layout::SpeedPassRow& after = passes[2 * i + 1];
         require(cell >= 0 && std::cmp_less(cell, cells.size()), group, "speeds", "names a cell that is not there");
-        require(isWorkload(speed.workload), group, "speeds", "has sizes out of range");
+        require(isWorkload(speed.workload) && isSize(speed.peak_bytes_before) && isSize(speed.peak_bytes_after), group,
+                "speeds", "has sizes out of range");
         require(std::cmp_equal(before.speed, i) && std::cmp_equal(after.speed, i) &&
                     before.model == layout::kUnpruned && after.model == layout::kPruned,
                 group, "passes", "is not in the order of the table speeds");
@@ -79,26 +105,37 @@ void readStates(const hdf5::Group& group, prune::Plan& plan, const model::Config
     for (std::size_t i = 0; i < sizes.shape[0]; ++i) {
         const auto first = sizes.values.begin() + static_cast<std::ptrdiff_t>(i * sizes.shape[1]);
         const std::vector<std::int64_t> states(first, first + static_cast<std::ptrdiff_t>(sizes.shape[1]));
-        require(std::ranges::all_of(states, [&](auto n) { return n >= 0 && n <= config.d_state; }), group,
-                "group_states", "is out of range");
+        for (std::size_t g = 0; g < states.size(); ++g) {
+            require(states[g] == config.states(static_cast<std::int64_t>(i), static_cast<std::int64_t>(g)), group,
+                    "group_states", "is not that of the model");
+        }
         const std::int64_t sum = std::accumulate(states.begin(), states.end(), std::int64_t{0});
         require(std::cmp_less_equal(sum, flags.shape[1]), group, "kept", "does not have a flag for each state");
         const auto flag = flags.values.begin() + static_cast<std::ptrdiff_t>(i * flags.shape[1]);
+        require(
+            std::all_of(flag + sum, flag + static_cast<std::ptrdiff_t>(flags.shape[1]), [](auto f) { return f == 0; }),
+            group, "kept", "has a flag for a state that is not there");
         plan.layers.emplace_back(flag, flag + sum);
         plan.group_states.push_back(states);
     }
+    require(plan.kept() > 0, group, "kept", "leaves no state of any layer");
 }
 
 prune::Plan readPlan(const hdf5::Group& group, const model::Config& config) {
     prune::Plan plan;
     layout::visitPlan(plan, AttributeReader{group});
+    const prune::Choice& choice = plan.choice;
+    const bool valid = choice.kind == prune::PlanKind::Threshold ? std::isfinite(choice.value) : isShare(choice.value);
+    require(valid, group, "value", "is out of range");
+    require(isMultiple(choice.multiple_of, config), group, "multiple_of", "is out of range");
     readStates(group, plan, config);
     for (const std::int64_t layer : group.read<std::int64_t>("protected_layers", 1).values) {
         require(layer >= 0 && layer < config.n_layer, group, "protected_layers", "is out of range");
         plan.choice.protected_layers.insert(layer);
     }
     for (const auto& [layer, states] : readTable<layout::OverrideRow>(group, "overrides")) {
-        require(layer >= 0 && layer < config.n_layer && isSize(states), group, "overrides", "is out of range");
+        require(layer >= 0 && layer < config.n_layer && states >= 0 && states <= config.d_state, group, "overrides",
+                "is out of range");
         plan.choice.overrides[layer] = states;
     }
     return plan;
@@ -112,16 +149,18 @@ study::StudyPtr readStudy(const hdf5::Group& root) {
     const model::Config& config = study->model.config;
     const hdf5::Group group = root.open("study");
     layout::visitStudy(*study, AttributeReader{group});
-    study->options = readOptions(group.open("options"));
+    study->options = readOptions(group.open("options"), config);
     std::vector<evaluate::Accuracy> unpruned = readTable<evaluate::Accuracy>(group, "unpruned");
     require(unpruned.size() == 1, group, "unpruned", "does not have one row");
+    require(isAccuracy(unpruned.front()), group, "unpruned", "has counts out of range");
     study->unpruned = std::move(unpruned.front());
 
     study->cells = readCells(group);
     const hdf5::Group plans = group.open("plans");
     for (std::size_t i = 0; i < study->cells.size(); ++i) {
         study::Cell& cell = study->cells[i];
-        require(!cell.layer || *cell.layer < config.n_layer, group, "cells", "has a layer that the model has not");
+        require(!cell.layer || (*cell.layer >= 0 && *cell.layer < config.n_layer), group, "cells",
+                "has a layer that the model has not");
         const std::string member = fmt::format("{:04}", i);
         if (plans.has(member)) cell.plan = readPlan(plans.open(member), config);
         require(cell.state != study::CellState::Measured || !cell.plan.layers.empty(), plans, member.c_str(),

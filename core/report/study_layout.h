@@ -126,6 +126,16 @@ struct Columns<evaluate::Accuracy> {
         visit(
             "recall",
             About{"1", "1: only asked positions were scored"}, [=](auto& row) -> auto& { return of(row).recall; });
+        visit(
+            "not_finite",
+            About{"1", "positions where a logit, of either model, is not a finite number"}, [=](auto& row) -> auto& {
+                return of(row).not_finite;
+            });
+        visit(
+            "positions",
+            About{"1", "positions compared with the unpruned model; 0: not compared"}, [=](auto& row) -> auto& {
+                return of(row).positions;
+            });
         visitEstimates(visit, of);
     }
 
@@ -253,8 +263,8 @@ struct Columns<SpeedRow> {
         visit(
             "pairs", About{"1", "pairs of passes"}, [](auto& row) -> auto& { return row.speed.speed_up.pairs; });
         visit(
-            "bound", About{"1", "estimate: least bytes moved, unpruned over pruned"},
-            [](auto& row) -> auto& { return row.speed.bound; });
+            "bytes_ratio", About{"1", "estimate: least bytes moved, unpruned over pruned"},
+            [](auto& row) -> auto& { return row.speed.bytes_ratio; });
         visit(
             "peak_bytes_before", About{"byte", "most memory in use over a pass, unpruned"},
             [](auto& row) -> auto& { return row.speed.peak_bytes_before; });

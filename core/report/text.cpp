@@ -136,7 +136,9 @@ std::string modelText(const profile::ModelSummary& model) {
 std::string deviceText(const profile::Provenance& provenance) {
     std::string text = provenance.device;
     if (!provenance.instructions.empty()) text += fmt::format(", {}", provenance.instructions);
-    text += fmt::format(", {} thread{}", provenance.threads, provenance.threads == 1 ? "" : "s");
+    if (provenance.threads > 0) {
+        text += fmt::format(", {} thread{}", provenance.threads, provenance.threads == 1 ? "" : "s");
+    }
     if (provenance.clock_begin_mhz > 0 && provenance.clock_end_mhz > 0) {
         text += fmt::format(", clock {:.0f} MHz at the begin, {:.0f} MHz at the end", provenance.clock_begin_mhz,
                             provenance.clock_end_mhz);

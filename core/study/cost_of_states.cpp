@@ -3,11 +3,13 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "core/profile/elapsed.h"
 #include "core/prune/apply.h"
 #include "core/prune/unmasked.h"
 #include "core/study/run_study.h"
@@ -17,8 +19,9 @@ namespace perfmamba::study {
 namespace {
 
 constexpr std::array kShares = {0.0, 0.25, 0.5, 0.75, 1.0};  // kept; of 0 one state of each group
-constexpr std::size_t kFewestPasses = 5;
-constexpr std::size_t kMostPasses = 200;
+// Of each of the two visits.
+constexpr std::size_t kFewestPasses = kFewestPairs / 2;
+constexpr std::size_t kMostPasses = 1000;
 
 /// The first states of every group stay, at least one.
 prune::Plan keepFirst(const model::Checkpoint& checkpoint, double share) {
@@ -43,16 +46,23 @@ std::vector<prune::Plan> plansOf(const model::Checkpoint& checkpoint) {
     return plans;
 }
 
-profile::Summary time(engine::Engine& engine, const Workload& workload, double budget_s, const std::stop_token& stop) {
+/// Appends the times of passes, µs.
+void time(engine::Engine& engine, const Workload& workload, double budget_s, const std::stop_token& stop,
+          std::vector<double>& times) {
     const auto start = std::chrono::steady_clock::now();
     profile::PassRunner passes = passesOf(engine, workload, stop);
     warmUp(passes);
-    std::vector<double> times;
-    const auto spent = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start); };
-    while (times.size() < kFewestPasses || (times.size() < kMostPasses && spent().count() < budget_s)) {
+    for (std::size_t i = 0; i < kFewestPasses || (i < kMostPasses && profile::secondsSince(start) < budget_s); ++i) {
         times.push_back(passes.pass(false).total_us);
     }
-    return profile::summarise(std::move(times));
+}
+
+/// Up through the plans and down again.
+std::vector<std::size_t> upAndDown(std::size_t count) {
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    order.insert(order.end(), order.rbegin(), order.rend());
+    return order;
 }
 
 }  // namespace
@@ -64,27 +74,35 @@ CostPtr measureCostOfStates(engine::Engine& engine, const prune::MakeBackend& ma
     for (const Workload& workload : workloads) check(workload);
     const prune::Unmasked unmasked(engine);
     const std::vector<prune::Plan> plans = plansOf(engine.checkpoint());
-    const auto steps = static_cast<double>(plans.size() * workloads.size());
-    auto cost = std::make_shared<CostOfStates>();
-    for (const Workload& workload : workloads) cost->curves.push_back({workload, {}});
+    const std::vector<std::size_t> visits = upAndDown(plans.size());
+    const auto steps = static_cast<double>(visits.size() * workloads.size());
+    // By workload, then plan. A machine that grows faster or slower meets the second visits the other way round.
+    std::vector times(workloads.size(), std::vector<std::vector<double>>(plans.size()));
 
     double done = 0;
-    for (const prune::Plan& plan : plans) {
+    for (const std::size_t visit : visits) {
+        const prune::Plan& plan = plans[visit];
         std::optional<engine::Engine> compact;
         if (plan.kept() < plan.states()) {
             compact.emplace(prune::apply(engine.sharedCheckpoint(), plan, prune::Form::Ragged), make_backend());
         }
-        for (CostOfStates::Curve& curve : cost->curves) {
+        for (std::size_t i = 0; i < workloads.size(); ++i) {
             if (progress) {
                 profile::Progress now;
                 now.done = done / steps;
                 now.seconds_left = budget_s * (1 - now.done);
-                now.what = fmt::format("{} states: {}", plan.kept(), inWords(curve.workload));
+                now.what = fmt::format("{} states: {}", plan.kept(), inWords(workloads[i]));
                 progress(now);
             }
-            curve.samples.push_back(
-                {plan.kept(), time(compact ? *compact : engine, curve.workload, budget_s / steps, stop)});
+            time(compact ? *compact : engine, workloads[i], budget_s / steps, stop, times[i][visit]);
             ++done;
+        }
+    }
+    auto cost = std::make_shared<CostOfStates>();
+    for (std::size_t i = 0; i < workloads.size(); ++i) {
+        CostOfStates::Curve& curve = cost->curves.emplace_back(workloads[i]);
+        for (std::size_t j = 0; j < plans.size(); ++j) {
+            curve.samples.push_back({plans[j].kept(), profile::summarise(std::move(times[i][j]))});
         }
     }
     return cost;

@@ -7,11 +7,12 @@
 
 namespace perfmamba::study {
 
+/// Over the study's model, options and tokens and, where something is timed, its device and threads.
 /// @param calibration_hash empty where no criterion needs tokens
-std::string identityOf(const std::string& model_hash, const Options& options, const std::string& calibration_hash,
-                       const std::string& evaluation_hash);
+std::string identityOf(const Study& study, const std::string& calibration_hash, const std::string& evaluation_hash);
 
-/// Throws Error naming the first thing in which `earlier` differs from `study`.
+/// Throws Error naming the first thing in which `earlier` differs from `study`, whose cells are all there, measured or
+/// not.
 void checkSame(const Study& earlier, const Study& study);
 
 }  // namespace perfmamba::study

@@ -1,6 +1,5 @@
 // Measures a plan: its accuracy, and its speed in turn with the unpruned model's.
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,9 +13,6 @@
 
 namespace perfmamba::study {
 namespace {
-
-// Below this a median has no 95 % interval.
-constexpr std::size_t kFewestPairs = 6;
 
 using Progress = std::function<void(const profile::Progress&)>;
 
@@ -40,37 +36,33 @@ Progress partOf(const Progress& progress, std::size_t step, std::size_t steps) {
     };
 }
 
-/// Pairs of passes, unpruned and pruned in turn.
+/// Passes of the unpruned and the pruned model in turn.
 class Race {
 public:
     Race(engine::Engine& before, engine::Engine& after, const Workload& workload, const Options& options,
          const std::stop_token& stop)
         : m_options(options), m_before(passesOf(before, workload, stop)), m_after(passesOf(after, workload, stop)) {
         m_speed.workload = workload;
-        m_speed.bound = leastBytes(before.config(), workload) / leastBytes(after.config(), workload);
+        m_speed.bytes_ratio = leastBytes(before.config(), workload) / leastBytes(after.config(), workload);
     }
 
     Speed run(const Progress& progress) {
         warmUp(m_before);
         warmUp(m_after);
-        const auto start = std::chrono::steady_clock::now();
-        std::vector<double> before;
-        std::vector<double> after;
         const auto most = static_cast<std::size_t>(m_options.pairs);
-        const std::size_t fewest = std::min(kFewestPairs, most);
-        const auto spent = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start); };
-        while (before.size() < fewest || (before.size() < most && spent().count() < m_options.budget_s)) {
-            before.push_back(time(m_before, m_speed.peak_bytes_before));
-            after.push_back(time(m_after, m_speed.peak_bytes_after));
-            if (!progress) continue;
+        const auto each = [&](std::size_t pairs) {
+            if (!progress) return;
             profile::Progress now;
-            now.done = static_cast<double>(before.size()) / static_cast<double>(most);
-            now.what = fmt::format("{}, pair {} of {}", inWords(m_speed.workload), before.size(), most);
+            now.done = static_cast<double>(pairs) / static_cast<double>(most);
+            now.what = fmt::format("{}, pair {} of {}", inWords(m_speed.workload), pairs, most);
             progress(now);
-        }
-        m_speed.speed_up = profile::ratioOf(before, after);
-        m_speed.before = profile::summarise(std::move(before));
-        m_speed.after = profile::summarise(std::move(after));
+        };
+        PairedTimes times =
+            takeTurns([&] { return time(m_before, m_speed.peak_bytes_before); },
+                      [&] { return time(m_after, m_speed.peak_bytes_after); }, most, m_options.budget_s, each);
+        m_speed.speed_up = profile::ratioOf(times.before, times.after);
+        m_speed.before = profile::summarise(std::move(times.before));
+        m_speed.after = profile::summarise(std::move(times.after));
         return std::move(m_speed);
     }
 

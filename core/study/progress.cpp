@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/profile/elapsed.h"
+
 namespace perfmamba::study {
 namespace {
 
@@ -22,7 +24,7 @@ void Forecast::end() {
 }
 
 double Forecast::elapsed_s() const {
-    return std::chrono::duration<double>(Clock::now() - m_start).count();
+    return profile::secondsSince(m_start);
 }
 
 /// What a cell of that kind takes: as the others did, else as the one under way, else, surely too much, as a cell of

@@ -10,9 +10,12 @@
 
 #include "core/activity/collect.h"
 #include "core/evaluate/evaluate.h"
+#include "core/profile/elapsed.h"
 #include "core/profile/system_info.h"
 #include "core/prune/criterion.h"
+#include "core/prune/ranking.h"
 #include "core/prune/score.h"
+#include "core/prune/unmasked.h"
 #include "core/study/identity.h"
 #include "core/study/progress.h"
 #include "kernels/error.h"
@@ -65,6 +68,26 @@ void checkShare(const char* option, double share) {
     throw Error(option, fmt::format("{} is not a share of 0 to {} to remove", share, kMostRemoved));
 }
 
+/// Without the tail that 1 − 0.9 has in binary.
+double shareKept(double share_removed) {
+    return std::round((1 - share_removed) * 1e12) / 1e12;
+}
+
+/// Of a single layer everything may go: the others stay.
+void checkLeavesSome(prune::PlanKind kind, double share, const model::Config& config) {
+    std::int64_t all = 0;
+    std::int64_t largest = 0;
+    for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
+        for (std::int64_t group = 0; group < config.groups(); ++group) {
+            all += config.states(layer, group);
+            largest = std::max(largest, config.states(layer, group));
+        }
+    }
+    const std::int64_t shared = kind == prune::PlanKind::Budget ? all : largest;
+    if (prune::countOf(shareKept(share), shared) > 0) return;
+    throw Error("shares", fmt::format("{} would remove every state of every layer", share), "remove less");
+}
+
 void checkValues(const Options& options, const model::Config& config) {
     if (options.criteria.empty()) throw Error("criteria", "there are none");
     for (const std::string& criterion : options.criteria) prune::criterionFor(criterion, config.architecture);
@@ -76,7 +99,11 @@ void checkValues(const Options& options, const model::Config& config) {
     if (options.kind == prune::PlanKind::Threshold) {
         throw Error("kind", "a study removes shares, and a threshold is none", "choose keep or budget");
     }
-    if (options.multiple_of < 1) throw Error("multiple of", fmt::format("{} is below 1", options.multiple_of));
+    if (options.multiple_of < 1 || options.multiple_of > config.d_state) {
+        throw Error("multiple of",
+                    fmt::format("{} is not in 1 to {}, the model's d_state", options.multiple_of, config.d_state));
+    }
+    for (const double share : options.shares) checkLeavesSome(options.kind, share, config);
     for (const Workload& workload : options.workloads) check(workload);
     if (hasEqual(options.workloads)) throw Error("workloads", "one is given twice");
     if (options.pairs < 1) throw Error("pairs", fmt::format("{} is below 1", options.pairs));
@@ -119,17 +146,19 @@ public:
           m_observer(observer),
           m_stop(stop),
           m_tokens(loadTokens(options, engine.checkpoint())) {
-        m_study.model = profile::summaryOf(engine.checkpoint());
+        m_study.model = profile::summaryOf(engine.checkpoint(), engine.backend().device().precision);
         m_study.provenance = provenance;
         m_study.provenance.created = profile::now();
-        m_study.provenance.threads = engine.backend().device().threads;
+        const kernels::DeviceInfo& device = engine.backend().device();
+        m_study.provenance.device = device.name;
+        m_study.provenance.device_id = device.id;
+        m_study.provenance.threads = device.threads;
         m_study.provenance.clock_begin_mhz = profile::clockMhz();
         m_study.options = options;
         m_study.evaluation = m_tokens.evaluation.description;
         if (m_tokens.calibration) m_study.calibration = m_tokens.calibration->description;
-        m_study.identity =
-            identityOf(m_study.model.hash, options, m_tokens.calibration ? m_tokens.calibration->hash : std::string(),
-                       m_tokens.evaluation.hash);
+        m_study.identity = identityOf(m_study, m_tokens.calibration ? m_tokens.calibration->hash : std::string(),
+                                      m_tokens.evaluation.hash);
         m_study.cells = cellsOf(options, engine.config());
     }
 
@@ -137,7 +166,7 @@ public:
     void resume(const Study& earlier) {
         checkSame(earlier, m_study);
         m_study.unpruned = earlier.unpruned;
-        for (std::size_t i = 0; i < std::min(earlier.cells.size(), m_study.cells.size()); ++i) {
+        for (std::size_t i = 0; i < m_study.cells.size(); ++i) {
             if (earlier.cells[i].state == CellState::Measured) m_study.cells[i] = earlier.cells[i];
         }
     }
@@ -174,17 +203,17 @@ private:
         m_forecast.begin(cell);
         try {
             const prune::Scores scores = scoresOf(cell);
-            cell.plan = planOf(cell, scores);
-            prune::Facts facts = prune::factsOf(m_engine.config(), cell.plan, scores);
+            prune::Plan plan = planOf(cell, scores);
+            const prune::Facts facts = prune::factsOf(m_engine.config(), plan, scores);
             Options asked = options();
             if (cell.layer) asked.workloads.clear();
-            cell.measured = measure(m_engine, m_make_backend, cell.plan, facts, m_tokens.evaluation, asked,
-                                    progressOf(cell), m_stop);
+            cell.measured =
+                measure(m_engine, m_make_backend, plan, facts, m_tokens.evaluation, asked, progressOf(cell), m_stop);
+            cell.plan = std::move(plan);
             cell.state = CellState::Measured;
             m_forecast.end();
         } catch (const Error& error) {
             m_engine.backend().trim();
-            cell.plan = {};
             cell.state = CellState::Failed;
             cell.failure = error.what();
         }
@@ -194,8 +223,7 @@ private:
 
     [[nodiscard]] prune::Plan planOf(const Cell& cell, const prune::Scores& scores) const {
         prune::Choice choice;
-        // Without the tail that 1 − 0.9 has in binary.
-        choice.value = std::round((1 - cell.share) * 1e12) / 1e12;
+        choice.value = shareKept(cell.share);
         choice.multiple_of = options().multiple_of;
         choice.kind = options().kind;
         if (cell.layer) {
@@ -240,6 +268,7 @@ private:
     /// Collected once for all criteria that look at it.
     const activity::Activity* activity(const Cell& cell) {
         if (m_activity) return m_activity.get();
+        const prune::Unmasked unmasked(m_engine);  // a masked state would show none
         activity::Options asked;
         asked.measure_cost = false;
         const auto progress = progressOf(cell);
@@ -256,7 +285,7 @@ private:
     }
 
     void report(double part, const std::string& what) {
-        if (std::chrono::duration<double>(Clock::now() - m_reported).count() < kObserverPeriod_s) return;
+        if (profile::secondsSince(m_reported) < kObserverPeriod_s) return;
         notify(m_forecast.progress(m_study, part, what), false);
     }
 
@@ -281,11 +310,6 @@ private:
 };
 
 }  // namespace
-
-void check(const Options& options, const model::Checkpoint& checkpoint) {
-    checkValues(options, checkpoint.config());
-    loadTokens(options, checkpoint);
-}
 
 StudyPtr run(engine::Engine& engine, const prune::MakeBackend& make_backend, const Options& options,
              const profile::Provenance& provenance, const StudyPtr& resume, const Observer& observer,

@@ -16,12 +16,11 @@ namespace perfmamba::study {
 /// Called on the engine's thread after each cell (cell_done) and now and then within one.
 using Observer = std::function<void(const StudyPtr&, const profile::Progress&, bool cell_done)>;
 
-/// Throws Error for criteria that are unknown or cannot rank this architecture, shares outside 0 … 0.99, equal cells,
-/// calibration tokens that are also evaluated, tokens that cannot be had.
-void check(const Options& options, const model::Checkpoint& checkpoint);
-
-/// Measures the cells that `resume` (may be null) has not. Throws Error when `resume` is another study (another model,
-/// other options or tokens). A cell that fails is marked so and the study goes on; stopped, it returns what there is.
+/// Measures the cells that `resume` (may be null) has not. A cell that fails is marked so and the study goes on;
+/// stopped, it returns what there is. Throws Error before anything is measured: for criteria that are unknown or cannot
+/// rank this architecture, shares outside 0 … 0.99 or that leave no state, equal cells, calibration tokens that are
+/// also evaluated, tokens that cannot be had; and when `resume` is another study (another model, other options or
+/// tokens, or, where something is timed, another device or number of threads) or has cells that are not its options'.
 StudyPtr run(engine::Engine& engine, const prune::MakeBackend& make_backend, const Options& options,
              const profile::Provenance& provenance, const StudyPtr& resume = nullptr, const Observer& observer = {},
              const std::stop_token& stop = {});
@@ -37,8 +36,9 @@ Measurement measure(engine::Engine& engine, const prune::MakeBackend& make_backe
                     const std::function<void(const profile::Progress&)>& progress = {},
                     const std::stop_token& stop = {});
 
-/// Times the workloads with all states, 3/4, 1/2 and 1/4 of each group's and with one, smallest first. Which states are
-/// removed does not matter to time: the last ones are. One compact model is in memory at a time.
+/// Times the workloads with all states, 3/4, 1/2 and 1/4 of each group's and with one: up from the smallest and down
+/// again, so that a drift of the machine does not look like a cost of states. Which states are removed does not matter
+/// to time: the last ones are. One compact model is in memory at a time.
 CostPtr measureCostOfStates(engine::Engine& engine, const prune::MakeBackend& make_backend,
                             const std::vector<Workload>& workloads, double budget_s,
                             const std::function<void(const profile::Progress&)>& progress = {},

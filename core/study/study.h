@@ -23,7 +23,7 @@ struct Speed {
     profile::Summary before;  // µs a pass
     profile::Summary after;
     profile::Ratio speed_up;  // before / after
-    double bound = 0;         // estimate: least bytes before / after, what a pass that only moves them would win
+    double bytes_ratio = 0;   // estimate: least bytes before / after, what a pass limited by memory alone would win
     std::int64_t peak_bytes_before = 0;  // most in use over a pass, by the ledger
     std::int64_t peak_bytes_after = 0;
 };

@@ -104,8 +104,9 @@ public:
 
     [[nodiscard]] const DeviceInfo& device() const override { return m_device; }
 
-    [[nodiscard]] Buffer allocate(MemoryKind kind, std::size_t elements) override {
-        const std::size_t bytes = elements * sizeof(float);
+    using Backend::allocate;
+    [[nodiscard]] Buffer allocate(MemoryKind kind, std::size_t elements, DType type) override {
+        const std::size_t bytes = elements * sizeOf(type);
         void* data = m_blocks.take(bytes);
         if (!data) {
             throw Error(
@@ -115,10 +116,10 @@ public:
                 "choose a shorter length or a smaller batch");
         }
         charge(data, kind, static_cast<std::int64_t>(bytes));
-        return {this, data, bytes, kind};
+        return {this, data, bytes, kind, type};
     }
 
-    [[nodiscard]] Weight load(const HostTensor& tensor) override {
+    [[nodiscard]] Weight load(const HostTensor& tensor, WeightUse /*use*/) override {
         Weight weight;
         weight.rows = tensor.shape.size() > 1 ? tensor.shape[0] : 1;
         weight.cols = weight.rows > 0 ? tensor.elements() / weight.rows : 0;
@@ -141,9 +142,9 @@ public:
         return weight;
     }
 
-    void fillZero(Buffer& buffer) override { std::memset(buffer.data(), 0, buffer.bytes()); }
+    void fillZero(Buffer& buffer) override { std::memset(buffer.view().data, 0, buffer.bytes()); }
     void copy(const Buffer& source, Buffer& target) override {
-        std::memcpy(target.data(), source.data(), std::min(source.bytes(), target.bytes()));
+        std::memcpy(target.view().data, source.view().data, std::min(source.bytes(), target.bytes()));
     }
     void toHost(const float* source, std::span<float> target) override {
         std::memcpy(target.data(), source, target.size_bytes());
@@ -165,24 +166,25 @@ public:
 
     void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) override {
         const std::int64_t width = table.cols;
+        const float* rows = table.f32();
         eachRow(static_cast<std::int64_t>(tokens.size()), width, [&](std::int64_t row) {
-            std::memcpy(out + row * width, table.data + tokens[static_cast<std::size_t>(row)] * width,
+            std::memcpy(out + row * width, rows + tokens[static_cast<std::size_t>(row)] * width,
                         static_cast<std::size_t>(width) * sizeof(float));
         });
     }
 
-    void addRmsNorm(float* residual, const float* delta, const Weight& weight, float eps, float* out,
+    void addRmsNorm(float* residual, ConstElements delta, const Weight& weight, float eps, Elements out,
                     std::int64_t rows) override {
         const std::int64_t width = weight.cols;
         eachRow(rows, width, [&](std::int64_t row) {
-            addRmsNormRow(residual + row * width, delta ? delta + row * width : nullptr, weight.data, eps,
-                          out + row * width, width);
+            addRmsNormRow(residual + row * width, delta ? delta.f32() + row * width : nullptr, weight.f32(), eps,
+                          out.f32() + row * width, width);
         });
     }
 
-    void linear(const float* x, std::int64_t x_stride, const Weight& weight, const Weight& bias, float* y,
+    void linear(ConstElements x, std::int64_t x_stride, const Weight& weight, const Weight& bias, Elements y,
                 std::int64_t rows) override {
-        cpu::linear(m_pool, x, x_stride, weight.data, bias.data, y, rows, weight.cols, weight.rows);
+        cpu::linear(m_pool, x.f32(), x_stride, weight.f32(), bias.f32(), y.f32(), rows, weight.cols, weight.rows);
     }
 
     void conv1d(const Conv1dArgs& args) override {
@@ -200,10 +202,10 @@ public:
             }
             for (std::int64_t j = 0; j < args.kernel; ++j) {
                 const std::int64_t source = t - before + j;
-                inputs[j] = source >= 0 ? args.x + (b * args.length + source) * args.x_stride
+                inputs[j] = source >= 0 ? args.x.f32() + (b * args.length + source) * args.x_stride
                                         : args.state + (b * before + before + source) * args.channels;
             }
-            conv1dRow(inputs, args.weight, args.bias, args.y + row * args.channels, args.kernel, args.channels);
+            conv1dRow(inputs, args.weight, args.bias, args.y.f32() + row * args.channels, args.kernel, args.channels);
         });
         for (std::int64_t b = 0; b < args.batch; ++b) keepLastInputs(args, b);
     }
@@ -225,25 +227,27 @@ public:
         cpu::observe(*this, m_pool, args, observation);
     }
 
-    void maskColumns(float* x, std::int64_t x_stride, std::int64_t rows, std::span<const std::uint8_t> keep) override {
+    void maskColumns(Elements x, std::int64_t x_stride, std::int64_t rows,
+                     std::span<const std::uint8_t> keep) override {
         const auto width = static_cast<std::int64_t>(keep.size());
         eachRow(rows, width, [&](std::int64_t row) {
-            float* values = x + row * x_stride;
+            float* values = x.f32() + row * x_stride;
             for (std::int64_t i = 0; i < width; ++i) {
                 if (keep[static_cast<std::size_t>(i)] == 0) values[i] = 0;
             }
         });
     }
 
-    void gate(float* y, const float* z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) override {
-        eachRow(rows, width, [&](std::int64_t row) { gateRow(y + row * width, z + row * z_stride, width); });
+    void gate(Elements y, ConstElements z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) override {
+        eachRow(rows, width,
+                [&](std::int64_t row) { gateRow(y.f32() + row * width, z.f32() + row * z_stride, width); });
     }
 
-    void gatedRmsNorm(float* y, const float* z, std::int64_t z_stride, const Weight& weight, float eps,
+    void gatedRmsNorm(Elements y, ConstElements z, std::int64_t z_stride, const Weight& weight, float eps,
                       std::int64_t groups, std::int64_t rows) override {
         const std::int64_t width = weight.cols;
         eachRow(rows, width, [&](std::int64_t row) {
-            gatedRmsNormRow(y + row * width, z + row * z_stride, weight.data, eps, groups, width);
+            gatedRmsNormRow(y.f32() + row * width, z.f32() + row * z_stride, weight.f32(), eps, groups, width);
         });
     }
 
@@ -264,7 +268,7 @@ private:
         float* state = args.state + b * before * args.channels;
         for (std::int64_t j = 0; j < before; ++j) {
             const std::int64_t source = args.length - before + j;
-            const float* input = source >= 0 ? args.x + (b * args.length + source) * args.x_stride
+            const float* input = source >= 0 ? args.x.f32() + (b * args.length + source) * args.x_stride
                                              : state + (before + source) * args.channels;
             std::memcpy(state + j * args.channels, input, row_bytes);
         }

@@ -140,21 +140,21 @@ void observeChannels(const SelectiveScanArgs& m, const Sums& sums, std::int64_t 
         for (const Stretch& stretch : sums.stretches()) {
             const std::int64_t row = b * m.length + stretch.begin;
             for (std::int64_t t = 0; t < stretch.tokens; ++t) {
-                const float* dt = m.dt + (row + t) * m.channels + first;
+                const float* dt = m.dt.f32() + (row + t) * m.channels + first;
                 float* to = delta + t * kObserveBlock;
                 for (std::int64_t i = 0; i < lanes; ++i) to[i] = dt[i] + (m.dt_bias ? m.dt_bias[first + i] : 0);
             }
             softplusColumn(delta, 1, 0, 0, std::numeric_limits<float>::infinity(), delta,
                            stretch.tokens * kObserveBlock);
             for (std::int64_t t = 0; t < stretch.tokens; ++t) {
-                const float* x = m.x + (row + t) * m.channels + first;
+                const float* x = m.x.f32() + (row + t) * m.channels + first;
                 for (std::int64_t i = t * kObserveBlock; i < t * kObserveBlock + lanes; ++i) {
                     dx[i] = delta[i] * x[i - t * kObserveBlock];
                 }
             }
             for (std::int64_t n = 0; n < m.states; ++n) {
-                const float* B = m.B + row * m.bc_stride + n;
-                const float* C = m.C + row * m.bc_stride + n;
+                const float* B = m.B.f32() + row * m.bc_stride + n;
+                const float* C = m.C.f32() + row * m.bc_stride + n;
                 BlockSums block;
                 observeScan(
                     {stretch.tokens, delta, dx, A + n * kObserveBlock, B, C, m.bc_stride, h + n * kObserveBlock},
@@ -207,9 +207,9 @@ private:
 
     /// What a token has in common for all states.
     void prepare(std::int64_t b, const Stretch& stretch) {
-        const float* dt = m.dt + (b * m.length + stretch.begin) * m.dt_stride + m_head;
+        const float* dt = m.dt.f32() + (b * m.length + stretch.begin) * m.dt_stride + m_head;
         softplusColumn(dt, m.dt_stride, m.dt_bias[m_head], m.dt_min, m.dt_max, m_delta, stretch.tokens);
-        const float* x = m.x + row(b, stretch) + m_head * m.head_dim;
+        const float* x = m.x.f32() + row(b, stretch) + m_head * m.head_dim;
         for (std::int64_t t = 0; t < stretch.tokens; ++t) {
             m_decay[t] = -std::expm1(m_delta[t] * m.A[m_head]);
             scaledInput(x + t * m.xbc_stride, m_delta[t], m_dx + t * m.head_dim, m.head_dim, m_mean_dx[t],
@@ -220,8 +220,8 @@ private:
     void observeBlock(std::int64_t b, const Stretch& stretch, std::int64_t n) {
         const std::int64_t offset = row(b, stretch) + m_group * m.states + n;
         for (std::int64_t t = 0; t < stretch.tokens; ++t) {
-            copyLanes(m.B + offset + t * m.xbc_stride, m_B + t * kObserveBlock, lanes(n));
-            copyLanes(m.C + offset + t * m.xbc_stride, m_C + t * kObserveBlock, lanes(n));
+            copyLanes(m.B.f32() + offset + t * m.xbc_stride, m_B + t * kObserveBlock, lanes(n));
+            copyLanes(m.C.f32() + offset + t * m.xbc_stride, m_C + t * kObserveBlock, lanes(n));
         }
         BlockSums block;
         observeSsd({stretch.tokens, m.head_dim, m_delta, m_decay, m_dx, m_mean_dx, m_most_dx, m_B, m_C, state(n)},

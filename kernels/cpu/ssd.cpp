@@ -83,7 +83,7 @@ private:
         const std::int64_t b = b_head / m.heads;
         const std::int64_t head = b_head % m.heads;
         float* delta = dt(b, head);
-        softplusColumn(m.dt + b * m.length * m.dt_stride + head, m.dt_stride, m.dt_bias[head], m.dt_min, m.dt_max,
+        softplusColumn(m.dt.f32() + b * m.length * m.dt_stride + head, m.dt_stride, m.dt_bias[head], m.dt_min, m.dt_max,
                        delta, m.length);
         double* sums = cumulated(b, head);
         double sum = 0;
@@ -100,7 +100,7 @@ private:
         const std::int64_t head = i % m.heads;
         const double* sums = cumulated(at.b, head) + at.begin;
         const float* delta = dt(at.b, head) + at.begin;
-        const float* x = m.x + row(at) + head * m.head_dim;
+        const float* x = m.x.f32() + row(at) + head * m.head_dim;
         thread_local std::vector<float> scaled;
         scaled.resize(static_cast<std::size_t>(at.count * m.head_dim));
         for (std::int64_t s = 0; s < at.count; ++s) {
@@ -108,7 +108,8 @@ private:
             scaleRow(x + s * m.xbc_stride, decay * delta[s], scaled.data() + s * m.head_dim, m.head_dim);
         }
         multiply(Layout::Transposed, Layout::Plain, m.head_dim, m.states, at.count, scaled.data(), m.head_dim,
-                 m.B + row(at) + groupOf(head) * m.states, m.xbc_stride, 0, state(at.b, at.chunk, head), m.states);
+                 m.B.f32() + row(at) + groupOf(head) * m.states, m.xbc_stride, 0, state(at.b, at.chunk, head),
+                 m.states);
     }
 
     /// Turns each chunk's own S into the state before that chunk.
@@ -130,8 +131,9 @@ private:
         if (first >= at.count) return;
         const std::int64_t end = std::min(first + kRowBlock, at.count);
         const std::int64_t offset = row(at) + i % m.groups * m.states;
-        multiply(Layout::Plain, Layout::Transposed, end - first, end, m.states, m.C + offset + first * m.xbc_stride,
-                 m.xbc_stride, m.B + offset, m.xbc_stride, 0, m_cb.data() + (i * m_chunk + first) * m_chunk, m_chunk);
+        multiply(Layout::Plain, Layout::Transposed, end - first, end, m.states,
+                 m.C.f32() + offset + first * m.xbc_stride, m.xbc_stride, m.B.f32() + offset, m.xbc_stride, 0,
+                 m_cb.data() + (i * m_chunk + first) * m_chunk, m_chunk);
     }
 
     /// y of one chunk and head.
@@ -141,11 +143,11 @@ private:
         const std::int64_t group = groupOf(head);
         const double* sums = cumulated(at.b, head) + at.begin;
         const float* delta = dt(at.b, head) + at.begin;
-        const float* x = m.x + row(at) + head * m.head_dim;
-        const float* C = m.C + row(at) + group * m.states;
+        const float* x = m.x.f32() + row(at) + head * m.head_dim;
+        const float* C = m.C.f32() + row(at) + group * m.states;
         const float* cb = m_cb.data() + ((at.b * m_chunks + at.chunk) * m.groups + group) * m_chunk * m_chunk;
         const std::int64_t width = m.y_stride;
-        float* y = m.y + (at.b * m.length + at.begin) * width + head * m.head_dim;
+        float* y = m.y.f32() + (at.b * m.length + at.begin) * width + head * m.head_dim;
         thread_local std::vector<float> scratch;
         scratch.resize(static_cast<std::size_t>(kRowBlock * std::max(m_chunk, m.states)));
 
@@ -188,12 +190,13 @@ void step(ThreadPool& pool, const SsdArgs& args) {
         const std::int64_t head = i % args.heads;
         const std::int64_t group = head / (args.heads / args.groups);
         float delta = 0;
-        softplusColumn(args.dt + b * args.dt_stride + head, 1, args.dt_bias[head], args.dt_min, args.dt_max, &delta, 1);
+        softplusColumn(args.dt.f32() + b * args.dt_stride + head, 1, args.dt_bias[head], args.dt_min, args.dt_max,
+                       &delta, 1);
         const std::int64_t row = b * args.xbc_stride;
-        ssdStepHead(args.h + i * args.head_dim * args.states, args.x + row + head * args.head_dim,
-                    args.B + row + group * args.states, args.C + row + group * args.states,
+        ssdStepHead(args.h + i * args.head_dim * args.states, args.x.f32() + row + head * args.head_dim,
+                    args.B.f32() + row + group * args.states, args.C.f32() + row + group * args.states,
                     args.D + head * args.head_dim, std::exp(delta * args.A[head]), delta,
-                    args.y + b * args.y_stride + head * args.head_dim, args.head_dim, args.states);
+                    args.y.f32() + b * args.y_stride + head * args.head_dim, args.head_dim, args.states);
     });
 }
 
@@ -201,9 +204,9 @@ void step(ThreadPool& pool, const SsdArgs& args) {
 void skip(ThreadPool& pool, const SsdArgs& args) {
     const std::int64_t width = args.heads * args.head_dim;
     pool.run(args.batch * args.length, [&](std::int64_t row) {
-        float* y = args.y + row * args.y_stride;
+        float* y = args.y.f32() + row * args.y_stride;
         std::fill(y, y + width, 0.0F);
-        addProductRow(args.x + row * args.xbc_stride, args.D, y, width);
+        addProductRow(args.x.f32() + row * args.xbc_stride, args.D, y, width);
     });
 }
 

@@ -149,10 +149,10 @@ void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int6
 
     for (std::int64_t t = 0; t < args.length; ++t) {
         const std::int64_t row = b * args.length + t;
-        const float* B = args.B + row * args.bc_stride;
-        const float* C = args.C + row * args.bc_stride;
-        load(args.x + row * args.channels + first, x);
-        load(args.dt + row * args.channels + first, dt);
+        const float* B = args.B.f32() + row * args.bc_stride;
+        const float* C = args.C.f32() + row * args.bc_stride;
+        load(args.x.f32() + row * args.channels + first, x);
+        load(args.dt.f32() + row * args.channels + first, dt);
         for (std::int64_t i = 0; i < kScanBlock; i += step) {
             const auto delta = softplus(d, hn::Add(hn::Load(d, dt + i), hn::Load(d, bias + i)));
             const auto input = hn::Load(d, x + i);
@@ -173,7 +173,7 @@ void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int6
             }
             hn::Store(total, d, y + i);
         }
-        std::memcpy(args.y + row * args.channels + first, y, static_cast<std::size_t>(count) * sizeof(float));
+        std::memcpy(args.y.f32() + row * args.channels + first, y, static_cast<std::size_t>(count) * sizeof(float));
     }
     for (std::int64_t n = 0; n < states; ++n) {
         std::memcpy(state + n * args.channels, h + n * kScanBlock, static_cast<std::size_t>(count) * sizeof(float));

@@ -69,7 +69,7 @@ double toleranceOf(const std::string& name) {
 }
 
 engine::Engine open(const std::string& name, int threads) {
-    return {model::Checkpoint::open(checkpointOf(name)), kernels::makeBackend("cpu", threads)};
+    return {model::Checkpoint::open(checkpointOf(name)), kernels::makeBackend("cpu", {.threads = threads})};
 }
 
 /// (batch, length) tokens of `sequence`, columns [begin, begin + count).

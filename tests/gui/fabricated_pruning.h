@@ -99,7 +99,7 @@ inline study::Measurement measurementOf(const profile::ModelSummary& model, cons
         speed.before = profile::summarise(a);
         speed.after = profile::summarise(b);
         speed.speed_up = profile::ratioOf(a, b);
-        speed.bound = 1 + 2 * (1 - kept);
+        speed.bytes_ratio = 1 + 2 * (1 - kept);
     }
     return measured;
 }

@@ -27,6 +27,15 @@ class TestGuiArithmetic : public QObject {
 private Q_SLOTS:
     void init() { test::failOnAnyWarning(); }
 
+    void digitsFollowTheError() {
+        QCOMPARE(widgets::digitsOf(99.9512, 0.0488), QStringLiteral("99.951"));
+        QCOMPARE(widgets::digitsOf(45.07, 0.9), QStringLiteral("45.07"));
+        QCOMPARE(widgets::digitsOf(1234.4, 56), QStringLiteral("1234"));
+        QCOMPARE(widgets::digitsOf(0.000276, 0), QStringLiteral("0.000276"));
+        QCOMPARE(widgets::digitsOf(100, std::numeric_limits<double>::quiet_NaN()), QStringLiteral("100"));
+        QCOMPARE(widgets::digitsOf(std::numeric_limits<double>::quiet_NaN(), 1), QStringLiteral("n/a"));
+    }
+
     void threeDigits_data() {
         QTest::addColumn<double>("value");
         QTest::addColumn<QString>("text");

@@ -332,7 +332,7 @@ private Q_SLOTS:
         QCOMPARE(scored.page.chosen().criterion, QStringLiteral("ghost"));
         // It was measured: the card says so at once.
         QVERIFY(scored.card(QStringLiteral("decode × 16")).endsWith(QStringLiteral("[measured]")));
-        QVERIFY(scored.card(QStringLiteral("accuracy")).endsWith(QStringLiteral("[measured]")));
+        QVERIFY(scored.card(QStringLiteral("accuracy, %")).endsWith(QStringLiteral("[measured]")));
         QCOMPARE(asked.count(), 1);
         // Scores that rank otherwise do not change a plan that was taken as it was made.
         auto others = std::make_shared<prune::Scores>(*test::scoresBy(scored.model, "ghost"));
@@ -358,11 +358,11 @@ private Q_SLOTS:
         scored.page.setCost(test::costOfStates(scored.model));
         QVERIFY(scored.card(QStringLiteral("decode × 16")).endsWith(QStringLiteral("[estimated]")));
         QVERIFY(scored.card(QStringLiteral("states")).endsWith(QStringLiteral("[counted]")));
-        QVERIFY(scored.card(QStringLiteral("accuracy")).endsWith(QStringLiteral("[not known]")));
+        QVERIFY(scored.card(QStringLiteral("accuracy, %")).endsWith(QStringLiteral("[not known]")));
         const prune::PlanPtr half = scored.page.plan();
         const auto scores = test::scoresBy(scored.model, "magnitude");
         scored.page.setMeasurement(half, test::measurementOf(scored.model, *half, *scores, false), true);
-        QVERIFY(scored.card(QStringLiteral("accuracy")).endsWith(QStringLiteral("[measured]")));
+        QVERIFY(scored.card(QStringLiteral("accuracy, %")).endsWith(QStringLiteral("[measured]")));
         QVERIFY(scored.card(QStringLiteral("decode × 16")).endsWith(QStringLiteral("[estimated]")));
         scored.page.setMeasurement(half, test::measurementOf(scored.model, *half, *scores, true), false);
         QVERIFY(scored.card(QStringLiteral("decode × 16")).endsWith(QStringLiteral("[measured]")));
@@ -370,7 +370,7 @@ private Q_SLOTS:
         // Another plan: what was measured is no longer its own. The first again: it is.
         scored.page.panel()->slider()->setValue(250);
         QVERIFY(scored.card(QStringLiteral("decode × 16")).endsWith(QStringLiteral("[estimated]")));
-        QVERIFY(scored.card(QStringLiteral("accuracy")).endsWith(QStringLiteral("[not known]")));
+        QVERIFY(scored.card(QStringLiteral("accuracy, %")).endsWith(QStringLiteral("[not known]")));
         scored.page.panel()->slider()->setValue(500);
         QVERIFY(scored.card(QStringLiteral("decode × 16")).endsWith(QStringLiteral("[measured]")));
     }

@@ -12,6 +12,7 @@
 
 #include "gui_test.h"
 #include "tests/unit/fabricated_activity.h"
+#include "widgets/details_panel.h"
 #include "widgets/heatmap.h"
 #include "widgets/score_histogram.h"
 #include "widgets/states_page.h"
@@ -198,6 +199,34 @@ private Q_SLOTS:
         QCOMPARE(selection.focus().state, std::optional<std::int64_t>(12));
         QTest::keyClick(page.overview(), Qt::Key_Escape);
         QVERIFY(!selection.focus().layer && !selection.focus().state);
+    }
+
+    void theDetailsTellOfTheSelectedState() {
+        Selection selection;
+        DetailsPanel details(selection);
+        const auto activity = smallActivity();
+        activity->tokens_seen = 1234;
+        StateEvidence evidence{activity, nullptr, nullptr};
+        details.setStates(evidence);
+        selection.setCellState(0, 2);  // the second state of the second group, whose rows hold 20 and 60
+        QVERIFY2(details.text().startsWith(QStringLiteral("state 2\nlayer 0 of 2")), qPrintable(details.text()));
+        QVERIFY(details.text().contains(QStringLiteral("group: 1, its state 1")));
+        QVERIFY(details.text().contains(QStringLiteral("|h|: 40.0")));
+        QVERIFY(!details.text().contains(QStringLiteral("score")));
+
+        auto plan = std::make_shared<prune::Plan>();
+        plan->layers = {{1, 1, 0}, {1, 1}};
+        evidence.plan = plan;
+        auto scores = std::make_shared<prune::Scores>();
+        scores->layers = {{0.5, 2, 1.25}, {1, 1}};
+        evidence.scores = scores;
+        details.setStates(evidence);
+        QVERIFY(details.text().contains(QStringLiteral("score: 1.25")));
+        QVERIFY(details.text().contains(QStringLiteral("plan: pruned")));
+
+        QVERIFY(rowsOfState(evidence, 1, 2).empty());  // the second layer has two
+        QVERIFY(rowsOfState(evidence, 2, 0).empty());
+        QVERIFY(rowsOfState({}, 0, 0).empty());
     }
 
     void prunedStatesAreHatchedAndThoseUnderTheThresholdOutlined() {

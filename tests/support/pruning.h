@@ -24,7 +24,7 @@ inline CheckpointPtr openModel(const std::string& name) {
 }
 
 inline engine::Engine engineOf(const CheckpointPtr& checkpoint, int threads = 2) {
-    return {checkpoint, kernels::makeBackend("cpu", threads)};
+    return {checkpoint, kernels::makeBackend("cpu", {.threads = threads})};
 }
 
 inline std::vector<std::int32_t> someTokens(const model::Config& config, std::int64_t count, std::uint64_t seed = 5) {

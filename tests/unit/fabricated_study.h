@@ -31,6 +31,7 @@ inline std::shared_ptr<activity::Activity> fabricatedActivity() {
     result->tokens_hash = "00112233aabbccdd";
     result->sequences = 32;
     result->length = 64;
+    result->tokens_seen = 31 * 64 + 7;
     result->bins = 5;
     result->bin_tokens = 13;
     result->cost = {1.07, 1.05, 1.09, 15};
@@ -91,7 +92,7 @@ inline study::Speed fabricatedSpeed(profile::Mode mode, std::int64_t batch) {
     speed.before = profile::summarise({30.5, 31, 30, 33, 30, 30.25, 29});
     speed.after = profile::summarise({20, 20.5, 21, 22, 19, 18, 18.5});
     speed.speed_up = profile::ratioOf(speed.before.samples, speed.after.samples);
-    speed.bound = 1.75;
+    speed.bytes_ratio = 1.75;
     speed.peak_bytes_before = 123'456;
     speed.peak_bytes_after = 65'432;
     return speed;
@@ -127,6 +128,8 @@ inline std::shared_ptr<study::Study> fabricatedStudy() {
         cell.plan = fabricatedPlan(result->model, criterion);
         cell.measured.accuracy = fabricatedAccuracy(correct);
         cell.measured.accuracy.divergence = {0.125, 0.004};
+        cell.measured.accuracy.positions = 2048;
+        cell.measured.accuracy.not_finite = 3;
         cell.measured.accuracy.agreement = {0.9375, 0.006};
         cell.measured.facts = {23, 16, 4600, 3500, 300'000, 280'000, 0.0625};
         return cell;

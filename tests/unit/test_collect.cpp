@@ -142,6 +142,7 @@ private Q_SLOTS:
         QCOMPARE(activity->tokens, std::string("random"));
         QCOMPARE(activity->tokens_hash, std::string("abcd"));
         QCOMPARE(activity->sequences, 13);
+        QCOMPARE(activity->tokens_seen, 13 * 30);
         QCOMPARE(activity->length, 30);
         QCOMPARE(activity->bins, 30);  // no more than tokens
         QCOMPARE(activity->bin_tokens, 1);
@@ -168,6 +169,9 @@ private Q_SLOTS:
         const ActivityPtr activity = collect(engine, tokens, optionsOf(2, 128), {}, observer, stop.get_token());
         QVERIFY(!activity->complete);
         QVERIFY(activity->sequences > 0 && activity->sequences < 2000);
+        // The batch that it was stopped in is counted as far as it was run.
+        QVERIFY(activity->tokens_seen > 0 && activity->tokens_seen % (2 * 128) == 0);
+        QCOMPARE(activity->sequences, (activity->tokens_seen + 511) / 512 * 2);
         QCOMPARE(snapshots, 3);  // the last one is the result
         const ActivityPtr nothing = collect(engine, tokens, optionsOf(2, 128), {}, {}, stop.get_token());
         QVERIFY(!nothing->complete);
@@ -188,6 +192,7 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(collect(engine, tokens, optionsOf(0, 1), {}), Error);
         QVERIFY_EXCEPTION_THROWN(collect(engine, tokens, optionsOf(1, 0), {}), Error);
         QVERIFY_EXCEPTION_THROWN(collect(engine, tokens, optionsOf(1, 1, 0), {}), Error);
+        QVERIFY_EXCEPTION_THROWN(collect(engine, tokens, optionsOf(1, 1, kMostBins + 1), {}), Error);
         QVERIFY_EXCEPTION_THROWN(prune::score(prune::criterion("ghost"), engine, nullptr, 0.5, 1), Error);
     }
 

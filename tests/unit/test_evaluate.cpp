@@ -21,7 +21,7 @@ const std::string kDemos = PERFMAMBA_SOURCE_DIR "/resources/demo/";
 const std::string kText = PERFMAMBA_SOURCE_DIR "/LICENSE";
 
 engine::Engine openDemo(const std::string& demo) {
-    return {model::Checkpoint::open(kDemos + demo), kernels::makeBackend("cpu", 2)};
+    return {model::Checkpoint::open(kDemos + demo), kernels::makeBackend("cpu", {.threads = 2})};
 }
 
 TokenSet tokensFor(engine::Engine& engine, const std::string& source, std::int64_t length = 0,
@@ -115,7 +115,7 @@ private Q_SLOTS:
         QFETCH(QString, demo);
         engine::Engine engine = openDemo(demo.toStdString());
         engine::Engine other(changed(model::Checkpoint::open(kDemos + demo.toStdString()), 0.5F),
-                             kernels::makeBackend("cpu", 2));
+                             kernels::makeBackend("cpu", {.threads = 2}));
         const TokenSet tokens = tokensFor(engine, kText, 256, 5);
         std::vector<double> nats, correct, divergence, agreement;
         for (const auto& sequence : tokens.sequences) {
@@ -172,7 +172,8 @@ private Q_SLOTS:
     void batchAndPieceDoNotMatter() {
         for (const char* demo : {"mamba1-recall", "mamba2-recall"}) {
             engine::Engine engine = openDemo(demo);
-            engine::Engine other(changed(model::Checkpoint::open(kDemos + demo), 0.9F), kernels::makeBackend("cpu", 2));
+            engine::Engine other(changed(model::Checkpoint::open(kDemos + demo), 0.9F),
+                                 kernels::makeBackend("cpu", {.threads = 2}));
             const TokenSet tokens = tokensFor(engine, "task", 0, 21);
             const Subject unpruned{&engine};
             const Accuracy whole = evaluate::evaluate({&other}, tokens, &unpruned, {21, 64});
@@ -262,7 +263,39 @@ private Q_SLOTS:
         const float nan = std::numeric_limits<float>::quiet_NaN();
         const std::vector<float> broken = {0, nan, 0, 0};
         QVERIFY(std::isnan(NextToken(even).divergence(NextToken(broken))));
+        QVERIFY(std::isnan(NextToken(broken).divergence(NextToken(even))));
         QVERIFY(std::isnan(NextToken(broken).nats(0)));
+        const std::vector<float> overflown = {0, std::numeric_limits<float>::infinity(), 0, 0};
+        for (const std::vector<float>& logits : {broken, overflown}) {
+            QVERIFY(!NextToken(logits).finite());
+            QCOMPARE(NextToken(logits).likeliest(), -1);
+        }
+        QVERIFY(NextToken(sure).finite());
+    }
+
+    /// A model that overflows everywhere answers nothing right, not even where token 0 is asked for, agrees with
+    /// nobody, itself included, and was compared all the same.
+    void overflownModel() {
+        engine::Engine engine = openDemo("mamba2-bytes");
+        engine::Engine broken(changed(model::Checkpoint::open(kDemos + "mamba2-bytes"), HUGE_VALF),
+                              kernels::makeBackend("cpu", {.threads = 2}));
+        TokenSet tokens = tokensFor(engine, kText, 64, 3);
+        for (auto& sequence : tokens.sequences) std::ranges::fill(sequence, 0);
+        const Subject unpruned{&engine};
+        const Subject overflown{&broken};
+        for (const Subject& other : {unpruned, overflown}) {
+            const Accuracy accuracy = evaluate::evaluate(overflown, tokens, &other);
+            QVERIFY(accuracy.compared());
+            QCOMPARE(accuracy.positions, 3 * 64);
+            QCOMPARE(accuracy.not_finite, 3 * 64);
+            QCOMPARE(accuracy.correct.value, 0.0);
+            QCOMPARE(accuracy.agreement.value, 0.0);
+            QVERIFY(std::isnan(accuracy.nats.value) && std::isnan(accuracy.divergence.value));
+        }
+        const Accuracy alone = evaluate::evaluate(overflown, tokens);
+        QVERIFY(!alone.compared());
+        QCOMPARE(alone.not_finite, 3 * 63);  // a window's first token is not predicted
+        QCOMPARE(evaluate::evaluate(unpruned, tokens, &unpruned).not_finite, 0);
     }
 
     void observed() {

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::unique_ptr<kernels::Backend> makeCpu() {
-    return kernels::makeBackend("cpu", 2);
+    return kernels::makeBackend("cpu", {.threads = 2});
 }
 
 /// A model in a folder of its own, and room for exports.

@@ -18,7 +18,7 @@ namespace {
 
 engine::Engine openDemo(const char* demo, int threads = 2) {
     return {model::Checkpoint::open(std::string(PERFMAMBA_SOURCE_DIR "/resources/demo/") + demo),
-            kernels::makeBackend("cpu", threads)};
+            kernels::makeBackend("cpu", {.threads = threads})};
 }
 
 Options optionsFor(std::vector<std::int64_t> lengths, int repeat) {
@@ -167,7 +167,7 @@ private Q_SLOTS:
         std::filesystem::resize_file(file, 8 + header_bytes + static_cast<std::uint64_t>(end));
 
         const std::int64_t before = residentBytes();
-        engine::Engine engine(model::Checkpoint::open(folder.path()), kernels::makeBackend("cpu", 1));
+        engine::Engine engine(model::Checkpoint::open(folder.path()), kernels::makeBackend("cpu", {.threads = 1}));
         const std::int64_t weights = engine.backend().ledger().current()[MemoryKind::Weights];
         QCOMPARE(engine.checkpoint().storedType(), std::string("float16"));
         QVERIFY(weights > 100'000'000);

@@ -42,7 +42,7 @@ CheckpointPtr openCase(const QString& name) {
 }
 
 Engine engineOf(const CheckpointPtr& checkpoint) {
-    return {checkpoint, kernels::makeBackend("cpu", 2)};
+    return {checkpoint, kernels::makeBackend("cpu", {.threads = 2})};
 }
 
 Tokens someTokens(const Config& config, std::int64_t count) {
@@ -422,7 +422,7 @@ private Q_SLOTS:
             const profile::Cost full = profile::costOf(component, config, 0, 1, 64);
             const profile::Cost less = profile::costOf(component, config, 1, 1, 64);
             QVERIFY(less.flops < full.flops && less.bytes < full.bytes);
-            profile::PassStatistics statistics(config, profile::Mode::Prefill, 1, 64);
+            profile::PassStatistics statistics(config, DType::F32, profile::Mode::Prefill, 1, 64);
             kernels::PassRecord record;
             record.total_us = 3;
             record.spans = {{component, Stage::Whole, 0, 0, 1}, {component, Stage::Whole, 1, 1, 2}};

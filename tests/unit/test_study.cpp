@@ -10,6 +10,7 @@
 #include "core/prune/score.h"
 #include "core/report/report.h"
 #include "core/study/run_study.h"
+#include "core/study/timing.h"
 #include "kernels/devices.h"
 #include "kernels/error.h"
 
@@ -25,7 +26,7 @@ std::shared_ptr<const model::Checkpoint> openDemo(const char* demo = "mamba2-rec
 }
 
 std::unique_ptr<kernels::Backend> makeBackend() {
-    return kernels::makeBackend("cpu", 2);
+    return kernels::makeBackend("cpu", {.threads = 2});
 }
 
 Options tinyOptions() {
@@ -39,6 +40,13 @@ Options tinyOptions() {
     options.budget_s = 0.05;
     options.sensitivity_share = 0.75;
     return options;
+}
+
+/// So that what is not refused ends at once.
+std::stop_token stopped() {
+    std::stop_source stop;
+    stop.request_stop();
+    return stop.get_token();
 }
 
 StudyPtr runTiny(const Options& options, const StudyPtr& resume = nullptr, const Observer& observer = {},
@@ -56,8 +64,8 @@ QString refusalOf(const std::function<void()>& call) {
     return {};
 }
 
-QString refusalOf(const Options& options, const char* demo = "mamba2-recall") {
-    return refusalOf([&] { check(options, *openDemo(demo)); });
+QString refusalOf(const Options& options, const StudyPtr& resume = nullptr) {
+    return refusalOf([&] { (void)runTiny(options, resume, {}, stopped()); });
 }
 
 Cell measuredCell(double correct) {
@@ -137,12 +145,12 @@ private Q_SLOTS:
                 QCOMPARE(speed.speed_up.median, ratio.median);
                 QVERIFY(speed.before.median > 0 && speed.peak_bytes_before > 0);
                 const bool all = cell.share == 0;
-                QCOMPARE(speed.bound == 1, all);
+                QCOMPARE(speed.bytes_ratio == 1, all);
                 QVERIFY(all ? speed.peak_bytes_after == speed.peak_bytes_before
                             : speed.peak_bytes_after < speed.peak_bytes_before);
             }
         }
-        QVERIFY(m_whole->cells[2].measured.speeds[1].bound > m_whole->cells[1].measured.speeds[1].bound);
+        QVERIFY(m_whole->cells[2].measured.speeds[1].bytes_ratio > m_whole->cells[1].measured.speeds[1].bytes_ratio);
     }
 
     void leastBytesByHand() {
@@ -249,7 +257,7 @@ private Q_SLOTS:
             QVERIFY2(cell.state == CellState::Measured, cell.failure.c_str());
             QCOMPARE(cell.plan.kept(), cell.plan.states() / 2);
             QCOMPARE(cell.plan.calibration_hash, study->cells[0].plan.calibration_hash);
-            QVERIFY(cell.measured.speeds[0].bound > 1);
+            QVERIFY(cell.measured.speeds[0].bytes_ratio > 1);
             ragged = ragged || !cell.plan.uniform();
         }
         QVERIFY(ragged);
@@ -277,10 +285,8 @@ private Q_SLOTS:
         QVERIFY(study->calibration.empty());  // random needs none
     }
 
-    void stopped() {
-        std::stop_source stop;
-        stop.request_stop();
-        const StudyPtr study = runTiny(tinyOptions(), nullptr, {}, stop.get_token());
+    void stoppedAtOnce() {
+        const StudyPtr study = runTiny(tinyOptions(), nullptr, {}, stopped());
         QVERIFY(!study->complete);
         QCOMPARE(study->done(), 0U);
     }
@@ -300,12 +306,149 @@ private Q_SLOTS:
         QVERIFY(refusal([](Options& o) { o.shares = {1}; }).contains("shares: 1 is not a share of 0 to 0.99"));
         QVERIFY(refusal([](Options& o) { o.shares = {kNaN}; }).contains("is not a share"));
         QVERIFY(refusal([](Options& o) { o.shares = {0.5, 0.5}; }).contains("shares: one is given twice"));
+        QVERIFY(refusal([](Options& o) { o.multiple_of = 65; }).contains("multiple of: 65 is not in 1 to 64"));
         QVERIFY(refusal([](Options& o) { o.kind = prune::PlanKind::Threshold; }).contains("kind"));
         QVERIFY(refusal([](Options& o) { o.workloads[0].batch = 0; }).contains("batch: 0 is below 1"));
         QVERIFY(refusal([](Options& o) { o.pairs = 0; }).contains("pairs"));
         QVERIFY(refusal([](Options& o) { o.budget_s = kNaN; }).contains("budget"));
         QVERIFY(refusal([](Options& o) { o.calibration = o.evaluation; }).contains("calibration: has the seed"));
         QVERIFY(refusal([](Options& o) { o.evaluation.source = "/none"; }).contains("/none"));
+    }
+
+    // A share that leaves nothing is refused before anything is measured, whatever the other shares.
+    void nothingLeft() {
+        engine::Engine engine(openDemo("mamba1-recall"), makeBackend());  // of 16 states each layer
+        Options options = tinyOptions();
+        options.shares = {0.5, 0.98};
+        const auto refusal = [&] {
+            return refusalOf([&] { (void)run(engine, makeBackend, options, {}, nullptr, {}, stopped()); });
+        };
+        QVERIFY(refusal().contains("shares: 0.98 would remove every state of every layer"));
+        options.kind = prune::PlanKind::Budget;  // of all 32 one stays
+        QCOMPARE(refusal(), QString());
+        options.shares = {0.5};
+        options.kind = prune::PlanKind::Keep;
+        options.sensitivity_share = 0.98;  // the other layers stay
+        QCOMPARE(refusal(), QString());
+    }
+
+    // Times of two machines, or of other numbers of threads, do not belong into one study; accuracies do.
+    void anotherMachine() {
+        const auto refusalOn = [&](int threads, const Options& options, const StudyPtr& earlier) {
+            engine::Engine engine(openDemo(), kernels::makeBackend("cpu", {.threads = threads}));
+            return refusalOf([&] { (void)run(engine, makeBackend, options, {}, earlier, {}, stopped()); });
+        };
+        QVERIFY(refusalOn(1, tinyOptions(), m_whole).contains("is another study (threads: '2' there, '1' here)"));
+        QCOMPARE(refusalOn(2, tinyOptions(), m_whole), QString());
+        auto moved = std::make_shared<Study>(*m_whole);
+        moved->provenance.device = "Another CPU";
+        QVERIFY(refusalOf(tinyOptions(), moved).contains("device: 'Another CPU (cpu)' there"));
+
+        Options untimed = tinyOptions();
+        untimed.workloads.clear();
+        const StudyPtr begun = runTiny(untimed, nullptr, {}, stopped());
+        QCOMPARE(refusalOn(1, untimed, begun), QString());
+    }
+
+    // The cells of what is resumed are those that its options ask for, and their plans this model's.
+    void othersCells() {
+        const auto refusal = [&](const std::function<void(Study&)>& change) {
+            auto earlier = std::make_shared<Study>(*m_whole);
+            change(*earlier);
+            return refusalOf(tinyOptions(), earlier);
+        };
+        QCOMPARE(refusal([](Study&) {}), QString());
+        QVERIFY(refusal([](Study& s) { std::swap(s.cells[1], s.cells[3]); }).contains("has another cell 1"));
+        QVERIFY(refusal([](Study& s) { s.cells[2].share = 0.8; }).contains("has another cell 2"));
+        QVERIFY(refusal([](Study& s) { s.cells[5].layer = 1; }).contains("has another cell 5"));
+        QVERIFY(refusal([](Study& s) { s.cells.pop_back(); }).contains("has 6 cells where its options ask for 7"));
+        QVERIFY(refusal([](Study& s) { s.cells[4].plan.model_hash = "another"; }).contains("plan: was made for"));
+        QVERIFY(refusal([](Study& s) { s.cells[4].plan.group_states[0] = {63}; }).contains("plan: was made for"));
+    }
+
+    // Stopped within a cell, nothing of it stays.
+    void stoppedWithinACell() {
+        std::stop_source stop;
+        const StudyPtr study = runTiny(
+            tinyOptions(), nullptr,
+            [&](const StudyPtr& snapshot, const profile::Progress& progress, bool) {
+                QVERIFY(snapshot->cells[0].plan.layers.empty() || snapshot->cells[0].state == CellState::Measured);
+                if (progress.what.find("nothing removed") != std::string::npos) stop.request_stop();
+            },
+            stop.get_token());
+        QVERIFY(!study->complete);
+        for (const Cell& cell : study->cells) {
+            QCOMPARE(cell.plan.layers.empty(), cell.state == CellState::Waiting);
+        }
+    }
+
+    // What somebody has masked before is not missing from the scores.
+    void maskLeftBehind() {
+        Options options = tinyOptions();
+        options.criteria = {"output-energy"};
+        options.shares = {0.5};
+        options.workloads.clear();
+        options.sensitivity_share = 0;
+        engine::Engine engine(openDemo(), makeBackend());
+        StudyPtr first = run(engine, makeBackend, options, {});
+        auto unpruned_only = std::make_shared<Study>(*first);  // so that nothing but the activity runs before the plan
+        unpruned_only->cells[0] = {};
+        unpruned_only->cells[0].criterion = "output-energy";
+        unpruned_only->cells[0].share = 0.5;
+        engine::Mask mask(2, std::vector<std::uint8_t>(64, 1));
+        std::fill_n(mask[0].begin(), 40, std::uint8_t{0});
+        engine.setMask(mask);
+        const StudyPtr again = run(engine, makeBackend, options, {}, unpruned_only);
+        QCOMPARE(again->cells[0].plan.layers, first->cells[0].plan.layers);
+    }
+
+    // Few passes of one model, then of the other, each after one that does not count; who begins alternates.
+    void turns() {
+        std::string order;
+        const auto pass = [&](char who) {
+            return [&order, who] {
+                order += who;
+                return 1e4 * static_cast<double>(order.size());
+            };
+        };
+        const auto orderOf = [&](std::size_t most, double budget_s) {
+            order.clear();
+            const PairedTimes times = takeTurns(pass('b'), pass('a'), most, budget_s);
+            if (times.before.size() != times.after.size()) return std::string("not paired");
+            return order;
+        };
+        QCOMPARE(orderOf(8, 60), std::string("bbbbaaaa"
+                                             "aaaabbbb"
+                                             "bbbaaa"));
+        QCOMPARE(orderOf(15, 1e-9), std::string("bbbbaaaa"
+                                                "aaaabbbb"));  // an interval needs six pairs
+        QCOMPARE(orderOf(2, 1e-9), std::string("bbbaaa"));
+
+        order.clear();
+        std::vector<std::size_t> told;
+        const PairedTimes times =
+            takeTurns(pass('b'), pass('a'), 6, 60, [&](std::size_t pairs) { told.push_back(pairs); });
+        QCOMPARE(times.before, (std::vector<double>{2e4, 3e4, 4e4, 14e4, 15e4, 16e4}));
+        QCOMPARE(times.after, (std::vector<double>{6e4, 7e4, 8e4, 10e4, 11e4, 12e4}));
+        QCOMPARE(told, (std::vector<std::size_t>{3, 6}));
+    }
+
+    // Passes shorter than 10 ms are repeated for that long: what is kept is their mean.
+    void shortPasses() {
+        std::size_t befores = 0;
+        const auto before = [&] {
+            return befores++ % 3 == 1 ? 7000.0 : 4000.0;
+        };  // one that does not count, then by three
+        std::size_t afters = 0;
+        const auto after = [&] {
+            ++afters;
+            return 0.0;
+        };
+        const PairedTimes times = takeTurns(before, after, 2, 60);
+        QCOMPARE(befores, 7U);
+        QCOMPARE(times.before, (std::vector<double>{5000, 5000}));
+        QCOMPARE(afters, 2001U);  // not without end
+        QCOMPARE(times.after, (std::vector<double>{0, 0}));
     }
 
     void frontier() {
@@ -349,16 +492,21 @@ private Q_SLOTS:
         engine::Engine engine(openDemo(), makeBackend());
         const std::vector<Workload> workloads = {{profile::Mode::Prefill, 1, 64}, {profile::Mode::Decode, 2, 1}};
         double done = -1;
+        std::vector<int> visits;  // states, in the order they were timed with
         const CostPtr cost = measureCostOfStates(engine, makeBackend, workloads, 0.1, [&](const auto& progress) {
             QVERIFY(progress.done > done && progress.done < 1);
             done = progress.done;
+            visits.push_back(std::stoi(progress.what));
         });
+        // Up and down again: a machine that grows slower meets the small and the large alike.
+        QCOMPARE(visits, (std::vector<int>{2,   2,   32, 32, 64, 64, 96, 96, 128, 128,  //
+                                           128, 128, 96, 96, 64, 64, 32, 32, 2,   2}));
         QCOMPARE(cost->curves.size(), 2U);
         for (const auto& curve : cost->curves) {
             std::vector<std::int64_t> states;
             for (const auto& sample : curve.samples) {
                 states.push_back(sample.states);
-                QVERIFY(sample.time.n() >= 5 && sample.time.median > 0);
+                QVERIFY(sample.time.n() >= 6 && sample.time.median > 0);
             }
             QCOMPARE(states, (std::vector<std::int64_t>{2, 32, 64, 96, 128}));
             QVERIFY(std::isfinite(estimate_us(*cost, curve.workload, 77)));

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "core/report/pruning_text.h"
 #include "core/report/report.h"
 #include "kernels/error.h"
 #include "tests/unit/fabricated_study.h"
@@ -31,6 +32,7 @@ QString difference(const activity::Activity& a, const activity::Activity& b) {
     compare.field("tokens_hash", a.tokens_hash, b.tokens_hash);
     compare.field("sequences", a.sequences, b.sequences);
     compare.field("length", a.length, b.length);
+    compare.field("tokens_seen", a.tokens_seen, b.tokens_seen);
     compare.field("bins", a.bins, b.bins);
     compare.field("bin_tokens", a.bin_tokens, b.bin_tokens);
     compareRatios(compare, "cost", a.cost, b.cost);
@@ -56,6 +58,8 @@ void compareAccuracies(Comparison& compare, const QString& name, const evaluate:
     compare.field(name + ".sequences", a.sequences, b.sequences);
     compare.field(name + ".predictions", a.predictions, b.predictions);
     compare.field(name + ".recall", a.recall, b.recall);
+    compare.field(name + ".not_finite", a.not_finite, b.not_finite);
+    compare.field(name + ".positions", a.positions, b.positions);
     const auto estimate = [&](const char* field, const evaluate::Estimate& x, const evaluate::Estimate& y) {
         compare.field(name + field, x.value, y.value);
         compare.field(name + field + " error", x.standard_error, y.standard_error);
@@ -106,7 +110,7 @@ void compareCells(Comparison& compare, const QString& name, const study::Cell& a
         compare.field(speed + ".before", s.before, t.before);
         compare.field(speed + ".after", s.after, t.after);
         compareRatios(compare, speed + ".speed_up", s.speed_up, t.speed_up);
-        compare.field(speed + ".bound", s.bound, t.bound);
+        compare.field(speed + ".bytes_ratio", s.bytes_ratio, t.bytes_ratio);
         compare.field(speed + ".peak_bytes_before", s.peak_bytes_before, t.peak_bytes_before);
         compare.field(speed + ".peak_bytes_after", s.peak_bytes_after, t.peak_bytes_after);
     }
@@ -162,6 +166,12 @@ void writeNumbers(hid_t file, const char* name, const std::vector<std::int64_t>&
     const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
     H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
     H5Dclose(dataset);
+}
+
+void setNumber(hid_t file, const char* group, const char* attribute, std::int64_t value) {
+    const hid_t object = H5Gopen2(file, group, H5P_DEFAULT);
+    replaceNumberAttribute(object, attribute, value);
+    H5Gclose(object);
 }
 
 }  // namespace
@@ -267,11 +277,36 @@ private Q_SLOTS:
             [](hid_t file) { replaceDataset(file, "/activity/layers/0001/group_states", H5T_STD_I64LE, {3}); });
         row("a layer less", "layers does not have a member for each layer",
             [](hid_t file) { H5Ldelete(file, "/activity/layers/0002", H5P_DEFAULT); });
-        row("bins without number", "has a size out of range", [](hid_t file) {
-            const hid_t group = H5Gopen2(file, "/activity", H5P_DEFAULT);
-            replaceNumberAttribute(group, "bins", std::int64_t{1} << 60);
-            H5Gclose(group);
+        row("bins without number", "has a size out of range",
+            [](hid_t file) { setNumber(file, "/activity", "bins", std::int64_t{1} << 60); });
+        // Without states the planes are empty whatever the bins.
+        row("bins without states", "bins is out of range", [](hid_t file) {
+            const std::int64_t bins = std::int64_t{1} << 40;
+            setNumber(file, "/activity", "bins", bins);
+            for (const char* layer : {"0000", "0001", "0002"}) {
+                const std::string path = std::string("/activity/layers/") + layer;
+                writeNumbers(file, (path + "/group_states").c_str(), {0, 0});
+                for (const char* plane : {"/mean", "/max"}) {
+                    replaceDataset(file, (path + plane).c_str(), H5T_IEEE_F32LE, {6, 4, 0});
+                }
+                replaceDataset(file, (path + "/binned").c_str(), H5T_IEEE_F32LE, {6, hsize_t(bins), 0});
+                replaceDataset(file, (path + "/votes").c_str(), H5T_IEEE_F64LE, {hsize_t(bins), 0});
+            }
         });
+        row("no groups", "n_groups does not divide n_heads", [](hid_t file) {
+            setNumber(file, "/model", "n_groups", 0);
+            H5Ldelete(file, "/model/state_sizes", H5P_DEFAULT);
+            for (const char* layer : {"0000", "0001", "0002"}) {
+                const std::string path = std::string("/activity/layers/") + layer;
+                replaceDataset(file, (path + "/group_states").c_str(), H5T_STD_I64LE, {0});
+            }
+        });
+        row("more groups than heads", "n_groups does not divide n_heads",
+            [](hid_t file) { setNumber(file, "/model", "n_heads", 1); });
+        row("groups of unequal heads", "n_groups does not divide n_heads",
+            [](hid_t file) { setNumber(file, "/model", "n_heads", 5); });
+        row("no heads", "n_groups does not divide n_heads",
+            [](hid_t file) { setNumber(file, "/model", "n_heads", 0); });
         row("other statistics", "statistic is not the list that is known", [](hid_t file) {
             const hid_t type = H5Tcopy(H5T_C_S1);
             H5Tset_size(type, 8);
@@ -282,6 +317,25 @@ private Q_SLOTS:
     void editedActivity() {
         report::writeActivity(m_path, *fabricatedActivity());
         refused();
+    }
+
+    void activityWithoutChannels() {
+        auto activity = fabricatedActivity();
+        model::Config& config = activity->model.config;
+        config.architecture = model::Architecture::Mamba1;
+        config.d_inner = 0;
+        config.n_layer = 1;
+        config.state_sizes.clear();
+        activity->layers.resize(1);
+        activity::LayerActivity& layer = activity->layers[0];
+        layer = {};
+        layer.group_states = {6};
+        layer.row_states = 6;
+        layer.binned.resize(activity::kStatisticCount * 5 * 6);
+        layer.votes.resize(5 * 6);
+        report::writeActivity(m_path, *activity);
+        const QString refusal = refusalOf(m_path);
+        QVERIFY2(refusal.contains("/activity/layers/0000 is of a model without channels"), qPrintable(refusal));
     }
 
     void editedStudy_data() {
@@ -295,6 +349,28 @@ private Q_SLOTS:
         row("a layer too many", "cells has a layer that the model has not", [](hid_t file) {
             writeNumbers(file, "/study/cells/layer", {-1, -1, -1, -1, 3});
         });
+        row("a layer below", "layer is out of range", [](hid_t file) {
+            writeNumbers(file, "/study/cells/layer", {-1, -1, -1, -1, -5});
+        });
+        row("a multiple of nothing", "multiple_of is out of range",
+            [](hid_t file) { setNumber(file, "/study/options", "multiple_of", 0); });
+        row("a plan's multiple beyond", "multiple_of is out of range",
+            [](hid_t file) { setNumber(file, "/study/plans/0001", "multiple_of", 7); });
+        row("no pairs", "pairs is out of range", [](hid_t file) { setNumber(file, "/study/options", "pairs", 0); });
+        row("more kept than there were", "cells has counts out of range", [](hid_t file) {
+            writeNumbers(file, "/study/cells/states_kept", {24, 16, 0, 0, 16});
+        });
+        row("fewer than no predictions", "cells has counts out of range", [](hid_t file) {
+            writeNumbers(file, "/study/cells/predictions", {2048, -1, 0, 0, 2048});
+        });
+        row("other sizes than the model's", "group_states is not that of the model", [](hid_t file) {
+            writeNumbers(file, "/study/plans/0001/group_states", {6, 4, 4, 2, 6, 0});
+        });
+        row("no state kept", "kept leaves no state of any layer", [](hid_t file) {
+            replaceDataset(file, "/study/plans/0001/kept", H5T_STD_U8LE, {3, 10});
+        });
+        row("an override of more states", "overrides is out of range",
+            [](hid_t file) { writeNumbers(file, "/study/plans/0001/overrides/states", {7}); });
         row("a speed of no cell", "speeds names a cell that is not there", [](hid_t file) {
             writeNumbers(file, "/study/speeds/cell", {0, 1, 5});
         });
@@ -312,10 +388,10 @@ private Q_SLOTS:
         row("huge claim", "kept claims more values than the file can hold", [](hid_t file) {
             replaceDataset(file, "/study/plans/0001/kept", H5T_STD_U8LE, {3, hsize_t{1} << 40});
         });
-        row("negative states", "group_states is out of range", [](hid_t file) {
+        row("negative states", "group_states is not that of the model", [](hid_t file) {
             writeNumbers(file, "/study/plans/0001/group_states", {6, 4, 6, -1, 6, 0});
         });
-        row("states that overflow", "group_states is out of range", [](hid_t file) {
+        row("states that overflow", "group_states is not that of the model", [](hid_t file) {
             const std::int64_t most = std::numeric_limits<std::int64_t>::max();
             writeNumbers(file, "/study/plans/0001/group_states", {most, most, 6, 1, 6, 0});
         });
@@ -329,6 +405,21 @@ private Q_SLOTS:
     void editedStudy() {
         report::writeStudy(m_path, *fabricatedStudy());
         refused();
+    }
+
+    // The names of what is kept are the file's own, and a reason with commas is one field.
+    void csvOfStudy() {
+        const QStringList lines = QString::fromStdString(report::studyCsv(*fabricatedStudy())).split("\r\n");
+        const QStringList head = lines[0].split(',');
+        const QStringList first = lines[1].split(',');
+        QCOMPARE(first.size(), head.size());
+        QCOMPARE(first[head.indexOf("state_bytes_kept")], QString("3500"));
+        QCOMPARE(first[head.indexOf("weight_bytes_kept")], QString("280000"));
+        QCOMPARE(first[head.indexOf("not_finite")], QString("3"));
+        const QString failed = lines[4];
+        QVERIFY2(failed.startsWith("ghost,0.9,,failed,\"memory: 12 GB are needed"), qPrintable(failed));
+        QCOMPARE(failed.mid(failed.lastIndexOf('"')).count(','), head.size() - 5);
+        QCOMPARE(lines[5].count(','), head.size() - 1);
     }
 
     void readByH5py() {

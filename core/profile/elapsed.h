@@ -1,0 +1,12 @@
+// How long something took so far.
+#pragma once
+
+#include <chrono>
+
+namespace perfmamba::profile {
+
+inline double secondsSince(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace perfmamba::profile

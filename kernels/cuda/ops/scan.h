@@ -1,0 +1,57 @@
+// The two kernels behind selectiveScan(): many tokens, and one.
+#pragma once
+
+#include "kernels/cuda/ops/common.h"
+
+namespace perfmamba::kernels::cuda {
+
+/// SelectiveScanOp with its element type.
+template <class T>
+struct ScanParams {
+    std::int64_t length, channels, states;
+    const T* x;
+    const T* dt;
+    const float* dt_bias;
+    const float* A;
+    const T* B;
+    const T* C;
+    std::int64_t bc_stride;
+    const float* D;
+    const T* z;
+    std::int64_t z_stride;
+    float* h;
+    T* y;
+};
+
+template <class T>
+ScanParams<T> scanParams(const SelectiveScanOp& op) {
+    assert(op.dt.type == op.x.type && op.B.type == op.x.type && op.C.type == op.x.type && op.y.type == op.x.type);
+    return {op.length,
+            op.channels,
+            op.states,
+            pointer<T>(op.x),
+            pointer<T>(op.dt),
+            op.dt_bias,
+            op.A,
+            pointer<T>(op.B),
+            pointer<T>(op.C),
+            op.bc_stride,
+            op.D,
+            pointer<T>(op.z),
+            op.z_stride,
+            op.h,
+            pointer<T>(op.y)};
+}
+
+/// One token. Defined for float, Half and BFloat16.
+template <class T>
+void scanStep(void* stream, std::int64_t batch, const ScanParams<T>& params);
+
+/// y of row `row` and channel `d` from Σ_n C·h: what stands after the scan.
+template <class T>
+SIMT_DEVICE float finishScan(const ScanParams<T>& p, std::int64_t row, std::int64_t d, float sum) {
+    const float y = sum + p.D[d] * toFloat(p.x[row * p.channels + d]);
+    return p.z ? y * silu(toFloat(p.z[row * p.z_stride + d])) : y;
+}
+
+}  // namespace perfmamba::kernels::cuda

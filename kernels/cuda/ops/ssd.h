@@ -1,0 +1,90 @@
+// What the kernels of the SSD share: the arguments with their element type, and where the workspace keeps what passes
+// from one stage to the next.
+#pragma once
+
+#include "kernels/cuda/ops/common.h"
+
+namespace perfmamba::kernels::cuda {
+
+/// c = Σ Δ·A·log₂e from the start of a chunk, as the unevaluated sum of two floats. Differences of two such numbers are
+/// as precise as if they had been summed on their own, however large c is: float alone loses what a difference is about
+/// once c is large (Δ·A·log₂e of 20 a token makes c 5000 over a chunk, in steps of 0.0005).
+struct Cumulated {
+    float high, low;
+};
+SIMT_DEVICE float difference(Cumulated a, Cumulated b) {
+    return (a.high - b.high) + (a.low - b.low);
+}
+
+/// Extents of a call, and where things lie in the workspace.
+struct SsdLayout {
+    std::int64_t batch, length, heads, head_dim, groups, states;
+    std::int64_t chunk;      // tokens of a chunk: not more than there are
+    std::int64_t chunks;     // of a sequence
+    std::int64_t cb_stride;  // a row of C·Bᵀ
+
+    [[nodiscard]] SIMT_BOTH std::int64_t headState() const { return head_dim * states; }
+    [[nodiscard]] SIMT_BOTH std::int64_t headsOfGroup() const { return heads / groups; }
+    /// Tokens of a chunk; the last one may be short.
+    [[nodiscard]] SIMT_BOTH std::int64_t tokens(std::int64_t chunk_index) const {
+        return simt::lesser(chunk, length - chunk_index * chunk);
+    }
+};
+
+template <class T>
+struct SsdParams {
+    SsdLayout at;
+    const T* x;
+    const T* B;
+    const T* C;
+    std::int64_t xbc_stride;
+    const T* dt;
+    std::int64_t dt_stride;
+    const float* dt_bias;
+    const float* A;
+    const float* D;
+    float dt_min, dt_max;
+    float* h;
+    T* y;
+    std::int64_t y_stride;
+    // The workspace.
+    float* delta;          // (B, H, L): Δ
+    Cumulated* cumulated;  // (B, H, L)
+    float* chunk_state;    // (B, chunks, H, P, N): what each chunk adds; after state passing, the state before it
+    T* cb;                 // (B, chunks, G, Q, cb_stride): C·Bᵀ, blocks on and below the diagonal only
+
+    /// Into delta and cumulated: the first token of a chunk.
+    [[nodiscard]] SIMT_DEVICE std::int64_t perHead(std::int64_t b, std::int64_t head, std::int64_t chunk) const {
+        return (b * at.heads + head) * at.length + chunk * at.chunk;
+    }
+    [[nodiscard]] SIMT_DEVICE float* chunkState(std::int64_t b, std::int64_t chunk, std::int64_t head) const {
+        return chunk_state + ((b * at.chunks + chunk) * at.heads + head) * at.headState();
+    }
+    /// Into x, B and C: the first token of a chunk.
+    [[nodiscard]] SIMT_DEVICE std::int64_t row(std::int64_t b, std::int64_t chunk) const {
+        return (b * at.length + chunk * at.chunk) * xbc_stride;
+    }
+    [[nodiscard]] SIMT_DEVICE T* cbRows(std::int64_t b, std::int64_t chunk, std::int64_t group) const {
+        return cb + ((b * at.chunks + chunk) * at.groups + group) * at.chunk * at.cb_stride;
+    }
+};
+
+SsdLayout ssdLayout(const SsdOp& op);
+
+template <class T>
+SsdParams<T> ssdParams(const SsdOp& op);
+
+/// Whether vectors of kWidest<T> elements may be used for x, B, C, y and the states.
+template <class T>
+bool ssdInVectors(const SsdParams<T>& p) {
+    constexpr int n = kWidest<T>;
+    return p.at.head_dim % n == 0 && p.at.states % n == 0 && p.xbc_stride % n == 0 &&
+           aligned(n * sizeof(T), p.x, p.B, p.C);
+}
+
+/// Δ of a head.
+SIMT_DEVICE float stepOf(float dt, float bias, float least, float most) {
+    return simt::lesser(simt::greater(softplus(dt + bias), least), most);
+}
+
+}  // namespace perfmamba::kernels::cuda

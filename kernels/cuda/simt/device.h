@@ -1,0 +1,126 @@
+// simt.h for nvcc: every word is the device's own. Included by simt.h only.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/cuda/ops.h"
+
+namespace perfmamba::simt {
+
+SIMT_DEVICE int threadIndex() {
+    return static_cast<int>(threadIdx.x);
+}
+SIMT_DEVICE int blockX() {
+    return static_cast<int>(blockIdx.x);
+}
+SIMT_DEVICE int blockY() {
+    return static_cast<int>(blockIdx.y);
+}
+SIMT_DEVICE int blockZ() {
+    return static_cast<int>(blockIdx.z);
+}
+
+SIMT_DEVICE void syncBlock() {
+    __syncthreads();
+}
+SIMT_DEVICE void syncWarp() {
+    __syncwarp();
+}
+/// Orders what this thread wrote before what it does to memory next, for all threads of the device.
+SIMT_DEVICE void fence() {
+    __threadfence();
+}
+
+template <class T>
+SIMT_DEVICE T shuffle(T value, int from) {
+    return __shfl_sync(~0U, value, from);
+}
+template <class T>
+SIMT_DEVICE T shuffleXor(T value, int mask) {
+    return __shfl_xor_sync(~0U, value, mask);
+}
+/// From the lane `distance` below; the lowest lanes keep their own.
+template <class T>
+SIMT_DEVICE T shuffleUp(T value, int distance) {
+    return __shfl_up_sync(~0U, value, static_cast<unsigned>(distance));
+}
+/// From the lane `distance` above; the highest lanes keep their own.
+template <class T>
+SIMT_DEVICE T shuffleDown(T value, int distance) {
+    return __shfl_down_sync(~0U, value, static_cast<unsigned>(distance));
+}
+
+/// Returns what was there before.
+SIMT_DEVICE int atomicAdd(int* target, int value) {
+    return ::atomicAdd(target, value);
+}
+
+/// Aligned to 16 bytes.
+SIMT_DEVICE std::byte* dynamicShared() {
+    extern __shared__ uint4 perfmamba_dynamic_shared[];
+    return reinterpret_cast<std::byte*>(perfmamba_dynamic_shared);
+}
+
+/// The plain number of as many bytes, or CUDA's vector of them.
+template <std::size_t bytes>
+struct Word {
+    using Type = unsigned short;
+};
+template <>
+struct Word<4> {
+    using Type = unsigned;
+};
+template <>
+struct Word<8> {
+    using Type = uint2;
+};
+template <>
+struct Word<16> {
+    using Type = uint4;
+};
+
+/// An object of 2, 4, 8 or 16 bytes read or written as one access; `from` and `to` are aligned to its size.
+template <class V, class T>
+SIMT_DEVICE V loadAs(const T* from) {
+    using Bits = typename Word<sizeof(V)>::Type;
+    const Bits bits = *reinterpret_cast<const Bits*>(from);
+    return reinterpret_cast<const V&>(bits);
+}
+/// nvcc 13.0 splits a struct's assignment to global memory into its members, but not this function's. Which memory it
+/// is is known where it is inlined; no test remains in the PTX.
+template <class V, class T>
+SIMT_DEVICE void storeAs(T* to, const V& value) {
+    using Bits = typename Word<sizeof(V)>::Type;
+    if (__isGlobal(to)) {
+        __stwb(reinterpret_cast<Bits*>(to), reinterpret_cast<const Bits&>(value));
+    } else {
+        *reinterpret_cast<Bits*>(to) = reinterpret_cast<const Bits&>(value);
+    }
+}
+/// A number of 2 or 4 bytes, past the multiprocessor's own cache: for what other blocks wrote during this kernel.
+template <class T>
+SIMT_DEVICE T loadFresh(const T* from) {
+    using Bits = typename Word<sizeof(T)>::Type;
+    const Bits bits = __ldcg(reinterpret_cast<const Bits*>(from));
+    return reinterpret_cast<const T&>(bits);
+}
+
+/// 2 to the power of x by the special function unit: 2 units in the last place, below 2⁻¹²⁶ zero.
+SIMT_DEVICE float fastExp2(float x) {
+    float result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+
+template <class P>
+void launch(void* stream, const Shape& shape, void (*kernel)(P), const P& params) {
+    const dim3 grid(static_cast<unsigned>(shape.grid.x), static_cast<unsigned>(shape.grid.y),
+                    static_cast<unsigned>(shape.grid.z));
+    void* arguments[] = {const_cast<P*>(&params)};
+    const cudaError_t error =
+        cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, dim3(static_cast<unsigned>(shape.threads)),
+                         arguments, static_cast<std::size_t>(shape.dynamic_shared), static_cast<cudaStream_t>(stream));
+    if (error != cudaSuccess) throw kernels::cuda::LaunchError(static_cast<int>(error));
+}
+
+}  // namespace perfmamba::simt

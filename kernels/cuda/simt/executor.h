@@ -1,0 +1,89 @@
+// Runs kernels on the host as a device would: a fiber for each thread of a block, block after block.
+//
+// A warp runs until all of its lanes wait at a barrier of the block; then the next warp does. Between two collectives
+// its lanes run one after the other. Both go in the order that setOrder() says: a kernel that lacks a barrier gives
+// other results in one order or the other, or reads shared memory that nobody has written yet, which is NaN. Lanes that
+// wait at different places, lanes that have left while others wait, and misaligned vectors stop the run with a Fault.
+// AddressSanitizer sees what leaves a shared variable. Not seen: races that both orders hide, and the speed.
+// Each host thread has an executor of its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <source_location>
+#include <stdexcept>
+#include <string>
+
+namespace perfmamba::simt::host {
+
+/// What a device would hang, fault or compute nonsense on.
+class Fault : public std::logic_error {
+public:
+    using std::logic_error::logic_error;
+};
+
+enum class Order : std::uint8_t { Forward, Backward };
+/// The order of the warps of a block, and of the lanes of a warp, for the calling thread.
+void setOrder(Order order);
+
+struct Block {
+    std::int64_t x = 1, y = 1, z = 1;
+};
+
+/// Runs `body` for every thread of every block. Throws Fault.
+void run(const Block& grid, int threads, std::int64_t dynamic_shared, const std::function<void()>& body);
+
+// For host.h, from inside a kernel -------------------------------------------------------------------------------
+
+/// The thread that runs now.
+struct Current {
+    int thread = 0;
+    Block block;
+};
+inline thread_local Current current;
+
+/// Where in the source a thread waits.
+struct Site {
+    const char* what = nullptr;
+    std::source_location at;
+};
+void waitForBlock(const Site& site);
+void waitForWarp(const Site& site);
+
+/// Room for what a lane shows the others: an operand of a matrix product at most.
+inline constexpr std::size_t kShownBytes = 48;
+/// This lane's room for the next collective. It stays readable until the collective after it.
+std::byte* show();
+/// What `lane` of this warp showed in the collective just passed.
+const std::byte* shown(int lane);
+
+/// Ends the run with a Fault: so many bytes, and what is wrong with them.
+[[noreturn]] void stop(std::size_t bytes, const char* why);
+std::byte* dynamicShared();
+/// The block's variable of that key, made when the first thread asks for it.
+void* sharedVariable(const void* key, std::size_t bytes);
+
+template <class T>
+T& sharedVariable(const void* key) {
+    return *static_cast<T*>(sharedVariable(key, sizeof(T)));
+}
+
+template <class T>
+T exchange(T value, int from, const Site& site) {
+    static_assert(sizeof(T) <= kShownBytes);
+    std::memcpy(show(), &value, sizeof value);
+    waitForWarp(site);
+    T other;
+    std::memcpy(&other, shown(from % 32), sizeof other);
+    return other;
+}
+
+inline void checkAligned(const void* address, std::size_t bytes) {
+    if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0) {
+        stop(bytes, "bytes accessed as one, but not aligned");
+    }
+}
+
+}  // namespace perfmamba::simt::host

@@ -1,0 +1,91 @@
+// simt.h for g++: every word goes to the executor. Included by simt.h only.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <source_location>
+
+#include "kernels/cuda/simt/executor.h"
+
+namespace perfmamba::simt {
+
+inline int threadIndex() {
+    return host::current.thread;
+}
+inline int blockX() {
+    return static_cast<int>(host::current.block.x);
+}
+inline int blockY() {
+    return static_cast<int>(host::current.block.y);
+}
+inline int blockZ() {
+    return static_cast<int>(host::current.block.z);
+}
+
+inline void syncBlock(std::source_location at = std::source_location::current()) {
+    host::waitForBlock({"syncBlock", at});
+}
+inline void syncWarp(std::source_location at = std::source_location::current()) {
+    host::waitForWarp({"syncWarp", at});
+}
+inline void fence() {}
+
+template <class T>
+T shuffle(T value, int from, std::source_location at = std::source_location::current()) {
+    return host::exchange(value, from, {"shuffle", at});
+}
+template <class T>
+T shuffleXor(T value, int mask, std::source_location at = std::source_location::current()) {
+    return host::exchange(value, threadIndex() % kWarp ^ mask, {"shuffleXor", at});
+}
+template <class T>
+T shuffleUp(T value, int distance, std::source_location at = std::source_location::current()) {
+    const int own = threadIndex() % kWarp;
+    return host::exchange(value, own < distance ? own : own - distance, {"shuffleUp", at});
+}
+template <class T>
+T shuffleDown(T value, int distance, std::source_location at = std::source_location::current()) {
+    const int own = threadIndex() % kWarp;
+    return host::exchange(value, own + distance < kWarp ? own + distance : own, {"shuffleDown", at});
+}
+
+inline int atomicAdd(int* target, int value) {
+    const int before = *target;
+    *target += value;
+    return before;
+}
+
+inline std::byte* dynamicShared() {
+    return host::dynamicShared();
+}
+
+/// The device faults on a misaligned access; here it is an error that stops the kernel.
+template <class V, class T>
+V loadAs(const T* from) {
+    host::checkAligned(from, sizeof(V));
+    V value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+template <class V, class T>
+void storeAs(T* to, const V& value) {
+    host::checkAligned(to, sizeof(V));
+    std::memcpy(to, &value, sizeof value);
+}
+template <class T>
+T loadFresh(const T* from) {
+    return *from;
+}
+
+inline float fastExp2(float x) {
+    return x < -126.0F ? 0.0F : std::exp2(x);
+}
+
+template <class P>
+void launch(void* /*stream*/, const Shape& shape, void (*kernel)(P), const P& params) {
+    host::run({shape.grid.x, shape.grid.y, shape.grid.z}, shape.threads, shape.dynamic_shared, [&] { kernel(params); });
+}
+
+}  // namespace perfmamba::simt

@@ -1,0 +1,170 @@
+// Checks a GPU's backend where the GPU is, without Qt, CMake or a compiler: every operation against the reference in
+// double, whole models against the CPU engine, and how fast it is. See usage().
+#include <fmt/format.h>
+
+#include <cmath>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/engine/engine.h"
+#include "kernels/devices.h"
+#include "kernels/error.h"
+#include "tests/gpu/benchmark.h"
+#include "tests/gpu/operations.h"
+
+using namespace perfmamba;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kUsage =
+    R"(usage: gpu_check [--device cuda:0] [--models FOLDER] [--bench MODEL]...
+
+  --device    which device, as 'perfmamba-cli devices' lists it
+  --models    a folder of checkpoints, each compared with the CPU engine in every precision
+  --bench     a checkpoint whose speed is measured, in bf16
+)";
+
+struct Arguments {
+    std::string device = "cuda:0";
+    std::string models;
+    std::vector<std::string> bench;
+};
+
+struct Tally {
+    int done = 0;
+    std::vector<std::string> failed;
+
+    void add(const std::string& what, double error, double bound) {
+        ++done;
+        if (error <= bound) return;
+        failed.push_back(fmt::format("{}: {:.2e}, at most {:.2e}", what, error, bound));
+        fmt::print("  FAILED {}\n", failed.back());
+    }
+};
+
+constexpr DType kPrecisions[] = {DType::F32, DType::BF16, DType::F16};
+
+std::unique_ptr<engine::Engine> engineOn(const std::string& device, const fs::path& model, DType precision) {
+    return std::make_unique<engine::Engine>(model::Checkpoint::open(model),
+                                            kernels::makeBackend(device, {.precision = precision}));
+}
+
+/// Every token's logits: a prompt in pieces, then single tokens.
+std::vector<float> logitsOf(engine::Engine& engine, std::int64_t batch) {
+    engine::State state = engine.newState(batch);
+    std::vector<float> all;
+    for (const std::int64_t length : {2, 1, 37, 300, 1, 1, 1, 1, 1}) {
+        std::vector<std::int32_t> tokens;
+        for (std::int64_t i = 0; i < batch * length; ++i) {
+            const std::int64_t id = i * i * 7 + i * 13 + state.position * 5 + 3;
+            tokens.push_back(static_cast<std::int32_t>(id % engine.config().vocab_size));
+        }
+        const std::vector<float> logits = engine.logits(tokens, state, engine::LogitsFor::EveryToken);
+        all.insert(all.end(), logits.begin(), logits.end());
+    }
+    return all;
+}
+
+double relativeError(const std::vector<float>& got, const std::vector<float>& expected) {
+    double difference = 0;
+    double norm = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        difference += std::pow(double{got[i]} - double{expected[i]}, 2);
+        norm += std::pow(double{expected[i]}, 2);
+    }
+    return std::isfinite(difference) ? std::sqrt(difference / norm) : HUGE_VAL;
+}
+
+void checkOperations(const std::string& device, Tally& tally) {
+    for (const DType precision : kPrecisions) {
+        const auto backend = kernels::makeBackend(device, {.precision = precision});
+        const auto checks = tests::checkOperations(*backend, true);
+        fmt::print("operations in {}: {} comparisons\n", kernels::precisionName(precision), checks.size());
+        for (const tests::Check& check : checks) {
+            tally.add(fmt::format("{}, {}", kernels::precisionName(precision), check.what), check.error, check.bound);
+        }
+    }
+}
+
+void checkModels(const std::string& device, const std::string& folder, Tally& tally) {
+    if (folder.empty()) return;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        if (!fs::exists(entry.path() / "config.json")) continue;
+        const std::string name = entry.path().filename().string();
+        const auto cpu = engineOn("cpu", entry.path(), DType::F32);
+        for (const std::int64_t batch : {1, 3}) {
+            const std::vector<float> expected = logitsOf(*cpu, batch);
+            for (const DType precision : kPrecisions) {
+                const auto gpu = engineOn(device, entry.path(), precision);
+                tally.add(fmt::format("{} in {}, batch {}", name, kernels::precisionName(precision), batch),
+                          relativeError(logitsOf(*gpu, batch), expected), precision == DType::F32 ? 1e-4 : 1e-2);
+            }
+        }
+        fmt::print("model {}\n", name);
+    }
+}
+
+void measure(const std::string& device, const std::vector<std::string>& models, Tally& tally) {
+    if (models.empty()) return;
+    tests::Ceilings ceilings;
+    {
+        const auto backend = kernels::makeBackend(device, {.precision = DType::BF16});
+        ceilings = tests::measureCeilings(*backend);
+        fmt::print("{}: {:.2f} TB/s copying, {:.0f} TFLOP/s in bf16, {:.2f} T exponentials/s\n", backend->device().name,
+                   ceilings.bytes_per_s / 1e12, ceilings.flops_per_s / 1e12, ceilings.exps_per_s / 1e12);
+    }
+    fmt::print("bf16, batch 1, medians in µs; the share of the floor's speed beside them\n");
+    fmt::print("{:16} {:7} {:>6} | {:>10} {:>10} {:>5} | {:>10} {:>10} {:>5}\n", "model", "mode", "T", "pass", "floor",
+               "share", "ssm", "floor", "share");
+    for (const std::string& model : models) {
+        const auto engine = engineOn(device, model, DType::BF16);
+        for (const std::string& broken : tests::benchmark(*engine, ceilings)) tally.failed.push_back(broken);
+    }
+    fmt::print("Prefill beside mamba_ssm is not compared here: that needs its own stack.\n");
+}
+
+Arguments parse(int argc, char** argv) {
+    Arguments arguments;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view option = argv[i];
+        if (i + 1 == argc) throw Error("gpu_check", fmt::format("{} is not known, or lacks its value", option));
+        const std::string value = argv[++i];
+        if (option == "--device") {
+            arguments.device = value;
+        } else if (option == "--models") {
+            arguments.models = value;
+        } else if (option == "--bench") {
+            arguments.bench.push_back(value);
+        } else {
+            throw Error("gpu_check", fmt::format("{} is not known", option));
+        }
+    }
+    return arguments;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc > 1 && std::string_view(argv[1]) == "--help") {
+        fmt::print("{}", kUsage);
+        return 0;
+    }
+    try {
+        const Arguments arguments = parse(argc, argv);
+        Tally tally;
+        checkOperations(arguments.device, tally);
+        checkModels(arguments.device, arguments.models, tally);
+        fmt::print("{} comparisons\n", tally.done);
+        measure(arguments.device, arguments.bench, tally);
+        for (const std::string& failure : tally.failed) fmt::print("FAILED {}\n", failure);
+        fmt::print("{}\n", tally.failed.empty() ? "All passed." : "Not all passed.");
+        return tally.failed.empty() ? 0 : 1;
+    } catch (const std::exception& failure) {
+        fmt::print(stderr, "gpu_check: {}\n", failure.what());
+        return 2;
+    }
+}

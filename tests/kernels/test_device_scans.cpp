@@ -1,0 +1,319 @@
+// The recurrences on the device, in the SIMT executor, against the reference in double: the selective scan, the SSD in
+// its stages, and the steps of decoding.
+#include <limits>
+
+#include "kernels/reference/reference.h"
+#include "tests/support/device_values.h"
+
+using namespace perfmamba;
+using namespace perfmamba::kernels;
+using namespace perfmamba::tests;
+
+namespace {
+
+// Roundings of operands that tensor cores see, one after the other: C·B, its product with the decay, x·Δ·decay, H; and
+// that of the result.
+constexpr int kSsdRoundings = 5;
+
+std::size_t size(std::int64_t count) {
+    return static_cast<std::size_t>(count);
+}
+
+/// The columns of several arrays side by side: (rows, Σ widths), and `gap` more that hold 7.
+Values beside(std::int64_t rows, std::initializer_list<const Values*> parts, std::int64_t gap = 0) {
+    Values result;
+    for (std::int64_t row = 0; row < rows; ++row) {
+        for (const Values* part : parts) {
+            const std::int64_t width = static_cast<std::int64_t>(part->size()) / rows;
+            result.insert(result.end(), part->begin() + row * width, part->begin() + (row + 1) * width);
+        }
+        result.insert(result.end(), size(gap), 7.0);
+    }
+    return result;
+}
+
+struct ScanShape {
+    std::int64_t batch, length, channels, states;
+};
+
+/// Two calls in a row, the second from the state that the first left.
+void scan(DType type, const ScanShape& s, double dt_low, double dt_high, bool gated) {
+    Random random(11);
+    const std::int64_t rows = s.batch * s.length;
+    reference::SelectiveScan a;
+    a.batch = s.batch;
+    a.length = s.length;
+    a.channels = s.channels;
+    a.states = s.states;
+    a.dt_bias = random.values(s.channels, -3, 0);
+    a.A = random.values(s.states * s.channels, -16, -0.5);
+    a.D = random.values(s.channels);
+    Values state = random.values(s.batch * s.states * s.channels);
+    std::vector<float> h = toFloat(state);
+    const std::vector<float> bias = toFloat(a.dt_bias);
+    const std::vector<float> A = toFloat(a.A);
+    const std::vector<float> D = toFloat(a.D);
+    for (int call = 0; call < 2; ++call) {
+        a.x = representable(random, type, rows * s.channels);
+        a.dt = representable(random, type, rows * s.channels, dt_low, dt_high);
+        a.B = representable(random, type, rows * s.states);
+        a.C = representable(random, type, rows * s.states);
+        const Values z = representable(random, type, rows * s.channels);
+        Array x(type, a.x);
+        Array dt(type, a.dt);
+        Array bc(type, beside(rows, {&a.B, &a.C}, 3));
+        Array zs(type, beside(rows, {&z}, 1));
+        Array y(type, a.x.size());
+        cuda::SelectiveScanOp op{s.batch,
+                                 s.length,
+                                 s.channels,
+                                 s.states,
+                                 x.elements(),
+                                 dt.elements(),
+                                 bias.data(),
+                                 A.data(),
+                                 bc.elements(),
+                                 bc.elements() + s.states,
+                                 2 * s.states + 3,
+                                 D.data(),
+                                 gated ? zs.elements() : Elements{},
+                                 s.channels + 1,
+                                 h.data(),
+                                 y.elements()};
+        cuda::selectiveScan(nullptr, op);
+        Values expected = reference::selectiveScan(a, state);
+        if (gated) expected = reference::gate(expected, z);
+        compare(y.values(), expected, tolerance(type), "y");
+        compare(h, state, kFloatSums, "h");
+    }
+}
+
+struct SsdShape {
+    std::int64_t batch, length, heads, head_dim, groups, states, chunk;
+};
+
+reference::Ssd ssdParameters(Random& random, const SsdShape& s, double A_low, double A_high) {
+    reference::Ssd a;
+    a.batch = s.batch;
+    a.length = s.length;
+    a.heads = s.heads;
+    a.head_dim = s.head_dim;
+    a.groups = s.groups;
+    a.states = s.states;
+    a.dt_bias = random.values(s.heads, -4, 0);
+    a.A = random.values(s.heads, A_low, A_high);
+    a.D = random.values(s.heads * s.head_dim);
+    a.dt_min = 0.01;
+    a.dt_max = std::numeric_limits<double>::infinity();
+    return a;
+}
+
+void callSsd(cuda::SsdOp op) {
+    if (!cuda::ssdHasStages(op)) return cuda::ssdDirect(nullptr, op);
+    // Bytes that are NaN in every type, where a stage might read what none has written.
+    std::vector<std::byte> workspace(cuda::ssdWorkspaceBytes(op), std::byte{0xff});
+    op.workspace = workspace.data();
+    cuda::ssdCumsum(nullptr, op);
+    cuda::ssdChunkState(nullptr, op);
+    cuda::ssdStatePassing(nullptr, op);
+    cuda::ssdChunkScan(nullptr, op);
+}
+
+void ssd(DType type, const SsdShape& s, std::int64_t gap, double A_low = -16, double A_high = -1, double dt_high = 3) {
+    Random random(12);
+    const std::int64_t rows = s.batch * s.length;
+    const std::int64_t width = s.heads * s.head_dim;
+    const std::int64_t bc = s.groups * s.states;
+    reference::Ssd a = ssdParameters(random, s, A_low, A_high);
+    Values state = random.values(s.batch * width * s.states);
+    std::vector<float> h = toFloat(state);
+    const std::vector<float> bias = toFloat(a.dt_bias);
+    const std::vector<float> A = toFloat(a.A);
+    const std::vector<float> D = toFloat(a.D);
+    for (int call = 0; call < 2; ++call) {
+        a.x = representable(random, type, rows * width);
+        a.dt = representable(random, type, rows * s.heads, -3, dt_high);
+        a.B = representable(random, type, rows * bc);
+        a.C = representable(random, type, rows * bc);
+        // x, B and C side by side, as the convolution leaves them; y as a group's part of wider rows.
+        Array xbc(type, beside(rows, {&a.x, &a.B, &a.C}, gap));
+        Array dt(type, beside(rows, {&a.dt}, gap));
+        const Values sevens(size(rows * (width + 3)), 7.0);
+        Array y(type, sevens);
+        cuda::SsdOp op;
+        op.batch = s.batch;
+        op.length = s.length;
+        op.heads = s.heads;
+        op.head_dim = s.head_dim;
+        op.groups = s.groups;
+        op.states = s.states;
+        op.chunk = s.chunk;
+        op.x = xbc.elements();
+        op.B = xbc.elements() + width;
+        op.C = xbc.elements() + width + bc;
+        op.xbc_stride = width + 2 * bc + gap;
+        op.dt = dt.elements();
+        op.dt_stride = s.heads + gap;
+        op.dt_bias = bias.data();
+        op.A = A.data();
+        op.D = D.data();
+        op.dt_min = 0.01F;
+        op.dt_max = std::numeric_limits<float>::infinity();
+        op.h = h.data();
+        op.y = y.elements();
+        op.y_stride = width + 3;
+        callSsd(op);
+        const bool direct = s.length == 1 || s.states == 0;
+        const Values expected = reference::ssd(a, state);
+        compare(y.values(), beside(rows, {&expected}, 3), tolerance(type, direct ? 1 : kSsdRoundings), "y");
+        compare(h, state, direct || type == DType::F32 ? kFloatSums : tolerance(type), "h");
+    }
+}
+
+}  // namespace
+
+class TestDeviceScans : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void cleanup() { simt::host::setOrder(simt::host::Order::Forward); }
+
+    void selectiveScan_data() { addTypesAndOrders(); }
+    void selectiveScan() {
+        const DType type = begin();
+        for (const std::int64_t states : {0, 1, 5, 16, 96}) {
+            for (const std::int64_t length : {2, 19, 64, 65}) scan(type, {2, length, 11, states}, -4, 3, false);
+        }
+        scan(type, {1, 300, 16, 17}, -4, 3, true);  // two chunks, gated
+        scan(type, {1, 40, 3, 128}, -4, 3, true);
+        scan(type, {1, 33, 8, 256}, -4, 3, false);
+        scan(type, {5, 7, 1, 3}, -30, 30, false);  // from steps that vanish to steps beyond softplus' threshold
+    }
+
+    void scanStep_data() { addTypesAndOrders(); }
+    void scanStep() {
+        const DType type = begin();
+        for (const std::int64_t states : {0, 1, 5, 16, 96, 128, 256}) scan(type, {3, 1, 37, states}, -4, 3, true);
+        scan(type, {17, 1, 64, 16}, -4, 3, false);
+    }
+
+    void ssd_data() { addTypesAndOrders(); }
+    void ssd() {
+        const DType type = begin();
+        for (const std::int64_t length : {2, 15, 16, 17, 70}) {
+            ::ssd(type, {2, length, 4, 16, 1, 16, 16}, 0);
+            ::ssd(type, {2, length, 4, 9, 2, 5, 8}, 3);
+            ::ssd(type, {1, length, 8, 4, 8, 1, 64}, 0);
+            ::ssd(type, {2, length, 4, 8, 2, 0, 8}, 0);
+        }
+        ::ssd(type, {1, 200, 2, 64, 1, 128, 256}, 8);  // one chunk of four blocks
+        ::ssd(type, {1, 150, 1, 72, 1, 96, 128}, 0);   // a head of more than a tile, a second chunk that is short
+        ::ssd(type, {1, 30, 2, 8, 1, 256, 24}, 0);     // a chunk that no vector divides
+        ::ssd(type, {17, 3, 2, 8, 1, 16, 256}, 0);
+    }
+
+    /// Decays that add up to thousands within a chunk: what float sums would lose.
+    void largeDecays_data() { addTypesAndOrders(); }
+    void largeDecays() {
+        const DType type = begin();
+        ::ssd(type, {1, 150, 2, 16, 1, 16, 128}, 0, -40, -20, 30);
+    }
+
+    void ssdStep_data() { addTypesAndOrders(); }
+    void ssdStep() {
+        const DType type = begin();
+        for (const std::int64_t states : {0, 1, 5, 16, 96, 128, 256}) {
+            ::ssd(type, {2, 1, 4, 19, 2, states, 64}, 3);
+        }
+        ::ssd(type, {17, 1, 8, 16, 8, 16, 64}, 0);
+    }
+
+    void mamba2Step_data() { addTypesAndOrders(); }
+    void mamba2Step() {
+        const DType type = begin();
+        step(type, {3, 1, 4, 20, 1, 16, 0}, 4, false);
+        step(type, {2, 1, 4, 8, 2, 5, 0}, 4, true);
+        step(type, {1, 1, 8, 16, 8, 128, 0}, 2, false);
+        step(type, {1, 1, 2, 4, 1, 1, 0}, 1, true);
+        step(type, {17, 1, 2, 16, 2, 16, 0}, 4, true);
+    }
+
+private:
+    /// Three steps in a row against convolution, mask, SSD and gated norm one after the other.
+    static void step(DType type, const SsdShape& s, std::int64_t kernel, bool masked) {
+        Random random(13);
+        const std::int64_t width = s.heads * s.head_dim;
+        const std::int64_t bc = s.groups * s.states;
+        const std::int64_t conv_width = width + 2 * bc;
+        reference::Ssd a = ssdParameters(random, s, -16, -1);
+        reference::Conv1d conv{
+            s.batch, 1, conv_width, kernel, {}, random.values(kernel * conv_width), random.values(conv_width)};
+        const Values weight = random.values(width, 0.5, 1.5);
+        Values conv_state = random.values(s.batch * (kernel - 1) * conv_width);
+        Values state = random.values(s.batch * width * s.states);
+        std::vector<std::uint8_t> keep(size(2 * bc), 1);
+        for (std::size_t i = 0; masked && i < keep.size(); i += 3) keep[i] = 0;
+
+        std::vector<float> conv_floats = toFloat(conv_state);
+        std::vector<float> h = toFloat(state);
+        const std::vector<float> conv_weight = toFloat(conv.weight);
+        const std::vector<float> conv_bias = toFloat(conv.bias);
+        const std::vector<float> bias = toFloat(a.dt_bias);
+        const std::vector<float> A = toFloat(a.A);
+        const std::vector<float> D = toFloat(a.D);
+        const std::vector<float> norm_weight = toFloat(weight);
+        std::vector<std::int32_t> counters(size(s.batch * s.groups), 0);
+        for (int call = 0; call < 3; ++call) {
+            conv.x = representable(random, type, s.batch * conv_width);
+            a.dt = representable(random, type, s.batch * s.heads, -3, 3);
+            const Values z = representable(random, type, s.batch * width);
+            Array projection(type, beside(s.batch, {&z, &conv.x, &a.dt}));
+            Array y(type, size(s.batch * width));
+            cuda::Mamba2StepOp op;
+            op.batch = s.batch;
+            op.heads = s.heads;
+            op.head_dim = s.head_dim;
+            op.groups = s.groups;
+            op.states = s.states;
+            op.kernel = kernel;
+            op.z = projection.elements();
+            op.xbc = projection.elements() + width;
+            op.dt = projection.elements() + width + conv_width;
+            op.stride = width + conv_width + s.heads;
+            op.conv_weight = conv_weight.data();
+            op.conv_bias = conv_bias.data();
+            op.conv_state = conv_floats.data();
+            op.keep = masked ? keep.data() : nullptr;
+            op.dt_bias = bias.data();
+            op.A = A.data();
+            op.D = D.data();
+            op.dt_min = 0.01F;
+            op.dt_max = std::numeric_limits<float>::infinity();
+            op.h = h.data();
+            op.norm_weight = norm_weight.data();
+            op.eps = 1e-5F;
+            op.y = y.elements();
+            op.counters = counters.data();
+            cuda::mamba2Step(nullptr, op);
+
+            const Values u = reference::conv1d(conv, conv_state);
+            a.x.clear(), a.B.clear(), a.C.clear();
+            for (std::int64_t b = 0; b < s.batch; ++b) {
+                const auto row = u.begin() + b * conv_width;
+                a.x.insert(a.x.end(), row, row + width);
+                for (std::int64_t i = 0; i < 2 * bc; ++i) {
+                    (i < bc ? a.B : a.C).push_back(keep[size(i)] ? row[width + i] : 0.0);
+                }
+            }
+            const Values expected = reference::gatedRmsNorm(reference::ssd(a, state), z, weight, 1e-5, s.groups);
+            // The convolution's results, y and the norm's are rounded.
+            compare(y.values(), expected, tolerance(type, 3), "y");
+            compare(h, state, tolerance(type, type == DType::F32 ? 0 : 2), "h");
+            compare(conv_floats, conv_state, 0, "the convolution's state");
+            QVERIFY(std::ranges::all_of(counters, [](std::int32_t count) { return count == 0; }));
+        }
+    }
+};
+
+QTEST_GUILESS_MAIN(TestDeviceScans)
+#include "test_device_scans.moc"

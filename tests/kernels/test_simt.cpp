@@ -1,0 +1,310 @@
+// The SIMT executor: what a kernel may rely on, and that it catches what a device would hang on, or compute nonsense
+// from.
+#include <QtTest>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "kernels/cuda/simt/mma.h"
+#include "kernels/cuda/simt/simt.h"
+#include "kernels/tensor.h"
+
+using namespace perfmamba;
+using simt::host::Fault;
+using simt::host::Order;
+
+namespace {
+
+struct Params {
+    float* out;
+    int count;
+};
+
+using Tile = float[4][simt::kWarp];
+using Row = float[64];
+
+SIMT_KERNEL(128) void places(Params p) {
+    const int i = (simt::blockZ() * 3 + simt::blockY()) * 2 + simt::blockX();
+    p.out[i * 128 + simt::threadIndex()] = static_cast<float>(1000 * i + simt::warp() * simt::kWarp + simt::lane());
+}
+
+/// Turns 128 numbers round by way of shared memory. It is right only with its barrier.
+template <bool barrier>
+SIMT_KERNEL(128)
+void reverse(Params p) {
+    SIMT_SHARED(Tile, tile);
+    tile[simt::warp()][simt::lane()] = p.out[simt::threadIndex()];
+    if constexpr (barrier) simt::syncBlock();
+    p.out[simt::threadIndex()] = tile[3 - simt::warp()][31 - simt::lane()];
+}
+
+/// The same within a warp.
+template <bool barrier>
+SIMT_KERNEL(32)
+void reverseWarp(Params p) {
+    SIMT_SHARED(Row, row);
+    row[simt::lane()] = p.out[simt::lane()];
+    if constexpr (barrier) simt::syncWarp();
+    p.out[simt::lane()] = row[31 - simt::lane()];
+}
+
+SIMT_KERNEL(64) void divergentBarrier(Params /*p*/) {
+    if (simt::warp() == 0) {
+        simt::syncBlock();
+    } else {
+        simt::syncBlock();
+    }
+}
+SIMT_KERNEL(64) void leftBeforeBarrier(Params /*p*/) {
+    if (simt::threadIndex() >= 40) return;
+    simt::syncBlock();
+}
+SIMT_KERNEL(32) void divergentShuffle(Params p) {
+    float value = 1;
+    if (simt::lane() < 16) value = simt::shuffleXor(value, 1);
+    p.out[simt::lane()] = value;
+}
+SIMT_KERNEL(32) void twoShuffles(Params p) {
+    p.out[simt::lane()] = simt::lane() < 16 ? simt::shuffle(1.0F, 0) : simt::shuffleXor(2.0F, 1);
+}
+SIMT_KERNEL(32) void misaligned(Params p) {
+    struct alignas(16) Four {
+        float at[4];
+    };
+    simt::storeAs(p.out + 1, Four{});
+}
+SIMT_KERNEL(32) void tooMuchShared(Params p) {
+    using Large = float[13000];
+    SIMT_SHARED(Large, large);
+    p.out[0] = large[0];
+}
+
+SIMT_KERNEL(64) void unwritten(Params p) {
+    SIMT_SHARED(Row, row);
+    p.out[simt::threadIndex()] =
+        row[simt::threadIndex()] + reinterpret_cast<float*>(simt::dynamicShared())[p.count - 1];
+}
+
+SIMT_KERNEL(64) void shuffles(Params p) {
+    const auto value = static_cast<float>(simt::threadIndex());
+    float* out = p.out + simt::threadIndex();
+    out[0] = simt::shuffle(value, 5);
+    out[64] = simt::shuffleXor(value, 6);
+    out[128] = simt::shuffleUp(value, 3);
+    out[192] = simt::shuffleDown(value, 3);
+    out[256] = simt::warpSum(value);
+    using Partial = float[2];
+    SIMT_SHARED(Partial, partial);
+    out[320] = simt::blockSum<64>(value, partial);
+    const double wide = simt::shuffleUp(1.0 / (1 + simt::lane()), 1);
+    out[384] = static_cast<float>(1 / wide);
+}
+
+SIMT_KERNEL(64) void count(int* counter) {
+    simt::atomicAdd(counter, 2);
+}
+
+template <class T>
+struct ProductParams {
+    const T* a;  // (16, 16)
+    const T* b;  // (8, 16)
+    float* c;    // (16, 8)
+};
+
+template <class T>
+SIMT_KERNEL(32)
+void product(ProductParams<T> p) {
+    const int g = simt::lane() / 4;
+    const int t = simt::lane() % 4 * 2;
+    const auto pair = [](const T* from) { return simt::loadAs<std::uint32_t>(from); };
+    const std::uint32_t a[4] = {pair(p.a + g * 16 + t), pair(p.a + (g + 8) * 16 + t), pair(p.a + g * 16 + t + 8),
+                                pair(p.a + (g + 8) * 16 + t + 8)};
+    const std::uint32_t b[2] = {pair(p.b + g * 16 + t), pair(p.b + g * 16 + t + 8)};
+    float c[4] = {1, 1, 1, 1};
+    simt::mma<T>(c, a, b);
+    for (int i = 0; i < 4; ++i) p.c[(g + i / 2 * 8) * 8 + t + i % 2] = c[i];
+}
+
+std::vector<float> upTo(int n) {
+    std::vector<float> values(static_cast<std::size_t>(n));
+    for (int i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = static_cast<float>(i);
+    return values;
+}
+std::vector<float> reversed(int n) {
+    std::vector<float> values = upTo(n);
+    std::ranges::reverse(values);
+    return values;
+}
+
+template <class Kernel>
+std::vector<float> run(Kernel kernel, int threads, std::vector<float> values, Order order) {
+    simt::host::setOrder(order);
+    simt::launch(nullptr, {{1}, threads, 64}, kernel, Params{values.data(), 16});
+    return values;
+}
+
+/// What the fault says; empty where there is none.
+template <class Kernel>
+QString fault(Kernel kernel, int threads) {
+    try {
+        run(kernel, threads, upTo(128), Order::Forward);
+    } catch (const Fault& fault) {
+        return QString::fromUtf8(fault.what());
+    }
+    return {};
+}
+
+template <class T>
+void checkProduct() {
+    std::vector<T> a;
+    std::vector<T> b;
+    for (int i = 0; i < 256; ++i) a.push_back(simt::fromFloat<T>(static_cast<float>(i % 37 - 18) / 8));
+    for (int i = 0; i < 128; ++i) b.push_back(simt::fromFloat<T>(static_cast<float>(i % 23 - 11) / 4));
+    std::vector<float> c(128);
+    simt::launch(nullptr, {}, product<T>, ProductParams<T>{a.data(), b.data(), c.data()});
+    for (std::size_t m = 0; m < 16; ++m) {
+        for (std::size_t n = 0; n < 8; ++n) {
+            float expected = 1;
+            for (std::size_t k = 0; k < 16; ++k)
+                expected += simt::toFloat(a[m * 16 + k]) * simt::toFloat(b[n * 16 + k]);
+            QCOMPARE(c[m * 8 + n], expected);
+        }
+    }
+}
+
+}  // namespace
+
+class TestSimt : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void cleanup() { simt::host::setOrder(Order::Forward); }
+
+    void everyThreadOfEveryBlock() {
+        for (const Order order : {Order::Forward, Order::Backward}) {
+            std::vector<float> out(12 * 128, -1);
+            simt::host::setOrder(order);
+            simt::launch(nullptr, {{2, 3, 2}, 128}, places, Params{out.data(), 0});
+            for (int i = 0; i < 12 * 128; ++i) {
+                QCOMPARE(out[static_cast<std::size_t>(i)], static_cast<float>(i / 128 * 1000 + i % 128));
+            }
+        }
+    }
+
+    void barriersHold() {
+        for (const Order order : {Order::Forward, Order::Backward}) {
+            QCOMPARE(run(reverse<true>, 128, upTo(128), order), reversed(128));
+            QCOMPARE(run(reverseWarp<true>, 32, upTo(32), order), reversed(32));
+        }
+    }
+
+    /// Without its barrier a kernel cannot be right in both orders.
+    void missingBarriersShow() {
+        QVERIFY(run(reverse<false>, 128, upTo(128), Order::Forward) != reversed(128) ||
+                run(reverse<false>, 128, upTo(128), Order::Backward) != reversed(128));
+        QVERIFY(run(reverseWarp<false>, 32, upTo(32), Order::Forward) != reversed(32) ||
+                run(reverseWarp<false>, 32, upTo(32), Order::Backward) != reversed(32));
+    }
+
+    void divergenceIsAFault() {
+        const QString barrier = fault(divergentBarrier, 64);
+        QVERIFY2(barrier.contains(QLatin1String("syncBlock")) && barrier.contains(QLatin1String("test_simt.cpp")),
+                 qPrintable(barrier));
+        QVERIFY(fault(leftBeforeBarrier, 64).contains(QLatin1String("has left")));
+        QVERIFY(fault(divergentShuffle, 32).contains(QLatin1String("shuffleXor")));
+        QVERIFY(fault(twoShuffles, 32).contains(QLatin1String("went different ways")));
+        // After a fault the executor runs on.
+        QCOMPARE(run(reverse<true>, 128, upTo(128), Order::Forward), reversed(128));
+    }
+
+    void whatADeviceRefuses() {
+        QVERIFY(fault(misaligned, 32).contains(QLatin1String("not aligned")));
+        QVERIFY(fault(tooMuchShared, 32).contains(QLatin1String("shared memory")));
+        QVERIFY(fault(places, 33).contains(QLatin1String("33 threads")));
+        QVERIFY(fault(places, 2048).contains(QLatin1String("2048 threads")));
+        std::vector<float> out(128);
+        QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, {{1, 65536}, 128}, places, Params{out.data(), 0}), Fault);
+        QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, {{1}, 128, 50000}, places, Params{out.data(), 0}), Fault);
+    }
+
+    void sharedMemoryStartsAsNaN() {
+        for (const float value : run(unwritten, 64, upTo(64), Order::Forward)) QVERIFY(std::isnan(value));
+    }
+
+    void exchange() {
+        for (const Order order : {Order::Forward, Order::Backward}) {
+            const std::vector<float> out = run(shuffles, 64, std::vector<float>(448), order);
+            for (int i = 0; i < 64; ++i) {
+                const int lane = i % 32;
+                const int first = i - lane;
+                const auto at = [&](int row) { return static_cast<int>(out[static_cast<std::size_t>(row * 64 + i)]); };
+                QCOMPARE(at(0), first + 5);
+                QCOMPARE(at(1), first + (lane ^ 6));
+                QCOMPARE(at(2), lane < 3 ? i : i - 3);
+                QCOMPARE(at(3), lane > 28 ? i : i + 3);
+                QCOMPARE(at(4), first * 32 + 496);
+                QCOMPARE(at(5), 2016);
+                QCOMPARE(at(6), lane == 0 ? 1 : lane);
+            }
+        }
+    }
+
+    void atomics() {
+        int counter = 1;
+        simt::launch(nullptr, {{3}, 64}, count, &counter);
+        QCOMPARE(counter, 1 + 3 * 64 * 2);
+    }
+
+    void matrixProduct() {
+        checkProduct<simt::Half>();
+        checkProduct<simt::BFloat16>();
+    }
+
+    /// All 65536 of each, there and back; the reader of checkpoints agrees.
+    void sixteenBits() {
+        for (int bits = 0; bits < 65536; ++bits) {
+            const auto raw = static_cast<std::uint16_t>(bits);
+            const float half = simt::toFloat(simt::Half{raw});
+            const float brain = simt::toFloat(simt::BFloat16{raw});
+            for (const auto& [type, value] : {std::pair(DType::F16, half), std::pair(DType::BF16, brain)}) {
+                float read = 0;
+                convertToFloat(type, reinterpret_cast<const std::byte*>(&raw), 1, &read);
+                QVERIFY(std::isnan(value) ? std::isnan(read) : value == read);
+            }
+            if (std::isnan(half)) {
+                QVERIFY(std::isnan(simt::toFloat(simt::fromFloat<simt::Half>(half))));
+            } else {
+                QCOMPARE(simt::fromFloat<simt::Half>(half).bits, raw);
+            }
+            if (std::isnan(brain)) {
+                QVERIFY(std::isnan(simt::toFloat(simt::fromFloat<simt::BFloat16>(brain))));
+            } else {
+                QCOMPARE(simt::fromFloat<simt::BFloat16>(brain).bits, raw);
+            }
+        }
+    }
+
+    /// What lies half-way goes to the even neighbour, and a little more to the nearer one.
+    void rounding() {
+        const auto check = [](auto round, float step) {
+            QCOMPARE(round(1 + step / 2), 1.0F);
+            QCOMPARE(round(1 + step * 3 / 2), 1 + step * 2);
+            QCOMPARE(round(std::nextafter(1 + step / 2, 2.0F)), 1 + step);
+            QCOMPARE(round(-(1 + step * 3 / 2)), -(1 + step * 2));
+        };
+        const auto half = [](float value) { return simt::toFloat(simt::fromFloat<simt::Half>(value)); };
+        const auto brain = [](float value) { return simt::toFloat(simt::fromFloat<simt::BFloat16>(value)); };
+        check(half, 0x1p-10F);
+        check(brain, 0x1p-7F);
+        QCOMPARE(half(65519.0F), 65504.0F);
+        QVERIFY(std::isinf(half(65520.0F)));
+        QCOMPARE(half(0x1p-24F), 0x1p-24F);    // the smallest
+        QCOMPARE(half(0x1.8p-25F), 0x1p-24F);  // nearer to it than to 0
+        QCOMPARE(half(0x1p-25F), 0.0F);        // half-way
+        QVERIFY(std::isinf(brain(std::numeric_limits<float>::max())));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestSimt)
+#include "test_simt.moc"
