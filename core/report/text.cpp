@@ -203,7 +203,7 @@ std::string kernelsText(const profile::Point& point) {
         text += fmt::format("tracing itself took {} of the host in it\n", formatTime(counts.overhead_us));
     if (counts.incomplete()) {
         text += fmt::format(
-            "the trace is incomplete: {} records dropped, {} missing, {} without a time; their time is in 'other'\n",
+            "the trace lacks records: {} dropped, {} missing, {} without a time; their time is in 'other'\n",
             counts.dropped, counts.missing, counts.untimed);
     }
     return text;

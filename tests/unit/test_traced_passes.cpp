@@ -77,7 +77,7 @@ class TestTracedPasses : public QObject {
 
 private Q_SLOTS:
     void timesAreSumsOfKernels() {
-        PassStatistics statistics(smallConfig(), Mode::Prefill, 1, 8);
+        PassStatistics statistics(smallConfig(), DType::F32, Mode::Prefill, 1, 8);
         for (int pass = 0; pass < 6; ++pass) statistics.add(tracedPass(pass));
         const Point point = statistics.point();
         QCOMPARE(point.find(Component::Norm)->time.median, 2.0);
@@ -99,7 +99,7 @@ private Q_SLOTS:
 
     // A pass whose records were lost: its components count 0, and its time is in 'other'.
     void aPassWithoutRecords() {
-        PassStatistics statistics(smallConfig(), Mode::Prefill, 1, 8);
+        PassStatistics statistics(smallConfig(), DType::F32, Mode::Prefill, 1, 8);
         statistics.add(tracedPass(0));
         kernels::PassRecord lost = tracedPass(0);
         lost.spans.clear();
@@ -132,7 +132,7 @@ private Q_SLOTS:
     }
 
     void whatTheSummarySays() {
-        PassStatistics statistics(smallConfig(), Mode::Prefill, 1, 8);
+        PassStatistics statistics(smallConfig(), DType::F32, Mode::Prefill, 1, 8);
         statistics.add(tracedPass(0));
         Profile profile;
         profile.model.config = smallConfig();
@@ -141,7 +141,7 @@ private Q_SLOTS:
         const std::string text = report::summary(profile);
         QVERIFY(text.find("CUPTI 13.0: 3 kernels in the last pass, the device idle for 10.0 % of it") !=
                 std::string::npos);
-        QVERIFY(text.find("the trace is incomplete: 1 records dropped") != std::string::npos);
+        QVERIFY(text.find("the trace lacks records: 1 dropped") != std::string::npos);
         QVERIFY(text.find("300 W, at most 42.0 °C, 30.0 J a token, by NVML") != std::string::npos);
         profile.points[0].trace = {"CUDA events", TraceDetail::Components, "there is no NVIDIA driver"};
         QVERIFY(report::summary(profile).find("timed by CUDA events: there is no NVIDIA driver") != std::string::npos);
