@@ -216,7 +216,8 @@ std::vector<std::pair<double, double>> idleOf(std::span<const KernelRun> runs, d
 
 QString shortKernelName(std::string_view name) {
     const std::string_view whole = name;
-    // Everything in brackets goes, however deep; then what stands before the last space or '::'.
+    // Everything in brackets goes, however deep; then what stands before the last '::'.
+    if (name.starts_with("void ")) name.remove_prefix(5);
     std::string plain;
     int depth = 0;
     for (const char c : name) {
@@ -224,9 +225,6 @@ QString shortKernelName(std::string_view name) {
         if (c == '<' || c == '(') ++depth;
         if (depth == 0) plain += c;
         if ((c == '>' || c == ')') && depth > 0) --depth;
-    }
-    if (const std::size_t space = plain.rfind(' '); space != std::string::npos && plain.starts_with("void ")) {
-        plain.erase(0, space + 1);
     }
     if (const std::size_t colons = plain.rfind("::"); colons != std::string::npos) plain.erase(0, colons + 2);
     const std::string_view text = plain.empty() ? whole : std::string_view(plain);

@@ -175,14 +175,14 @@ double floorOf(Component component, const model::Config& config, Mode mode, std:
     return sum;
 }
 
-std::vector<std::string> benchmark(engine::Engine& engine, const Ceilings& ceilings) {
+std::vector<std::string> benchmark(engine::Engine& engine, const Ceilings& ceilings, double budget_s) {
     std::vector<std::string> broken;
     for (const Mode mode : {Mode::Prefill, Mode::Decode}) {
         profile::Options options;
         options.mode = mode;
         options.lengths = mode == Mode::Decode ? std::vector<std::int64_t>{1024}
                                                : std::vector<std::int64_t>{64, 256, 1024, 4096, 16384};
-        options.budget_s = 3;
+        options.budget_s = budget_s;
         const auto measured = profile::run(engine, options, profile::provenanceOf(engine.backend().device()));
         for (const profile::Point& point : measured->points) {
             const Row row(engine, ceilings, mode, point);

@@ -22,6 +22,6 @@ double floorOf(Component component, const model::Config& config, profile::Mode m
                DType precision, const Ceilings& ceilings);
 
 /// Prints a table, and returns the promises that were not kept, a line each.
-std::vector<std::string> benchmark(engine::Engine& engine, const Ceilings& ceilings);
+std::vector<std::string> benchmark(engine::Engine& engine, const Ceilings& ceilings, double budget_s);
 
 }  // namespace perfmamba::tests

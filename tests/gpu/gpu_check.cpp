@@ -21,17 +21,21 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kUsage =
-    R"(usage: gpu_check [--device cuda:0] [--models FOLDER] [--bench MODEL]...
+    R"(usage: gpu_check [--device cuda:0] [--operations SIZES] [--models FOLDER] [--bench MODEL]... [--budget SECONDS]
 
-  --device    which device, as 'perfmamba-cli devices' lists it
-  --models    a folder of checkpoints, each compared with the CPU engine in every precision
-  --bench     a checkpoint whose speed is measured, in bf16
+  --device      which device, as 'perfmamba-cli devices' lists it
+  --operations  'all', or 'small' for those that take no time: each against the reference in double
+  --models      a folder of checkpoints, each compared with the CPU engine in every precision
+  --bench       a checkpoint whose speed is measured, in bf16
+  --budget      seconds for each length that is measured; 3
 )";
 
 struct Arguments {
     std::string device = "cuda:0";
+    std::string operations;
     std::string models;
     std::vector<std::string> bench;
+    double budget_s = 3;
 };
 
 struct Tally {
@@ -79,10 +83,11 @@ double relativeError(const std::vector<float>& got, const std::vector<float>& ex
     return std::isfinite(difference) ? std::sqrt(difference / norm) : HUGE_VAL;
 }
 
-void checkOperations(const std::string& device, Tally& tally) {
+void checkOperations(const std::string& device, const std::string& sizes, Tally& tally) {
+    if (sizes.empty()) return;
     for (const DType precision : kPrecisions) {
         const auto backend = kernels::makeBackend(device, {.precision = precision});
-        const auto checks = tests::checkOperations(*backend, true);
+        const auto checks = tests::checkOperations(*backend, sizes == "all");
         fmt::print("operations in {}: {} comparisons\n", kernels::precisionName(precision), checks.size());
         for (const tests::Check& check : checks) {
             tally.add(fmt::format("{}, {}", kernels::precisionName(precision), check.what), check.error, check.bound);
@@ -108,11 +113,11 @@ void checkModels(const std::string& device, const std::string& folder, Tally& ta
     }
 }
 
-void measure(const std::string& device, const std::vector<std::string>& models, Tally& tally) {
-    if (models.empty()) return;
+void measure(const Arguments& arguments, Tally& tally) {
+    if (arguments.bench.empty()) return;
     tests::Ceilings ceilings;
     {
-        const auto backend = kernels::makeBackend(device, {.precision = DType::BF16});
+        const auto backend = kernels::makeBackend(arguments.device, {.precision = DType::BF16});
         ceilings = tests::measureCeilings(*backend);
         fmt::print("{}: {:.2f} TB/s copying, {:.0f} TFLOP/s in bf16, {:.2f} T exponentials/s\n", backend->device().name,
                    ceilings.bytes_per_s / 1e12, ceilings.flops_per_s / 1e12, ceilings.exps_per_s / 1e12);
@@ -120,9 +125,11 @@ void measure(const std::string& device, const std::vector<std::string>& models, 
     fmt::print("bf16, batch 1, medians in µs; the share of the floor's speed beside them\n");
     fmt::print("{:16} {:7} {:>6} | {:>10} {:>10} {:>5} | {:>10} {:>10} {:>5}\n", "model", "mode", "T", "pass", "floor",
                "share", "ssm", "floor", "share");
-    for (const std::string& model : models) {
-        const auto engine = engineOn(device, model, DType::BF16);
-        for (const std::string& broken : tests::benchmark(*engine, ceilings)) tally.failed.push_back(broken);
+    for (const std::string& model : arguments.bench) {
+        const auto engine = engineOn(arguments.device, model, DType::BF16);
+        for (const std::string& broken : tests::benchmark(*engine, ceilings, arguments.budget_s)) {
+            tally.failed.push_back(broken);
+        }
     }
     fmt::print("Prefill beside mamba_ssm is not compared here: that needs its own stack.\n");
 }
@@ -135,6 +142,10 @@ Arguments parse(int argc, char** argv) {
         const std::string value = argv[++i];
         if (option == "--device") {
             arguments.device = value;
+        } else if (option == "--operations") {
+            arguments.operations = value;
+        } else if (option == "--budget") {
+            arguments.budget_s = std::stod(value);
         } else if (option == "--models") {
             arguments.models = value;
         } else if (option == "--bench") {
@@ -156,10 +167,18 @@ int main(int argc, char** argv) {
     try {
         const Arguments arguments = parse(argc, argv);
         Tally tally;
-        checkOperations(arguments.device, tally);
-        checkModels(arguments.device, arguments.models, tally);
+        // One that breaks off leaves the others to say what they know.
+        const auto stage = [&](const char* what, const auto& work) {
+            try {
+                work();
+            } catch (const Error& failure) {
+                tally.failed.push_back(fmt::format("{} broke off: {}", what, failure.what()));
+            }
+        };
+        stage("operations", [&] { checkOperations(arguments.device, arguments.operations, tally); });
+        stage("models", [&] { checkModels(arguments.device, arguments.models, tally); });
         fmt::print("{} comparisons\n", tally.done);
-        measure(arguments.device, arguments.bench, tally);
+        stage("speed", [&] { measure(arguments, tally); });
         for (const std::string& failure : tally.failed) fmt::print("FAILED {}\n", failure);
         fmt::print("{}\n", tally.failed.empty() ? "All passed." : "Not all passed.");
         return tally.failed.empty() ? 0 : 1;

@@ -202,7 +202,7 @@ private Q_SLOTS:
         provenance.device_id = "cuda:0";
         profile::Point point = test::fabricatedPoint(64);
         test::traceByKernels(point);
-        QCOMPARE(deviceText(provenance, point.device_use), QStringLiteral("Example H200 · 1980 MHz · 41 °C · 312 W"));
+        QCOMPARE(deviceText(provenance, point.device_use), QStringLiteral("Example H200 · 1980 MHz · 41 °C · 313 W"));
         QCOMPARE(lostRecordsText(point.counts), QStringLiteral("6 records lost"));
         QCOMPARE(lostRecordsText({}), QString());
         provenance = {};
