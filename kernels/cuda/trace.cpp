@@ -23,7 +23,7 @@ public:
     void beginSpan(Component, Stage, std::int32_t) override {}
     void endSpan() override {}
     void beginCapture() override {}
-    GraphKey endCapture() override { return 0; }
+    GraphKey endCapture(std::int64_t) override { return 0; }
     void graphLaunched(GraphKey) override {}
 
 private:

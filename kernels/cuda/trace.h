@@ -55,7 +55,8 @@ public:
     virtual void endSpan() = 0;
 
     virtual void beginCapture() = 0;
-    virtual GraphKey endCapture() = 0;
+    /// @param runs kernels, copies and fills of the graph, 0 where it was abandoned
+    virtual GraphKey endCapture(std::int64_t runs) = 0;
     virtual void graphLaunched(GraphKey graph) = 0;
 };
 

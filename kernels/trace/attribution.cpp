@@ -48,12 +48,10 @@ private:
 /// The device's idle time, by what it waited for.
 class Gaps {
 public:
-    Gaps(const std::vector<LaunchRecord>& launches, const PassWindow& window) : m_window(window) {
-        m_launches.reserve(launches.size());
-        for (const LaunchRecord& launch : launches) m_launches.emplace(launch.correlation, launch.time_ns);
-    }
+    explicit Gaps(const PassWindow& window) : m_window(window) {}
 
-    void add(const RunRecord& run, TraceCounts& counts) {
+    /// @param launch null where it is not known
+    void add(const RunRecord& run, const LaunchRecord* launch, TraceCounts& counts) {
         const std::uint64_t begin = std::max(run.begin_ns, m_window.begin_ns);
         const bool next_node = run.graph_node != 0 && run.correlation == m_last_correlation;
         m_last_correlation = run.correlation;
@@ -61,11 +59,10 @@ public:
             counts.before_first_us += microseconds(m_window.begin_ns, begin);
         } else if (begin > m_busy_until) {
             const double gap = microseconds(m_busy_until, begin);
-            const auto launch = m_launches.find(run.correlation);
-            if (next_node || launch == m_launches.end()) {
+            if (next_node || !launch) {
                 counts.between_us += gap;
             } else {
-                const double waited = std::clamp(microseconds(m_busy_until, launch->second), 0.0, gap);
+                const double waited = std::clamp(microseconds(m_busy_until, launch->time_ns), 0.0, gap);
                 counts.host_wait_us += waited;
                 counts.launch_us += gap - waited;
             }
@@ -79,7 +76,6 @@ public:
 
 private:
     const PassWindow& m_window;
-    std::unordered_map<std::uint32_t, std::uint64_t> m_launches;
     std::uint64_t m_busy_until = 0;
     std::uint32_t m_last_correlation = 0;
 };
@@ -87,9 +83,9 @@ private:
 class Attributor {
 public:
     Attributor(const Records& records, const SpanBook& book, const PassWindow& window)
-        : m_records(records), m_book(book), m_window(window), m_gaps(records.launches, window) {
-        m_externals.reserve(records.externals.size());
-        for (const ExternalRecord& external : records.externals) m_externals[external.correlation] = external.span;
+        : m_records(records), m_book(book), m_window(window), m_gaps(window) {
+        m_launches.reserve(records.launches.size());
+        for (const LaunchRecord& launch : records.launches) m_launches.emplace(launch.correlation, &launch);
     }
 
     Attribution result() {
@@ -118,25 +114,25 @@ private:
     [[nodiscard]] double fromStart(std::uint64_t time_ns) const {
         return std::max(0.0, microseconds(m_window.begin_ns, time_ns));
     }
-    [[nodiscard]] SpanId externalOf(std::uint32_t correlation) const {
-        const auto found = m_externals.find(correlation);
-        return found == m_externals.end() ? 0 : found->second;
+    [[nodiscard]] const LaunchRecord* launchOf(const RunRecord& run) const {
+        const auto found = m_launches.find(run.correlation);
+        return found == m_launches.end() ? nullptr : found->second;
     }
 
     void add(const RunRecord& run) {
         TraceCounts& counts = m_result.counts;
-        const SpanId external = externalOf(run.correlation);
+        const LaunchRecord* launch = launchOf(run);
         const bool timed = run.begin_ns != 0 && run.end_ns != 0 && run.end_ns >= run.begin_ns;
-        const bool ours = external != 0 ? m_book.ofThisPass(external) : !timed || inWindow(run.begin_ns, run.end_ns);
+        const bool ours = launch ? m_book.ofThisPass(launch->span) : !timed || inWindow(run.begin_ns, run.end_ns);
         if (!ours) {
             ++counts.outside;
             return;
         }
         const SpanId captured = run.graph_node != 0 ? m_book.spanOfNode(run.graph_node) : 0;
-        const SpanId span = captured != 0 ? captured : external;
+        const SpanId span = captured != 0 ? captured : launch ? launch->span : 0;
         const SpanBook::Entry* entry = m_book.find(span);
         const bool own_stream = !m_window.stream || run.stream == *m_window.stream;
-        if (!entry && external == 0 && captured == 0 && !own_stream) {
+        if (!entry && !launch && captured == 0 && !own_stream) {
             ++counts.foreign;
             return;
         }
@@ -146,7 +142,7 @@ private:
             return;
         }
         if (!entry) ++counts.uncharged;
-        m_gaps.add(run, counts);
+        m_gaps.add(run, launch, counts);
         const KernelRun& kernel = m_result.kernels.emplace_back(kernelOf(run, entry));
         if (entry) m_spans.add(*entry, span, run.graph_node ? run.correlation : 0, kernel.begin_us, kernel.end_us);
     }
@@ -190,7 +186,7 @@ private:
     const PassWindow& m_window;
     Gaps m_gaps;
     SpanBuilder m_spans;
-    std::unordered_map<std::uint32_t, SpanId> m_externals;
+    std::unordered_map<std::uint32_t, const LaunchRecord*> m_launches;
     std::int64_t m_seen = 0;
     Attribution m_result;
 };

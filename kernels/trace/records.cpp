@@ -16,7 +16,6 @@ void move(std::vector<T>& from, std::vector<T>& to) {
 
 void Records::append(Records&& more) {
     move(more.runs, runs);
-    move(more.externals, externals);
     move(more.launches, launches);
     move(more.overheads, overheads);
     move(more.allocations, allocations);
@@ -25,8 +24,7 @@ void Records::append(Records&& more) {
 }
 
 bool Records::empty() const {
-    return runs.empty() && externals.empty() && launches.empty() && overheads.empty() && allocations.empty() &&
-           dropped == 0 && unknown == 0;
+    return runs.empty() && launches.empty() && overheads.empty() && allocations.empty() && dropped == 0 && unknown == 0;
 }
 
 }  // namespace perfmamba::kernels::trace

@@ -30,16 +30,11 @@ struct RunRecord {
     std::int64_t bytes = 0;
 };
 
-/// Joins a call's correlation number with the span that was open when it was made.
-struct ExternalRecord {
-    std::uint32_t correlation = 0;
-    SpanId span = 0;
-};
-
-/// When the host's call returned that launched something.
+/// A call of the host's that launched something: when it returned, and the span that was open then.
 struct LaunchRecord {
     std::uint32_t correlation = 0;
     std::uint64_t time_ns = 0;
+    SpanId span = 0;
 };
 
 /// The tracer's own work. It may carry a correlation; it is nobody's all the same.
@@ -57,7 +52,6 @@ struct AllocationRecord {
 
 struct Records {
     std::vector<RunRecord> runs;
-    std::vector<ExternalRecord> externals;
     std::vector<LaunchRecord> launches;
     std::vector<OverheadRecord> overheads;
     std::vector<AllocationRecord> allocations;

@@ -27,11 +27,6 @@ SpanId SpanBook::close() {
     return current();
 }
 
-std::size_t SpanBook::endCapture() {
-    m_capturing = false;
-    return std::exchange(m_captured_nodes, 0);
-}
-
 void SpanBook::noteNode(std::uint64_t node) {
     if (!m_capturing) return;
     // Whatever was opened before the capture is needed by its nodes, too.
@@ -42,7 +37,6 @@ void SpanBook::noteNode(std::uint64_t node) {
         if (const Entry* whole = find(copy.whole)) m_graph_spans[copy.whole] = Entry(*whole);
     }
     m_nodes[node] = span;
-    ++m_captured_nodes;
 }
 
 void SpanBook::noteClone(std::uint64_t original, std::uint64_t clone) {

@@ -32,8 +32,7 @@ public:
 
     /// Spans opened until endCapture() are kept, and so are the nodes noted.
     void beginCapture() { m_capturing = true; }
-    /// Returns how many nodes the graph has.
-    std::size_t endCapture();
+    void endCapture() { m_capturing = false; }
     [[nodiscard]] bool capturing() const { return m_capturing; }
     /// A node made while capturing: it belongs to the span that is open.
     void noteNode(std::uint64_t node);
@@ -54,7 +53,6 @@ private:
     std::vector<Entry> m_entries;  // of the pass: m_pass + 1 …
     std::vector<SpanId> m_open;
     bool m_capturing = false;
-    std::size_t m_captured_nodes = 0;
     std::unordered_map<SpanId, Entry> m_graph_spans;
     std::unordered_map<std::uint64_t, SpanId> m_nodes;
 };

@@ -1,4 +1,4 @@
-// A CUPTI and a driver of the tests' own. It keeps one subscriber, external ids and activity buffers as CUPTI does, and
+// A CUPTI and a driver of the tests' own. It keeps one subscriber and activity buffers as CUPTI does, and
 // its "kernels" are calls of fakeLaunch(). What it refuses an environment variable says.
 #include <cupti.h>
 
@@ -21,7 +21,6 @@ struct State {
     std::set<CUpti_ActivityKind> kinds;
     CUpti_BuffersCallbackRequestFunc request = nullptr;
     CUpti_BuffersCallbackCompleteFunc complete = nullptr;
-    std::vector<std::uint64_t> externals;
     std::vector<std::vector<std::uint8_t>> pending;  // records that no buffer holds yet
     std::uint64_t time = 1'000'000;
     std::uint32_t correlation = 0;
@@ -58,7 +57,6 @@ void tellCall(CUpti_CallbackDomain domain, unsigned id, CUpti_ApiCallbackSite si
 std::size_t sizeOf(CUpti_ActivityKind kind) {
     switch (kind) {
         case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL: return sizeof(CUpti_ActivityKernel10);
-        case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: return sizeof(CUpti_ActivityExternalCorrelation);
         case CUPTI_ACTIVITY_KIND_OVERHEAD: return sizeof(CUpti_ActivityOverhead3);
         default: return 0;
     }
@@ -95,14 +93,6 @@ void fakeLaunch(const char* name, unsigned long long node, int through_driver) {
         tellCall(CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel, CUPTI_API_EXIT);
     }
     const std::lock_guard lock(g_mutex);
-    if (!g_state.externals.empty()) {
-        CUpti_ActivityExternalCorrelation external{};
-        external.kind = CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION;
-        external.externalKind = CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0;
-        external.externalId = g_state.externals.back();
-        external.correlationId = g_state.correlation;
-        keep(external);
-    }
     CUpti_ActivityKernel10 kernel{};
     kernel.kind = CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL;
     kernel.name = name;
@@ -134,7 +124,7 @@ void fakeNode(unsigned long long original, unsigned long long node) {
 
 FakeCuptiState fakeState() {
     return {g_state.callback != nullptr, static_cast<int>(g_state.kinds.size()),
-            static_cast<int>(g_state.callbacks.size()), static_cast<int>(g_state.externals.size()), g_state.finalized};
+            static_cast<int>(g_state.callbacks.size()), g_state.finalized};
 }
 
 // CUPTI -----------------------------------------------------------------------------------------------------------
@@ -221,16 +211,6 @@ CUptiResult CUPTIAPI cuptiActivityGetNextRecord(uint8_t* buffer, size_t bytes, C
 }
 CUptiResult CUPTIAPI cuptiActivityGetNumDroppedRecords(CUcontext, uint32_t, size_t* dropped) {
     *dropped = std::exchange(g_state.dropped, 0);
-    return CUPTI_SUCCESS;
-}
-CUptiResult CUPTIAPI cuptiActivityPushExternalCorrelationId(CUpti_ExternalCorrelationKind, uint64_t id) {
-    g_state.externals.push_back(id);
-    return CUPTI_SUCCESS;
-}
-CUptiResult CUPTIAPI cuptiActivityPopExternalCorrelationId(CUpti_ExternalCorrelationKind, uint64_t* last) {
-    if (g_state.externals.empty()) return CUPTI_ERROR_QUEUE_EMPTY;
-    *last = g_state.externals.back();
-    g_state.externals.pop_back();
     return CUPTI_SUCCESS;
 }
 CUptiResult CUPTIAPI cuptiGetGraphNodeId(CUgraphNode node, uint64_t* id) {

@@ -7,7 +7,6 @@ struct FakeCuptiState {
     bool subscribed;
     int kinds;
     int callbacks;
-    int externals;
     int finalized;
 };
 

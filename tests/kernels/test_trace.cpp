@@ -37,8 +37,12 @@ RunRecord node(const char* name, std::uint64_t begin, std::uint64_t end, std::ui
 PassWindow window(std::uint64_t end, std::int64_t expected = 0) {
     return {kStart, kStart + end * 1000, 7, expected};
 }
-LaunchRecord launch(std::uint32_t correlation, std::uint64_t time) {
-    return {correlation, kStart + time * 1000};
+LaunchRecord launch(std::uint32_t correlation, std::uint64_t time, SpanId span) {
+    return {correlation, kStart + time * 1000, span};
+}
+/// Launched when the pass began.
+LaunchRecord under(SpanId span, std::uint32_t correlation) {
+    return launch(correlation, 0, span);
 }
 bool near(double a, double b) {
     return std::abs(a - b) < 1e-9;
@@ -53,7 +57,7 @@ class TestTrace : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
-    void chargesByExternalId() {
+    void chargesByLaunch() {
         SpanBook book;
         Records records;
         const SpanId pass = book.beginPass();
@@ -64,7 +68,7 @@ private Q_SLOTS:
         QCOMPARE(book.close(), ssm);
         records.runs = {kernel("norm", 2, 5, 1), kernel("gemm", 6, 9, 2), kernel("scan", 9, 12, 3),
                         kernel("copy", 14, 15, 4)};
-        records.externals = {{1, norm}, {2, ssm}, {3, scan}, {4, pass}};
+        records.launches = {under(norm, 1), under(ssm, 2), under(scan, 3), under(pass, 4)};
         const Attribution result = attribute(records, book, window(20, 4));
 
         QCOMPARE(result.kernels.size(), std::size_t{4});
@@ -96,7 +100,7 @@ private Q_SLOTS:
         const SpanId second = book.open(Component::Norm, Stage::Whole, 0);
         book.close();
         records.runs = {kernel("a", 1, 2, 1), kernel("b", 3, 4, 2), kernel("a", 5, 6, 3)};
-        records.externals = {{1, first}, {2, first}, {3, second}};
+        records.launches = {under(first, 1), under(first, 2), under(second, 3)};
         const Attribution result = attribute(records, book, window(8));
         QCOMPARE(result.spans.size(), std::size_t{2});
         QCOMPARE(result.spans[0].end_us, 4.0);
@@ -115,7 +119,7 @@ private Q_SLOTS:
         book.noteNode(101);
         book.close();
         book.close();
-        QCOMPARE(book.endCapture(), std::size_t{2});
+        book.endCapture();
         book.noteClone(100, 200);
         book.noteClone(101, 201);
         book.noteNode(300);  // not of a capture
@@ -129,7 +133,7 @@ private Q_SLOTS:
                             node("cumsum", offset + 4, offset + 5, correlation, 201),
                             node("gemm", offset + 6, offset + 9, correlation + 1, 200),
                             node("other", offset + 9, offset + 10, correlation + 1, 300)};
-            records.externals = {{correlation, pass}, {correlation + 1, pass}};
+            records.launches = {under(pass, correlation), under(pass, correlation + 1)};
             PassWindow pass_window{kStart + offset * 1000, kStart + (offset + 12) * 1000, 7, 4};
             const Attribution result = attribute(records, book, pass_window);
             QCOMPARE(result.kernels[0].component, Component::InProj);
@@ -167,7 +171,7 @@ private Q_SLOTS:
                         kernel("stale", 1, 2, 2),
                         kernel("first", 4, 5, 1),
                         kernel("late", 60, 70, 92)};
-        records.externals = {{1, conv}, {2, stale}, {3, conv}};
+        records.launches = {under(conv, 1), under(stale, 2), under(conv, 3)};
         records.dropped = 5;
         const Attribution result = attribute(records, book, window(50, 9));
         QCOMPARE(result.kernels.size(), std::size_t{2});
@@ -190,7 +194,7 @@ private Q_SLOTS:
         Records records;
         records.runs = {kernel("gemm", 1, 2, 1)};
         records.runs[0].stream = 99;
-        records.externals = {{1, span}};
+        records.launches = {under(span, 1)};
         const Attribution result = attribute(records, book, window(5));
         QCOMPARE(result.kernels.at(0).component, Component::LmHead);
         QCOMPARE(result.counts.foreign, 0);
@@ -203,8 +207,7 @@ private Q_SLOTS:
         // Idle 0–2 before the first; 5–9 of which the host launched at 7; 12–13 launched long before; 15–18 unknown.
         records.runs = {kernel("a", 2, 5, 1),   kernel("b", 9, 12, 2),    kernel("c", 13, 15, 3),
                         kernel("d", 18, 19, 4), node("e", 20, 21, 5, 50), node("f", 23, 24, 5, 51)};
-        for (std::uint32_t i = 1; i <= 5; ++i) records.externals.push_back({i, pass});
-        records.launches = {launch(1, 1), launch(2, 7), launch(3, 8), launch(5, 10)};
+        records.launches = {launch(1, 1, pass), launch(2, 7, pass), launch(3, 8, pass), launch(5, 10, pass)};
         const TraceCounts counts = attribute(records, book, window(30)).counts;
         QVERIFY(near(counts.before_first_us, 2));
         QVERIFY(near(counts.host_wait_us, 2));
@@ -220,7 +223,7 @@ private Q_SLOTS:
         const SpanId span = book.open(Component::Norm, Stage::Whole, 0);
         Records records;
         records.runs = {kernel("norm", 4, 6, 1)};
-        records.externals = {{1, span}};
+        records.launches = {under(span, 1)};
         records.overheads = {{"flushing buffers", kStart + 1000, kStart + 3000},
                              {"flushing buffers", kStart - 5000, kStart - 4000},
                              {"no time", 0, 0}};

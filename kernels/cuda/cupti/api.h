@@ -25,8 +25,6 @@ namespace perfmamba::kernels::cuda::cupti {
     X(flushAll, cuptiActivityFlushAll)                      \
     X(getNextRecord, cuptiActivityGetNextRecord)            \
     X(getDropped, cuptiActivityGetNumDroppedRecords)        \
-    X(pushExternal, cuptiActivityPushExternalCorrelationId) \
-    X(popExternal, cuptiActivityPopExternalCorrelationId)   \
     X(getGraphNodeId, cuptiGetGraphNodeId)                  \
     X(getStreamId, cuptiGetStreamIdEx)                      \
     X(finalize, cuptiFinalize)

@@ -14,7 +14,7 @@ namespace {
 
 // The live view wants records within 200 ms.
 constexpr std::chrono::milliseconds kFlushPeriod{100};
-// About 2,500 kernels with their external ids; small enough to be handed over soon.
+// Some 2,000 kernels; small enough to be handed over soon.
 constexpr std::size_t kBufferBytes = std::size_t{512} << 10;
 constexpr std::size_t kBufferAlignment = 8;  // what CUPTI demands
 constexpr std::size_t kSpareBuffers = 8;

@@ -107,13 +107,6 @@ void add(const CUpti_Activity* activity, Names& names, Records& records) {
             run.bytes = static_cast<std::int64_t>(fill.bytes);
             return;
         }
-        case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: {
-            const auto& external = *reinterpret_cast<const CUpti_ActivityExternalCorrelation*>(activity);
-            if (external.externalKind == kExternalKind) {
-                records.externals.push_back({external.correlationId, external.externalId});
-            }
-            return;
-        }
         case CUPTI_ACTIVITY_KIND_OVERHEAD: {
             const auto& overhead = *reinterpret_cast<const CUpti_ActivityOverhead3*>(activity);
             records.overheads.push_back({nameOf(overhead.overheadKind), overhead.start, overhead.end});

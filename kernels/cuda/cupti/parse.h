@@ -9,9 +9,6 @@
 
 namespace perfmamba::kernels::cuda::cupti {
 
-/// External ids of ours; those of other kinds are other libraries'.
-inline constexpr CUpti_ExternalCorrelationKind kExternalKind = CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0;
-
 /// Appends what a completed buffer holds. Names are copied, and C++ names demangled: nothing points into CUPTI's
 /// memory. Any thread. `next` is cuptiActivityGetNextRecord.
 void parse(decltype(&::cuptiActivityGetNextRecord) next, std::uint8_t* buffer, std::size_t bytes,

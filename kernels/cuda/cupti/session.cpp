@@ -12,9 +12,8 @@ namespace {
 
 // CONCURRENT_KERNEL, for KERNEL would run kernels one at a time.
 constexpr std::array kKinds = {
-    CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,    CUPTI_ACTIVITY_KIND_MEMCPY,   CUPTI_ACTIVITY_KIND_MEMSET,
-    CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION, CUPTI_ACTIVITY_KIND_OVERHEAD, CUPTI_ACTIVITY_KIND_MEMORY2,
-    CUPTI_ACTIVITY_KIND_MEMORY_POOL,
+    CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_MEMCPY,  CUPTI_ACTIVITY_KIND_MEMSET,
+    CUPTI_ACTIVITY_KIND_OVERHEAD,          CUPTI_ACTIVITY_KIND_MEMORY2, CUPTI_ACTIVITY_KIND_MEMORY_POOL,
 };
 
 struct Call {
@@ -23,8 +22,9 @@ struct Call {
     bool kernel;  // launches exactly one kernel
 };
 
-// External ids are attached to calls that CUPTI sees; these few cost less than all of the RUNTIME and DRIVER kinds. The
-// driver's are for libraries that launch past the runtime, cuBLASLt first.
+// The call that launched a run tells its component: the call's correlation number is the run's. CUPTI's external ids would
+// need activity records of calls, all of the RUNTIME and DRIVER kinds; the callbacks of these few cost less. The driver's
+// are for libraries that launch past the runtime, cuBLASLt first.
 constexpr std::array kLaunches = {
     Call{CUPTI_CB_DOMAIN_RUNTIME_API, CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernel_v7000, true},
     Call{CUPTI_CB_DOMAIN_RUNTIME_API, CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernelExC_v11060, true},

@@ -72,7 +72,7 @@ public:
         }
         trace::Records before;
         Collector::instance().drain(before);
-        const trace::SpanId pass = m_book.beginPass();
+        m_book.beginPass();
         if (!record) return;
         m_recorded = true;
         m_window = {};
@@ -80,7 +80,6 @@ public:
         const bool known =
             m_api->getStreamId(static_cast<CUcontext>(context), static_cast<CUstream>(stream), 0, &id) == CUPTI_SUCCESS;
         if (known) m_window.stream = id;
-        push(pass);
         m_window.begin_ns = now();
     }
 
@@ -88,7 +87,6 @@ public:
         if (!std::exchange(m_recorded, false)) return false;
         m_window.end_ns = now();
         m_window.expected_runs = m_runs;
-        pop();
         trace::Records records;
         records.launches = std::move(m_launches);
         if (!collect(records)) return false;
@@ -99,23 +97,22 @@ public:
 
     void beginSpan(Component component, Stage stage, std::int32_t layer) override {
         if (!m_recorded && !m_book.capturing()) return;
-        const trace::SpanId span = m_book.open(component, stage, layer);
-        if (m_recorded) push(span);
+        m_book.open(component, stage, layer);
         ++m_open;
     }
     void endSpan() override {
         if (m_open == 0) return;
         --m_open;
         m_book.close();
-        if (m_recorded) pop();
     }
 
     void beginCapture() override {
         if (m_session) m_book.beginCapture();
     }
-    GraphKey endCapture() override {
+    GraphKey endCapture(std::int64_t runs) override {
         if (!m_session) return 0;
-        m_graphs.push_back(static_cast<std::int64_t>(m_book.endCapture()));
+        m_book.endCapture();
+        m_graphs.push_back(runs);
         return m_graphs.size();
     }
     void graphLaunched(GraphKey graph) override {
@@ -131,7 +128,7 @@ private:
         if (!m_recorded || !ofOwner() || m_depth == 0) return;
         --m_depth;  // the runtime's call makes one to the driver, which is the same launch
         try {
-            m_launches.push_back({correlation, now()});
+            m_launches.push_back({correlation, now(), m_book.current()});
         } catch (const std::bad_alloc&) {
             return;  // the gap before it is then of unknown cause
         }
@@ -184,11 +181,6 @@ private:
         (void)m_api->getTimestamp(&time);
         return time;
     }
-    void push(trace::SpanId span) { (void)m_api->pushExternal(kExternalKind, span); }
-    void pop() {
-        std::uint64_t span = 0;
-        (void)m_api->popExternal(kExternalKind, &span);
-    }
 
     Search m_search;
     std::shared_ptr<const Api> m_api;
@@ -198,7 +190,7 @@ private:
     std::thread::id m_owner;
 
     trace::SpanBook m_book;
-    std::vector<std::int64_t> m_graphs;  // nodes of each
+    std::vector<std::int64_t> m_graphs;  // runs of each
     bool m_recorded = false;             // the pass under way
     trace::PassWindow m_window;
     std::vector<trace::LaunchRecord> m_launches;

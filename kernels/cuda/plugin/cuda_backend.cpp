@@ -264,16 +264,18 @@ bool CudaBackend::capture(Step& step, const std::function<void()>& work) {
     m_captured.clear();
     m_capturing = &step;
     std::exception_ptr failure;
+    Runtime::Captured captured;
     try {
         m_runtime->beginCapture();
         work();
-        step.graph = m_runtime->endCapture();
+        captured = m_runtime->endCapture();
     } catch (...) {
         failure = std::current_exception();
         m_runtime->abandonCapture();
     }
     m_capturing = nullptr;
-    if (traced) step.traced = m_tracer->endCapture();
+    step.graph = captured.graph;
+    if (traced) step.traced = m_tracer->endCapture(captured.runs);
     step.marks = m_captured.take();
     if (!failure) return true;
     step.memory.reset();

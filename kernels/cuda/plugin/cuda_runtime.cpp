@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kernels/cuda/plugin/errors.h"
 
 namespace perfmamba::kernels::cuda {
@@ -232,16 +234,28 @@ void CudaRuntime::beginCapture() {
     m_capturing = true;
 }
 
-Runtime::Graph CudaRuntime::endCapture() {
+/// Kernels, copies and fills.
+std::int64_t CudaRuntime::runsOf(cudaGraph_t graph) {
+    std::size_t count = 0;
+    checked("looking at a graph", cudaGraphGetNodes(graph, nullptr, &count));
+    std::vector<cudaGraphNode_t> nodes(count);
+    checked("looking at a graph", cudaGraphGetNodes(graph, nodes.data(), &count));
+    return std::ranges::count_if(nodes, [&](cudaGraphNode_t node) {
+        cudaGraphNodeType type{};
+        checked("looking at a graph", cudaGraphNodeGetType(node, &type));
+        return type == cudaGraphNodeTypeKernel || type == cudaGraphNodeTypeMemcpy || type == cudaGraphNodeTypeMemset;
+    });
+}
+
+Runtime::Captured CudaRuntime::endCapture() {
     check();
     m_capturing = false;
-    cudaGraph_t graph = nullptr;
-    checked("ending a capture", cudaStreamEndCapture(m_stream, &graph));
+    cudaGraph_t ended = nullptr;
+    checked("ending a capture", cudaStreamEndCapture(m_stream, &ended));
+    const std::unique_ptr<CUgraph_st, decltype(&cudaGraphDestroy)> graph(ended, &cudaGraphDestroy);
     cudaGraphExec_t executable = nullptr;
-    const cudaError_t code = cudaGraphInstantiate(&executable, graph, 0);
-    cudaGraphDestroy(graph);
-    checked("making a graph", code);
-    return executable;
+    checked("making a graph", cudaGraphInstantiate(&executable, graph.get(), 0));
+    return {executable, runsOf(graph.get())};
 }
 
 void CudaRuntime::abandonCapture() noexcept {

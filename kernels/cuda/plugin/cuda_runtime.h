@@ -45,7 +45,7 @@ public:
     void waitFor(Event event) override;
     [[nodiscard]] double microsecondsBetween(Event begin, Event end) override;
     void beginCapture() override;
-    [[nodiscard]] Graph endCapture() override;
+    [[nodiscard]] Captured endCapture() override;
     void abandonCapture() noexcept override;
     void launch(Graph graph) override;
     void destroyGraph(Graph graph) noexcept override;
@@ -57,6 +57,7 @@ protected:
 private:
     /// Throws for anything but success: once for all where the device is gone.
     void checked(const char* doing, cudaError_t code);
+    [[nodiscard]] std::int64_t runsOf(cudaGraph_t graph);
 
     DeviceInfo m_device;
     void* m_context = nullptr;

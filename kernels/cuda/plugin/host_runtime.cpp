@@ -177,10 +177,11 @@ void HostRuntime::beginCapture() {
     m_deferred = &m_capture->work;
 }
 
-Runtime::Graph HostRuntime::endCapture() {
+Runtime::Captured HostRuntime::endCapture() {
     check();
     m_deferred = nullptr;
-    return std::exchange(m_capture, nullptr);
+    const auto runs = static_cast<std::int64_t>(m_capture->work.size());
+    return {std::exchange(m_capture, nullptr), runs};
 }
 
 void HostRuntime::abandonCapture() noexcept {

@@ -46,7 +46,7 @@ public:
     void waitFor(Event event) override;
     [[nodiscard]] double microsecondsBetween(Event begin, Event end) override;
     void beginCapture() override;
-    [[nodiscard]] Graph endCapture() override;
+    [[nodiscard]] Captured endCapture() override;
     void abandonCapture() noexcept override;
     void launch(Graph graph) override;
     void destroyGraph(Graph graph) noexcept override;

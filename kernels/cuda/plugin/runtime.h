@@ -42,6 +42,10 @@ class Runtime {
 public:
     using Event = void*;
     using Graph = void*;
+    struct Captured {
+        Graph graph = nullptr;
+        std::int64_t runs = 0;  // kernels, copies and fills in it
+    };
 
     Runtime() = default;
     Runtime(const Runtime&) = delete;
@@ -97,7 +101,7 @@ public:
 
     /// Until endCapture() what is put on the stream is not run, but becomes a graph.
     virtual void beginCapture() = 0;
-    [[nodiscard]] virtual Graph endCapture() = 0;
+    [[nodiscard]] virtual Captured endCapture() = 0;
     /// Ends a capture and forgets it.
     virtual void abandonCapture() noexcept = 0;
     virtual void launch(Graph graph) = 0;
