@@ -1,6 +1,7 @@
 // Tensors as they lie in checkpoints and on a device.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,7 @@ namespace perfmamba {
 
 /// Element types of weights that this program computes with.
 enum class DType : std::uint8_t { F32, F16, BF16 };
+inline constexpr std::array kDTypes = {DType::F32, DType::F16, DType::BF16};
 
 constexpr std::size_t sizeOf(DType dtype) {
     return dtype == DType::F32 ? 4 : 2;

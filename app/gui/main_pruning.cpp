@@ -180,7 +180,7 @@ ExportDialog* MainWindow::exportDialog() const {
 }
 
 Target MainWindow::target() const {
-    return {m_session->checkpoint(), m_workload->device().toStdString(), m_workload->options().threads};
+    return {m_session->checkpoint(), m_workload->device().toStdString(), m_workload->backendOptions()};
 }
 
 void MainWindow::pruningModelOpened() {

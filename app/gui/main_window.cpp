@@ -101,6 +101,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
 
     m_workload->setOptions(m_settings.workload);
     m_workload->setDevice(m_settings.device);
+    m_workload->setPrecision(m_settings.precision);
     m_profile_page->restoreLayout(m_settings.profile_page);
     if (m_settings.map_metric >= 0 && m_settings.map_metric < m_metric->count()) {
         m_metric->setCurrentIndex(m_settings.map_metric);
@@ -112,7 +113,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
         std::vector<widgets::WorkloadBar::Device> devices;
         for (const kernels::DeviceChoice& device : found) {
             devices.push_back({QString::fromStdString(device.id), QString::fromStdString(device.name),
-                               QString::fromStdString(device.missing)});
+                               QString::fromStdString(device.missing), device.precisions});
         }
         m_workload->setDevices(devices);
         if (!devices.empty() && m_device_label->text().isEmpty()) m_device_label->setText(devices.front().name);
@@ -393,7 +394,7 @@ void MainWindow::startRun() {
     m_progress->setValue(0);
     m_progress_label->setText(tr("loading the weights"));
     if (!again) showProfile(nullptr);
-    m_session->run(m_workload->options(), m_workload->device(), m_kept_as);
+    m_session->run(target(), m_workload->options(), m_kept_as);
     updateTexts();
 }
 
@@ -544,6 +545,7 @@ void MainWindow::saveSettings() {
     }
     m_settings.workload = m_workload->options();
     m_settings.device = m_workload->device();
+    m_settings.precision = m_workload->precision();
     m_settings.page = m_tabs->currentIndex();
     m_settings.map_metric = m_metric->currentIndex();
     m_settings.save();
