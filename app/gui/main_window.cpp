@@ -226,6 +226,10 @@ void MainWindow::buildStatusBar() {
     m_device_label = label(tr("Device"), false);
     m_overhead_label = label(tr("What recording costs"), false);
     m_source_label = label(tr("Where what is shown comes from"), false);
+    // QStatusBar hides them itself, but for a message that comes while the window is being shown.
+    connect(statusBar(), &QStatusBar::messageChanged, this, [this](const QString& text) {
+        for (QLabel* shown : {m_device_label, m_overhead_label, m_source_label}) shown->setVisible(text.isEmpty());
+    });
     m_progress_label = label(tr("Progress"), true);
     // Room for the longest text from the start: QProgressBar paints the window at once when its value changes, also
     // while a layout for a text that has grown still waits.
