@@ -1,27 +1,16 @@
 // Tensors as they lie in checkpoints and on a device.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "kernels/dtype.h"
+
 namespace perfmamba {
-
-/// Element types of weights that this program computes with.
-enum class DType : std::uint8_t { F32, F16, BF16 };
-inline constexpr std::array kDTypes = {DType::F32, DType::F16, DType::BF16};
-
-constexpr std::size_t sizeOf(DType dtype) {
-    return dtype == DType::F32 ? 4 : 2;
-}
-
-/// "float32", "float16", "bfloat16".
-std::string_view name(DType dtype);
 
 /// A tensor in host memory, row-major; normally a view into a mapped file, which `owner` keeps mapped.
 struct HostTensor {

@@ -97,7 +97,7 @@ WorkloadBar::WorkloadBar(QWidget* parent) : QWidget(parent) {
         Q_EMIT changed();
     });
     connect(m_precision, &QComboBox::activated, this, [this] {
-        m_wanted_precision = backendOptions().precision;
+        m_wanted_precision = precision();
         updateMore();
         Q_EMIT changed();
     });
@@ -177,8 +177,7 @@ void WorkloadBar::updateMore() {
                                           : tr("%1 passes").arg(m_repeat->value());
     if (m_threads->value() > 0) text += tr(", %1 threads").arg(m_threads->value());
     if (m_trace->currentData().toInt() == static_cast<int>(TraceMode::Off)) text += tr(", not recorded");
-    const DType precision = backendOptions().precision;
-    if (precision != DType::F32) text += QStringLiteral(", ") + latin1(kernels::precisionName(precision));
+    if (precision() != DType::F32) text += QStringLiteral(", ") + latin1(name(precision()));
     m_more->setText(text + QStringLiteral(" ▾"));
 }
 
@@ -220,8 +219,8 @@ void WorkloadBar::setPrecision(DType precision) {
     deviceChosen();
 }
 
-kernels::BackendOptions WorkloadBar::backendOptions() const {
-    return {m_threads->value(), static_cast<DType>(m_precision->currentData().toInt())};
+DType WorkloadBar::precision() const {
+    return static_cast<DType>(m_precision->currentData().toInt());
 }
 
 /// Offers what the device computes in, and keeps the user's choice where it can.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/profile/profile.h"
-#include "kernels/devices.h"
+#include "kernels/dtype.h"
 
 class QButtonGroup;
 class QComboBox;
@@ -37,9 +37,9 @@ public:
     void setDevice(const QString& id);
     /// What the user wants, kept for the devices that compute in it.
     void setPrecision(DType precision);
-    [[nodiscard]] DType precision() const { return m_wanted_precision; }
-    /// Threads, and the precision that the chosen device computes in.
-    [[nodiscard]] kernels::BackendOptions backendOptions() const;
+    [[nodiscard]] DType wantedPrecision() const { return m_wanted_precision; }
+    /// What the chosen device computes in.
+    [[nodiscard]] DType precision() const;
     /// What the open model's weights are stored as.
     void setStoredType(const QString& stored);
     /// How the last run was recorded and, where it could not be kernel by kernel, why: shown under the choice.

@@ -549,7 +549,7 @@ void MainWindow::saveSettings() {
     }
     m_settings.workload = m_workload->options();
     m_settings.device = m_workload->device();
-    m_settings.precision = m_workload->precision();
+    m_settings.precision = m_workload->wantedPrecision();
     m_settings.page = m_tabs->currentIndex();
     m_settings.map_metric = m_metric->currentIndex();
     m_settings.save();

@@ -68,8 +68,8 @@ void Session::measure(std::uint64_t generation, const Target& target, const prof
         profile::check(options);
         engine::Engine& engine = m_workers.engine(target);
         profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
-        provenance.command = report::commandOf(profile::summaryOf(*target.checkpoint, target.options.precision),
-                                               options, target.device);
+        provenance.command =
+            report::commandOf(profile::summaryOf(*target.checkpoint, target.options.precision), options, target.device);
         result = profile::run(
             engine, options, provenance,
             [&](const ProfilePtr& profile, const profile::Progress& progress) {

@@ -6,7 +6,7 @@
 #include <QStringList>
 
 #include "core/profile/profile.h"
-#include "kernels/tensor.h"
+#include "kernels/dtype.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::app {

@@ -132,8 +132,9 @@ private:
     void measureUntracedFirst(PassRunner& workload, PassStatistics& statistics) {
         m_engine.backend().setTrace(TraceMode::Off);
         warmUp(workload, false);
-        const std::size_t wanted =
-            options().repeat > 0 ? std::min(kOverheadPairs, static_cast<std::size_t>(options().repeat)) : kOverheadPairs;
+        const std::size_t wanted = options().repeat > 0
+                                       ? std::min(kOverheadPairs, static_cast<std::size_t>(options().repeat))
+                                       : kOverheadPairs;
         while (statistics.untracedPasses() < wanted) {
             if (m_stop.stop_requested()) throw Cancelled();
             if (statistics.untracedPasses() >= kMinimumPasses &&

@@ -384,12 +384,13 @@ private Q_SLOTS:
         bar.setPrecision(DType::BF16);
         QCOMPARE(precision->currentText(), QStringLiteral("float32"));
         QCOMPARE(precision->count(), 1);
-        QCOMPARE(bar.backendOptions(), (kernels::BackendOptions{3, DType::F32}));
+        QCOMPARE(bar.precision(), DType::F32);
         bar.setDevice(QStringLiteral("cuda:1"));
         QCOMPARE(precision->currentText(), QStringLiteral("bfloat16"));
-        QCOMPARE(bar.backendOptions(), (kernels::BackendOptions{3, DType::BF16}));
+        QCOMPARE(bar.precision(), DType::BF16);
         bar.setDevice(QStringLiteral("cpu"));
-        QCOMPARE(bar.backendOptions().precision, DType::F32);
+        QCOMPARE(bar.precision(), DType::F32);
+        QCOMPARE(bar.wantedPrecision(), DType::BF16);
         options.lengths = {};
         bar.setOptions(options);
         QVERIFY(!bar.options().lengths.empty());

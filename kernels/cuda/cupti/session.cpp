@@ -22,9 +22,9 @@ struct Call {
     bool kernel;  // launches exactly one kernel
 };
 
-// The call that launched a run tells its component: the call's correlation number is the run's. CUPTI's external ids would
-// need activity records of calls, all of the RUNTIME and DRIVER kinds; the callbacks of these few cost less. The driver's
-// are for libraries that launch past the runtime, cuBLASLt first.
+// The call that launched a run tells its component: the call's correlation number is the run's. CUPTI's external ids
+// would need activity records of calls, all of the RUNTIME and DRIVER kinds; the callbacks of these few cost less. The
+// driver's are for libraries that launch past the runtime, cuBLASLt first.
 constexpr std::array kLaunches = {
     Call{CUPTI_CB_DOMAIN_RUNTIME_API, CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernel_v7000, true},
     Call{CUPTI_CB_DOMAIN_RUNTIME_API, CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernelExC_v11060, true},
