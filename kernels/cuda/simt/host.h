@@ -83,6 +83,16 @@ inline float fastExp2(float x) {
     return x < -126.0F ? 0.0F : std::exp2(x);
 }
 
+/// A small device: what a launcher divides among multiprocessors is divided even where a test is small.
+inline const Limits& limits() {
+#ifdef PERFMAMBA_SIMT_NO_MMA
+    static constexpr Limits kLimits{4, host::kMostShared, false};
+#else
+    static constexpr Limits kLimits{4, host::kMostShared, true};
+#endif
+    return kLimits;
+}
+
 template <class P>
 void launch(void* /*stream*/, const Shape& shape, void (*kernel)(P), const P& params) {
     host::run({shape.grid.x, shape.grid.y, shape.grid.z}, shape.threads, shape.dynamic_shared, [&] { kernel(params); });
