@@ -38,6 +38,9 @@ void ssdStatePassingKernel(SsdParams<T> p) {
     const std::int64_t head = simt::blockY();
     const std::int64_t b = simt::blockZ();
     float* state = p.h + (b * p.at.heads + head) * p.at.headState() + i;
+    float* own = p.chunkState(b, 0, head) + i;  // of the next chunk, and its decay
+    const float* own_decay = &p.chunkDecay(b, 0, head);
+    const std::int64_t stride = p.at.heads * p.at.headState();
     float h[n];
     load(state, h);
     for (std::int64_t first = 0; first < p.at.chunks; first += ahead) {
@@ -45,16 +48,20 @@ void ssdStatePassingKernel(SsdParams<T> p) {
         const auto added_left = static_cast<int>(simt::lesser<std::int64_t>(p.at.chunkStates() - first, ahead));
         float added[ahead][n];
         float decay[ahead];
+        const float* from = own;
         SIMT_UNROLL
         for (int j = 0; j < ahead; ++j) {
-            if (j >= added_left) continue;
-            load(p.chunkState(b, first + j, head) + i, added[j]);
-            decay[j] = p.chunkDecay(b, first + j, head);
+            if (j < added_left) {
+                load(from, added[j]);
+                decay[j] = *own_decay;
+            }
+            from += stride;
+            own_decay += p.at.heads;
         }
         SIMT_UNROLL
         for (int j = 0; j < ahead; ++j) {
-            if (j >= left) continue;
-            store(p.chunkState(b, first + j, head) + i, h);
+            if (j < left) store(own, h);
+            own += stride;
             if (j >= added_left) continue;
             SIMT_UNROLL
             for (int k = 0; k < n; ++k) h[k] = decay[j] * h[k] + added[j][k];

@@ -38,8 +38,9 @@ void ssdWalkPrepareKernel(SsdParams<T> p) {
         const std::int64_t tokens = p.at.length - step * kStep;
         const int states = static_cast<int>(p.at.states);
         const std::int64_t offset = (b * p.at.length + step * kStep) * p.xbc_stride + group * p.at.states;
-        copyTile<kPrepareThreads>(tiles.C, p.C + offset, p.xbc_stride, tokens, states);
-        copyTile<kPrepareThreads>(tiles.B, p.B + offset, p.xbc_stride, tokens, states);
+        using Copies = TileCopies<T, kMostWalkStates, kPrepareThreads>;
+        Copies(p.C + offset, p.xbc_stride, states).start(tiles.C, 0, tokens);
+        Copies(p.B + offset, p.xbc_stride, states).start(tiles.B, 0, tokens);
         simt::endCopies();
         simt::waitForCopies<0>();
         simt::syncBlock();
@@ -91,16 +92,19 @@ void ssdWalkStatesKernel(SsdParams<T> p) {
     if constexpr (simt::kHasMma) {
         auto& shared = *reinterpret_cast<StateShared<T, Shape, stages>*>(simt::dynamicShared());
         const WalkPlace<T, Shape> at(p);
+        const int states = static_cast<int>(p.at.states);
+        const TileCopies<T, kMostWalkStates, Shape::threads> B(p.B + at.row(p) + at.group * states, p.xbc_stride,
+                                                               states);
+        const TileCopies<T, Shape::channels, Shape::threads> x(p.x + at.row(p) + at.block_channel, p.xbc_stride,
+                                                               at.channels);
+        const std::int64_t decays_at = p.perHead(at.b, at.head, at.chunk);
         const auto copy = [&](int step) {
             if (step < at.steps) {
                 auto& to = shared.stages_[step % stages];
-                const std::int64_t first = at.first + step * kStep;
-                const std::int64_t row = (at.b * p.at.length + first) * p.xbc_stride;
-                const std::int64_t tokens = p.at.length - first;
-                copyTile<Shape::threads>(to.B, p.B + row + at.group * p.at.states, p.xbc_stride, tokens,
-                                         static_cast<int>(p.at.states));
-                copyTile<Shape::threads>(to.x, p.x + row + at.block_channel, p.xbc_stride, tokens, at.block_channels);
-                copyDecays(to.decays[simt::warp()], p, p.perHead(at.b, at.head, at.chunk) + step * kStep);
+                const std::int64_t tokens = p.at.length - at.first - step * kStep;
+                B.start(to.B, step, tokens);
+                x.start(to.x, step, tokens);
+                copyDecays(to.decays[simt::warp()], p, decays_at + step * kStep);
             }
             simt::endCopies();
         };
@@ -124,7 +128,7 @@ void ssdWalkStatesKernel(SsdParams<T> p) {
             state.add(own, stage.x, simt::warp() * Shape::slice, weights.to_end, stage.B);
         }
         if (!at.works) return;
-        const std::int64_t channel = at.channel - at.head * p.at.head_dim;
+        const int channel = at.headChannel(p);
         state.write(p.chunkState(at.b, at.chunk, at.head) + channel * p.at.states);
         if (channel == 0 && simt::lane() == 0) p.chunkDecay(at.b, at.chunk, at.head) = decay;
     }
@@ -237,44 +241,36 @@ public:
                            const StepTile<T, columns>& x, int column) {
         const int pair = simt::lane() % 4 * 2;
         const bool odd = simt::lane() % 2 != 0;
-        const int to = odd ? 8 + pair - 2 : pair;
-        const bool vectors = stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(y) % 8 == 0;
+        T* row = y + tokenOf(0, 0) * stride + (odd ? 8 + pair - 2 : pair);
         float skip[kAcross][2];
         SIMT_UNROLL
-        for (int j = 0; j < kAcross; ++j) {
-            skip[j][0] = D[j * 8 + pair];
-            skip[j][1] = D[j * 8 + pair + 1];
-        }
+        for (int j = 0; j < kAcross; ++j) load(D + j * 8 + pair, skip[j]);
         SIMT_UNROLL
         for (int i = 0; i < kPieces; ++i) {
+            std::uint32_t own[Shape::pieces][4];
             SIMT_UNROLL
             for (int n = 0; n < Shape::pieces; ++n) {
-                std::uint32_t own[4];
-                simt::loadMatrices(own, rowsFirst(x, i * kPiece, column + n * kPiece));
+                simt::loadMatrices(own[n], rowsFirst(x, i * kPiece, column + n * kPiece));
+            }
+            SIMT_UNROLL
+            for (int half = 0; half < 2; ++half) {
                 SIMT_UNROLL
-                for (int half = 0; half < 2; ++half) {
+                for (int n = 0; n < Shape::pieces; ++n) {
                     std::uint32_t packed[2];
                     SIMT_UNROLL
                     for (int k = 0; k < 2; ++k) {
                         float first = 0;
                         float second = 0;
-                        unpackPair<T>(own[2 * k + half], first, second);
+                        unpackPair<T>(own[n][2 * k + half], first, second);
                         const float* sum = &m_y[i][2 * n + k][2 * half];
                         packed[k] = simt::packPair<T>(sum[0] + skip[2 * n + k][0] * first,
                                                       sum[1] + skip[2 * n + k][1] * second);
                     }
                     const std::uint32_t other = simt::shuffleXor(packed[odd ? 0 : 1], 1);
                     const Vector<std::uint32_t, 2> four = {{odd ? other : packed[0], odd ? packed[1] : other}};
-                    const std::int64_t t = tokenOf(i, half);
-                    if (t >= tokens) continue;
-                    T* at = y + t * stride + n * kPiece + to;
-                    if (vectors) {
-                        simt::storeAs(at, four);
-                    } else {
-                        SIMT_UNROLL
-                        for (int k = 0; k < 4; ++k) at[k] = T{static_cast<std::uint16_t>(four.at[k / 2] >> k % 2 * 16)};
-                    }
+                    if (tokenOf(i, half) < tokens) simt::storeAs(row + n * kPiece, four);
                 }
+                row += 8 * stride;
             }
         }
     }
@@ -316,22 +312,26 @@ void ssdWalkOutputsKernel(SsdParams<T> p) {
     if constexpr (simt::kHasMma) {
         auto& shared = *reinterpret_cast<OutputShared<T, Shape>*>(simt::dynamicShared());
         const WalkPlace<T, Shape> at(p);
+        const int states = static_cast<int>(p.at.states);
+        const TileCopies<T, kMostWalkStates, Shape::threads> C(p.C + at.row(p) + at.group * states, p.xbc_stride,
+                                                               states);
+        const TileCopies<T, kMostWalkStates, Shape::threads> B(p.B + at.row(p) + at.group * states, p.xbc_stride,
+                                                               states);
+        const TileCopies<T, Shape::channels, Shape::threads> x(p.x + at.row(p) + at.block_channel, p.xbc_stride,
+                                                               at.channels);
+        const std::int64_t decays_at = p.perHead(at.b, at.head, at.chunk);
         const auto copy = [&](int step) {
             auto& to = shared.stages_[step % 2];
-            const std::int64_t first = at.first + step * kStep;
-            const std::int64_t row = (at.b * p.at.length + first) * p.xbc_stride;
-            const std::int64_t tokens = p.at.length - first;
-            const std::int64_t group = at.group * p.at.states;
-            const int states = static_cast<int>(p.at.states);
-            copyTile<Shape::threads>(to.C, p.C + row + group, p.xbc_stride, tokens, states);
-            copyTile<Shape::threads>(to.B, p.B + row + group, p.xbc_stride, tokens, states);
-            copyTile<Shape::threads>(to.x, p.x + row + at.block_channel, p.xbc_stride, tokens, at.block_channels);
-            copyDecays(to.decays[simt::warp()], p, p.perHead(at.b, at.head, at.chunk) + step * kStep);
+            const std::int64_t tokens = p.at.length - at.first - step * kStep;
+            C.start(to.C, step, tokens);
+            B.start(to.B, step, tokens);
+            x.start(to.x, step, tokens);
+            copyDecays(to.decays[simt::warp()], p, decays_at + step * kStep);
             simt::endCopies();
         };
         copy(0);
 
-        const std::int64_t channel = at.channel - at.head * p.at.head_dim;
+        const int channel = at.headChannel(p);
         float* kept = p.h + (at.b * p.at.heads + at.head) * p.at.headState() + channel * p.at.states;
         SliceState<T, Shape> state(p.at.states);
         if (at.works) {
@@ -392,11 +392,10 @@ using Shape = WalkShape<kWarps, kSlicePieces, all>;
 
 bool ssdWalks(const SsdOp& op) {
     if (sizeOf(op.x.type) != 2) return false;
-    constexpr int n = 8;
-    return simt::limits().mma &&
-           simt::limits().shared >= static_cast<std::int64_t>(sizeof(OutputShared<BFloat16, Shape<true>>)) &&
-           op.states % n == 0 && op.states <= kMostWalkStates && op.head_dim % Shape<true>::slice == 0 &&
-           op.xbc_stride % n == 0 && aligned(16, op.x.data, op.B.data, op.C.data) && aligned(8, op.h);
+    constexpr auto kShared = static_cast<std::int64_t>(sizeof(OutputShared<BFloat16, Shape<true>>));
+    return simt::limits().mma && simt::limits().shared >= kShared && op.states % 8 == 0 &&
+           op.states <= kMostWalkStates && op.head_dim % Shape<true>::slice == 0 && op.xbc_stride % 8 == 0 &&
+           op.y_stride % 4 == 0 && aligned(16, op.x.data, op.B.data, op.C.data) && aligned(8, op.y.data, op.D, op.h);
 }
 
 std::int64_t ssdWalkChunk(const SsdOp& op) {

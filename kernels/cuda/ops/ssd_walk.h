@@ -57,43 +57,69 @@ struct StepWeights {
 template <class T, class Shape>
 class WalkPlace {
 public:
-    SIMT_DEVICE explicit WalkPlace(const SsdParams<T>& p) : chunk(simt::blockY()), b(simt::blockZ()) {
-        const std::int64_t of_group = p.at.headsOfGroup() * p.at.head_dim;
-        const std::int64_t blocks = divideUp(of_group, Shape::channels);
+    SIMT_DEVICE explicit WalkPlace(const SsdParams<T>& p) : b(simt::blockZ()), chunk(simt::blockY()) {
+        const int of_group = static_cast<int>(p.at.headsOfGroup() * p.at.head_dim);
+        const int blocks = static_cast<int>(divideUp(of_group, Shape::channels));
         group = simt::blockX() / blocks;
-        block_channel = simt::blockX() % blocks * Shape::channels;
-        block_channels = static_cast<int>(simt::lesser<std::int64_t>(Shape::channels, of_group - block_channel));
-        block_channel += group * of_group;
-        channel = block_channel + simt::warp() * Shape::slice;
-        works = simt::warp() * Shape::slice < block_channels;
-        head = channel / p.at.head_dim;
-        if (!works) head = block_channel / p.at.head_dim;
+        const int begin = simt::blockX() % blocks * Shape::channels;
+        channels = simt::lesser(Shape::channels, of_group - begin);
+        works = simt::warp() * Shape::slice < channels;
+        block_channel = group * of_group + begin;
+        channel = works ? block_channel + simt::warp() * Shape::slice : block_channel;
+        head = channel / static_cast<int>(p.at.head_dim);
         first = chunk * p.at.chunk;
         steps = static_cast<int>(divideUp(p.at.tokens(chunk), kStep));
     }
 
-    std::int64_t chunk, b, group, head;
-    std::int64_t block_channel;  // the first of the block, of all heads' channels
-    int block_channels;
-    std::int64_t channel;  // the first of the warp
-    bool works;            // whether the warp has channels
-    std::int64_t first;    // token
+    /// The warp's first channel, within its head.
+    [[nodiscard]] SIMT_DEVICE int headChannel(const SsdParams<T>& p) const {
+        return channel - head * static_cast<int>(p.at.head_dim);
+    }
+    /// Into x, B and C: the first token.
+    [[nodiscard]] SIMT_DEVICE std::int64_t row(const SsdParams<T>& p) const {
+        return (b * p.at.length + first) * p.xbc_stride;
+    }
+
+    int b, chunk, group, head;
+    int block_channel, channels;  // of the block, all heads' channels side by side
+    int channel;                  // the first of the warp
+    bool works;                   // whether the warp has channels
+    std::int64_t first;           // token
     int steps;
 };
 
-/// Starts the copies of a step: `columns` of a matrix of tokens, of which `inside` exist; both multiples of 8.
-template <int threads, class T, int columns>
-SIMT_DEVICE void copyTile(StepTile<T, columns>& to, const T* from, std::int64_t stride, std::int64_t tokens,
-                          int inside) {
-    constexpr int kAcross = columns / 8;
-    SIMT_UNROLL
-    for (int i = 0; i < kStep * kAcross; i += threads) {
-        const int row = (i + simt::threadIndex()) / kAcross;
-        const int column = (i + simt::threadIndex()) % kAcross * 8;
-        const bool valid = row < tokens && column < inside;
-        simt::copyAsync(&to.rows[row][column], valid ? from + row * stride + column : from, valid);
+/// Copies tiles of `columns` of a matrix of tokens, of which `inside` exist, a multiple of 8.
+template <class T, int columns, int threads>
+class TileCopies {
+public:
+    SIMT_DEVICE TileCopies(const T* from, std::int64_t stride, int inside)
+        : m_from(from + simt::threadIndex() / kAcross * stride + column()),
+          m_stride(stride),
+          m_inside(column() < inside) {}
+
+    /// Starts those of a step, of which `tokens` exist.
+    SIMT_DEVICE void start(StepTile<T, columns>& to, int step, std::int64_t tokens) const {
+        const T* from = m_from + step * kStep * m_stride;
+        const int row = simt::threadIndex() / kAcross;
+        T* at = &to.rows[row][column()];
+        SIMT_UNROLL
+        for (int i = 0; i < kStep; i += kRows) {
+            simt::copyAsync(at + i * kPadded, from + i * m_stride, m_inside && row + i < tokens);
+        }
     }
-}
+
+private:
+    static constexpr int kAcross = columns / 8;
+    static constexpr int kRows = threads / kAcross;
+    static constexpr int kPadded = sizeof(StepTile<T, columns>) / sizeof(T) / kStep;
+    static_assert(threads % kAcross == 0 && kStep % kRows == 0);
+
+    [[nodiscard]] SIMT_DEVICE static int column() { return simt::threadIndex() % kAcross * 8; }
+
+    const T* m_from;
+    std::int64_t m_stride;
+    bool m_inside;
+};
 
 /// The same of the decays of the warp's head.
 template <class T>

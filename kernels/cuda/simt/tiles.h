@@ -14,7 +14,7 @@ namespace perfmamba::simt {
 
 #ifdef __CUDACC__
 
-/// 16 bytes, both addresses aligned to as many; zeros where `inside` is false (`from` is not read then, but valid).
+/// 16 bytes, both addresses aligned to as many; zeros where `inside` is false, whatever `from` is then.
 SIMT_DEVICE void copyAsync(void* to, const void* from, bool inside) {
 #if __CUDA_ARCH__ >= 800
     asm volatile(
