@@ -120,7 +120,8 @@ void callSsd(cuda::SsdOp op) {
 }
 
 /// `gap` follows the rows of what is read, `y_gap` those of y.
-void ssd(DType type, const SsdShape& s, std::int64_t gap, std::int64_t y_gap = 3, double A_low = -16, double A_high = -1, double dt_high = 3) {
+void ssd(DType type, const SsdShape& s, std::int64_t gap, std::int64_t y_gap = 3, double A_low = -16,
+         double A_high = -1, double dt_high = 3) {
     Random random(12);
     const std::int64_t rows = s.batch * s.length;
     const std::int64_t width = s.heads * s.head_dim;
@@ -220,7 +221,7 @@ private Q_SLOTS:
         for (const std::int64_t length : {2, 64, 65, 200}) ::ssd(type, {1, length, 2, 64, 1, 128, 256}, 8, 4);
         for (const std::int64_t states : {8, 16, 40, 96}) ::ssd(type, {1, 150, 1, 32, 1, states, 256}, 0, 4);
         ::ssd(type, {1, 1100, 1, 32, 1, 16, 256}, 0, 4);
-        ::ssd(type, {2, 80, 6, 32, 2, 16, 256}, 0, 4);   // a block's warps in several heads, the last without any
+        ::ssd(type, {2, 80, 6, 32, 2, 16, 256}, 0, 4);    // a block's warps in several heads, the last without any
         ::ssd(type, {1, 130, 2, 128, 2, 16, 256}, 0, 4);  // a head of a whole block
         ::ssd(type, {17, 70, 1, 64, 1, 16, 256}, 0, 4);
     }
