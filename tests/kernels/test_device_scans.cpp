@@ -119,7 +119,9 @@ void callSsd(cuda::SsdOp op) {
     cuda::ssdChunkScan(nullptr, op);
 }
 
-void ssd(DType type, const SsdShape& s, std::int64_t gap, double A_low = -16, double A_high = -1, double dt_high = 3) {
+/// `gap` follows the rows of what is read, `y_gap` those of y.
+void ssd(DType type, const SsdShape& s, std::int64_t gap, std::int64_t y_gap = 3, double A_low = -16,
+         double A_high = -1, double dt_high = 3) {
     Random random(12);
     const std::int64_t rows = s.batch * s.length;
     const std::int64_t width = s.heads * s.head_dim;
@@ -138,7 +140,7 @@ void ssd(DType type, const SsdShape& s, std::int64_t gap, double A_low = -16, do
         // x, B and C side by side, as the convolution leaves them; y as a group's part of wider rows.
         Array xbc(type, beside(rows, {&a.x, &a.B, &a.C}, gap));
         Array dt(type, beside(rows, {&a.dt}, gap));
-        const Values sevens(size(rows * (width + 3)), 7.0);
+        const Values sevens(size(rows * (width + y_gap)), 7.0);
         Array y(type, sevens);
         cuda::SsdOp op;
         op.batch = s.batch;
@@ -161,11 +163,11 @@ void ssd(DType type, const SsdShape& s, std::int64_t gap, double A_low = -16, do
         op.dt_max = std::numeric_limits<float>::infinity();
         op.h = h.data();
         op.y = y.elements();
-        op.y_stride = width + 3;
+        op.y_stride = width + y_gap;
         callSsd(op);
         const bool direct = s.length == 1 || s.states == 0;
         const Values expected = reference::ssd(a, state);
-        compare(y.values(), beside(rows, {&expected}, 3), tolerance(type, direct ? 1 : kSsdRoundings), "y");
+        compare(y.values(), beside(rows, {&expected}, y_gap), tolerance(type, direct ? 1 : kSsdRoundings), "y");
         compare(h, state, direct || type == DType::F32 ? kFloatSums : tolerance(type), "h");
     }
 }
@@ -212,11 +214,24 @@ private Q_SLOTS:
         ::ssd(type, {17, 3, 2, 8, 1, 16, 256}, 0);
     }
 
+    /// Sizes that walks take (ops/ssd_walk.h): one step, several chunks of one, chunks of several.
+    void ssdWalk_data() { addTypesAndOrders(); }
+    void ssdWalk() {
+        const DType type = begin();
+        for (const std::int64_t length : {2, 64, 65, 200}) ::ssd(type, {1, length, 2, 64, 1, 128, 256}, 8, 4);
+        for (const std::int64_t states : {8, 16, 40, 96}) ::ssd(type, {1, 150, 1, 32, 1, states, 256}, 0, 4);
+        ::ssd(type, {1, 1100, 1, 32, 1, 16, 256}, 0, 4);
+        ::ssd(type, {2, 80, 6, 32, 2, 16, 256}, 0, 4);    // a block's warps in several heads, the last without any
+        ::ssd(type, {1, 130, 2, 128, 2, 16, 256}, 0, 4);  // a head of a whole block
+        ::ssd(type, {17, 70, 1, 64, 1, 16, 256}, 0, 4);
+    }
+
     /// Decays that add up to thousands within a chunk: what float sums would lose.
     void largeDecays_data() { addTypesAndOrders(); }
     void largeDecays() {
         const DType type = begin();
-        ::ssd(type, {1, 150, 2, 16, 1, 16, 128}, 0, -40, -20, 30);
+        ::ssd(type, {1, 150, 2, 16, 1, 16, 128}, 0, 3, -40, -20, 30);
+        ::ssd(type, {1, 150, 2, 32, 1, 16, 128}, 0, 4, -40, -20, 30);
     }
 
     void ssdStep_data() { addTypesAndOrders(); }
