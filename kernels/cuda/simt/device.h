@@ -63,7 +63,9 @@ SIMT_DEVICE std::byte* dynamicShared() {
 
 /// The plain number of as many bytes, or CUDA's vector of them.
 template <std::size_t bytes>
-struct Word {
+struct Word;
+template <>
+struct Word<2> {
     using Type = unsigned short;
 };
 template <>
@@ -109,6 +111,18 @@ SIMT_DEVICE T loadFresh(const T* from) {
 SIMT_DEVICE float fastExp2(float x) {
     float result;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+/// 1 / x: 1 unit in the last place, and 0 for x beyond 2¹²⁶.
+SIMT_DEVICE float fastReciprocal(float x) {
+    float result;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+/// 1 / sqrt(x): 2 units in the last place.
+SIMT_DEVICE float fastReciprocalSqrt(float x) {
+    float result;
+    asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
     return result;
 }
 

@@ -82,6 +82,12 @@ T loadFresh(const T* from) {
 inline float fastExp2(float x) {
     return x < -126.0F ? 0.0F : std::exp2(x);
 }
+inline float fastReciprocal(float x) {
+    return std::fabs(x) > 0x1p126F ? 0.0F : 1.0F / x;
+}
+inline float fastReciprocalSqrt(float x) {
+    return 1.0F / std::sqrt(x);
+}
 
 template <class P>
 void launch(void* /*stream*/, const Shape& shape, void (*kernel)(P), const P& params) {
