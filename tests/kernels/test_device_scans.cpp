@@ -19,19 +19,6 @@ std::size_t size(std::int64_t count) {
     return static_cast<std::size_t>(count);
 }
 
-/// The columns of several arrays side by side: (rows, Σ widths), and `gap` more that hold 7.
-Values beside(std::int64_t rows, std::initializer_list<const Values*> parts, std::int64_t gap = 0) {
-    Values result;
-    for (std::int64_t row = 0; row < rows; ++row) {
-        for (const Values* part : parts) {
-            const std::int64_t width = static_cast<std::int64_t>(part->size()) / rows;
-            result.insert(result.end(), part->begin() + row * width, part->begin() + (row + 1) * width);
-        }
-        result.insert(result.end(), size(gap), 7.0);
-    }
-    return result;
-}
-
 struct ScanShape {
     std::int64_t batch, length, channels, states;
 };
@@ -241,92 +228,6 @@ private Q_SLOTS:
             ::ssd(type, {2, 1, 4, 19, 2, states, 64}, 3);
         }
         ::ssd(type, {17, 1, 8, 16, 8, 16, 64}, 0);
-    }
-
-    void mamba2Step_data() { addTypesAndOrders(); }
-    void mamba2Step() {
-        const DType type = begin();
-        step(type, {3, 1, 4, 20, 1, 16, 0}, 4, false);
-        step(type, {2, 1, 4, 8, 2, 5, 0}, 4, true);
-        step(type, {1, 1, 8, 16, 8, 128, 0}, 2, false);
-        step(type, {1, 1, 2, 4, 1, 1, 0}, 1, true);
-        step(type, {17, 1, 2, 16, 2, 16, 0}, 4, true);
-    }
-
-private:
-    /// Three steps in a row against convolution, mask, SSD and gated norm one after the other.
-    static void step(DType type, const SsdShape& s, std::int64_t kernel, bool masked) {
-        Random random(13);
-        const std::int64_t width = s.heads * s.head_dim;
-        const std::int64_t bc = s.groups * s.states;
-        const std::int64_t conv_width = width + 2 * bc;
-        reference::Ssd a = ssdParameters(random, s, -16, -1);
-        reference::Conv1d conv{
-            s.batch, 1, conv_width, kernel, {}, random.values(kernel * conv_width), random.values(conv_width)};
-        const Values weight = random.values(width, 0.5, 1.5);
-        Values conv_state = random.values(s.batch * (kernel - 1) * conv_width);
-        Values state = random.values(s.batch * width * s.states);
-        std::vector<std::uint8_t> keep(size(2 * bc), 1);
-        for (std::size_t i = 0; masked && i < keep.size(); i += 3) keep[i] = 0;
-
-        std::vector<float> conv_floats = toFloat(conv_state);
-        std::vector<float> h = toFloat(state);
-        const std::vector<float> conv_weight = toFloat(conv.weight);
-        const std::vector<float> conv_bias = toFloat(conv.bias);
-        const std::vector<float> bias = toFloat(a.dt_bias);
-        const std::vector<float> A = toFloat(a.A);
-        const std::vector<float> D = toFloat(a.D);
-        const std::vector<float> norm_weight = toFloat(weight);
-        std::vector<std::int32_t> counters(size(s.batch * s.groups), 0);
-        for (int call = 0; call < 3; ++call) {
-            conv.x = representable(random, type, s.batch * conv_width);
-            a.dt = representable(random, type, s.batch * s.heads, -3, 3);
-            const Values z = representable(random, type, s.batch * width);
-            Array projection(type, beside(s.batch, {&z, &conv.x, &a.dt}));
-            Array y(type, size(s.batch * width));
-            cuda::Mamba2StepOp op;
-            op.batch = s.batch;
-            op.heads = s.heads;
-            op.head_dim = s.head_dim;
-            op.groups = s.groups;
-            op.states = s.states;
-            op.kernel = kernel;
-            op.z = projection.elements();
-            op.xbc = projection.elements() + width;
-            op.dt = projection.elements() + width + conv_width;
-            op.stride = width + conv_width + s.heads;
-            op.conv_weight = conv_weight.data();
-            op.conv_bias = conv_bias.data();
-            op.conv_state = conv_floats.data();
-            op.keep = masked ? keep.data() : nullptr;
-            op.dt_bias = bias.data();
-            op.A = A.data();
-            op.D = D.data();
-            op.dt_min = 0.01F;
-            op.dt_max = std::numeric_limits<float>::infinity();
-            op.h = h.data();
-            op.norm_weight = norm_weight.data();
-            op.eps = 1e-5F;
-            op.y = y.elements();
-            op.counters = counters.data();
-            cuda::mamba2Step(nullptr, op);
-
-            const Values u = reference::conv1d(conv, conv_state);
-            a.x.clear(), a.B.clear(), a.C.clear();
-            for (std::int64_t b = 0; b < s.batch; ++b) {
-                const auto row = u.begin() + b * conv_width;
-                a.x.insert(a.x.end(), row, row + width);
-                for (std::int64_t i = 0; i < 2 * bc; ++i) {
-                    (i < bc ? a.B : a.C).push_back(keep[size(i)] ? row[width + i] : 0.0);
-                }
-            }
-            const Values expected = reference::gatedRmsNorm(reference::ssd(a, state), z, weight, 1e-5, s.groups);
-            // The convolution's results, y and the norm's are rounded.
-            compare(y.values(), expected, tolerance(type, 3), "y");
-            compare(h, state, tolerance(type, type == DType::F32 ? 0 : 2), "h");
-            compare(conv_floats, conv_state, 0, "the convolution's state");
-            QVERIFY(std::ranges::all_of(counters, [](std::int32_t count) { return count == 0; }));
-        }
     }
 };
 
