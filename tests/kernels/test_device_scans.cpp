@@ -212,11 +212,24 @@ private Q_SLOTS:
         ::ssd(type, {17, 3, 2, 8, 1, 16, 256}, 0);
     }
 
+    /// Sizes that walks take (ops/ssd_walk.h): one step, several chunks of one, chunks of several.
+    void ssdWalk_data() { addTypesAndOrders(); }
+    void ssdWalk() {
+        const DType type = begin();
+        for (const std::int64_t length : {2, 64, 65, 200}) ::ssd(type, {1, length, 2, 64, 1, 128, 256}, 8);
+        for (const std::int64_t states : {8, 16, 40, 96}) ::ssd(type, {1, 150, 1, 32, 1, states, 256}, 0);
+        ::ssd(type, {1, 1100, 1, 32, 1, 16, 256}, 0);
+        ::ssd(type, {2, 80, 6, 32, 2, 16, 256}, 0);   // a block's warps in several heads, the last without any
+        ::ssd(type, {1, 130, 2, 128, 2, 16, 256}, 0);  // a head of a whole block
+        ::ssd(type, {17, 70, 1, 64, 1, 16, 256}, 0);
+    }
+
     /// Decays that add up to thousands within a chunk: what float sums would lose.
     void largeDecays_data() { addTypesAndOrders(); }
     void largeDecays() {
         const DType type = begin();
         ::ssd(type, {1, 150, 2, 16, 1, 16, 128}, 0, -40, -20, 30);
+        ::ssd(type, {1, 150, 2, 32, 1, 16, 128}, 0, -40, -20, 30);
     }
 
     void ssdStep_data() { addTypesAndOrders(); }

@@ -89,6 +89,16 @@ inline float fastReciprocalSqrt(float x) {
     return 1.0F / std::sqrt(x);
 }
 
+/// A small device: what a launcher divides among multiprocessors is divided even where a test is small.
+inline const Limits& limits() {
+#ifdef PERFMAMBA_SIMT_NO_MMA
+    static constexpr Limits kLimits{4, host::kMostShared, false};
+#else
+    static constexpr Limits kLimits{4, host::kMostShared, true};
+#endif
+    return kLimits;
+}
+
 template <class P>
 void launch(void* /*stream*/, const Shape& shape, void (*kernel)(P), const P& params) {
     host::run({shape.grid.x, shape.grid.y, shape.grid.z}, shape.threads, shape.dynamic_shared, [&] { kernel(params); });
