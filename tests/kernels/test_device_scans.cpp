@@ -23,8 +23,8 @@ struct ScanShape {
     std::int64_t batch, length, channels, states;
 };
 
-/// Two calls in a row, the second from the state that the first left.
-void scan(DType type, const ScanShape& s, double dt_low, double dt_high, bool gated) {
+/// Two calls in a row, the second from the state that the first left. The rows of B and C are `gap` elements longer.
+void scan(DType type, const ScanShape& s, double dt_low, double dt_high, bool gated, std::int64_t gap = 3) {
     Random random(11);
     const std::int64_t rows = s.batch * s.length;
     reference::SelectiveScan a;
@@ -48,8 +48,8 @@ void scan(DType type, const ScanShape& s, double dt_low, double dt_high, bool ga
         const Values z = representable(random, type, rows * s.channels);
         Array x(type, a.x);
         Array dt(type, a.dt);
-        Array bc(type, beside(rows, {&a.B, &a.C}, 3));
-        Array zs(type, beside(rows, {&z}, 1));
+        Array bc(type, beside(rows, {&a.B, &a.C}, gap));
+        Array zs(type, beside(rows, {&z}, gap));
         Array y(type, a.x.size());
         cuda::SelectiveScanOp op{s.batch,
                                  s.length,
@@ -61,10 +61,10 @@ void scan(DType type, const ScanShape& s, double dt_low, double dt_high, bool ga
                                  A.data(),
                                  bc.elements(),
                                  bc.elements() + s.states,
-                                 2 * s.states + 3,
+                                 2 * s.states + gap,
                                  D.data(),
                                  gated ? zs.elements() : Elements{},
-                                 s.channels + 1,
+                                 s.channels + gap,
                                  h.data(),
                                  y.elements()};
         cuda::selectiveScan(nullptr, op);
@@ -173,7 +173,11 @@ private Q_SLOTS:
         for (const std::int64_t states : {0, 1, 5, 16, 96}) {
             for (const std::int64_t length : {2, 19, 64, 65}) scan(type, {2, length, 11, states}, -4, 3, false);
         }
-        scan(type, {1, 300, 16, 17}, -4, 3, true);  // two chunks, gated
+        scan(type, {1, 300, 16, 17}, -4, 3, true);  // several chunks, gated
+        // Rows of whole vectors.
+        scan(type, {2, 64, 28, 16}, -4, 3, true, 4);
+        scan(type, {1, 300, 16, 12}, -4, 3, false, 8);
+        scan(type, {1, 140, 12, 36}, -4, 3, true, 4);
         scan(type, {1, 40, 3, 128}, -4, 3, true);
         scan(type, {1, 33, 8, 256}, -4, 3, false);
         scan(type, {5, 7, 1, 3}, -30, 30, false);  // from steps that vanish to steps beyond softplus' threshold

@@ -3,263 +3,402 @@
 //   y_t[d]   = Σ_n C_t[n]·h_t[n,d] + D[d]·x_t[d],  times silu(z_t[d]) where there is a z
 //   x, dt, y (B, L, Di); B, C (B, L, N) with a row stride; A (N, Di); h (B, N, Di)
 //
-// A step is the map h → a·h + b, and maps compose: (a₁, b₁) after (a₀, b₀) is (a₁a₀, a₁b₀ + b₁). A block takes 8
-// channels and walks the sequence in chunks of 32 lanes × 8 tokens. Per state, each lane composes its 8 tokens, the
-// warp scans the lanes' maps by shuffles, and the lanes then apply them, starting from the h they now know.
-// - The exponential is computed once for each (t, d, n): 16 a clock and multiprocessor are the floor,
-//   T·Di·N / (16·clock·multiprocessors), next to the bytes, (3·size·T·Di) / bandwidth.
-// - B and C are staged once for the 8 channels, transposed, so that a lane reads its tokens in one access; each warp
-//   takes two channels, and uses what it read twice. Δ and Δ·x are computed once and staged as well.
-// - Two warps share a channel pair, each with half of the states: twice the warps in flight where the batch is 1. No
-//   barrier stands between two states.
-// - The state between chunks lies in h itself, whatever N is.
-// For sm_90 ptxas 13.0 uses 125 registers in float and 128 in 16 bits, where it spills 8 bytes; 33 KB are shared: two
-// blocks a multiprocessor. How near to the floor this comes, only a GPU can show.
+// A step is the map h → a·h + b, and maps compose: (a₁, b₁) after (a₀, b₀) is (a₁a₀, a₁b₀ + b₁). A block takes 12
+// channels and walks the sequence in chunks. A warp has 4 of them, each with 8 lanes along the time, and a quarter of
+// the states. Per state, a lane composes its 16 tokens, the 8 lanes scan their maps by shuffles, and each then applies
+// its tokens' maps to the h that it now knows.
+// - The exponential is the limit: T·Di·N / (16·clock·multiprocessors) seconds, next to the bytes, 3·size·T·Di /
+//   bandwidth. While the special function unit works out one for a warp, the scheduler issues 8 instructions; here
+//   they are 8.2 for each (t, d, n): the exponential and the product before it, B·Δx, a multiply-add to compose, two
+//   to apply; and shared by a lane's tokens, the scan and the loads of B and C. About 5 more for each (t, d, n) bring
+//   a chunk in and y out: 80 for each (t, d). The decay over all of a lane's tokens is exp(A·ΣΔ), not a product.
+// - B and C lie in shared memory as float, transposed, so that a lane reads four of its tokens in one access, which
+//   the lanes of four channels share.
+// - While a chunk is computed the next one is under way from memory to registers. What a chunk needs and leaves lies
+//   in two buffers in turn, so that one barrier a chunk is enough.
+// - Up to 16 states, h stays in registers from the first chunk to the last. More are staged 16 at a time.
+// - 12 channels are what each of an H200's multiprocessors gets of a small model's 1536. Rows of x, Δ and y are
+//   accessed 12 channels at a time, most of a sector of 32 bytes.
 #include "kernels/cuda/ops/scan.h"
 #include "kernels/cuda/ops/skip.h"
 
 namespace perfmamba::kernels::cuda {
 namespace {
 
-constexpr int kChannels = 8;  // of a block
-constexpr int kOwn = 2;       // channels of a warp
-constexpr int kParts = 2;     // warps that share a channel, and divide its states
-constexpr int kThreads = kChannels / kOwn * kParts * simt::kWarp;
+/// How a block divides its work: `groups` of warps, each with the channels of a warp; in a group `parts` warps that
+/// divide the states; in a warp `time` lanes for each channel; a lane has `items` tokens.
+template <int time, int items, int groups, int parts>
+struct Division {
+    static constexpr int kTime = time;
+    static constexpr int kItems = items;
+    static constexpr int kGroups = groups;
+    static constexpr int kParts = parts;
+    static constexpr int kOwn = simt::kWarp / time;  // channels of a warp
+    static constexpr int kChannels = groups * kOwn;
+    static constexpr int kThreads = groups * parts * simt::kWarp;
+    static constexpr int kChunk = time * items;
+    static constexpr int kStates = 16;  // staged at a time
+};
 
-/// Where token t of a chunk lies in shared memory: the lanes' first vectors side by side, then their second ones, so
-/// that a warp's access touches every bank once. Lane i has the tokens [i·items, (i + 1)·items).
-template <int items, int vector>
-SIMT_DEVICE int place(int t) {
-    const int i = t % items;
-    return (i / vector * simt::kWarp + t / items) * vector + i % vector;
+constexpr int kFloats = kWidest<float>;
+
+template <class S>
+struct ScanTile {
+    // Token t lies at position p with t == tokenAt<S>(p). Rows end in 16 bytes more, which moves the next row by four
+    // banks.
+    using Row = float[S::kChunk + kFloats];
+
+    alignas(16) Row states[2][2 * S::kStates];  // B, then C
+    alignas(16) Row delta[2][S::kChannels];
+    alignas(16) Row dx[2][S::kChannels];  // Δ·x
+    alignas(16) Row sums[2][S::kParts][S::kChannels];
+    alignas(16) float dt_bias[S::kChannels];
+    alignas(16) float D[S::kChannels];
+};
+
+/// Rows in shared memory begin with the first vectors of all lanes side by side, then their second ones: a warp's
+/// access touches every bank once. Lane i has the tokens [i·items, (i + 1)·items).
+template <class S>
+SIMT_DEVICE int tokenAt(int position) {
+    const int vector = position / kFloats;
+    return vector % S::kTime * S::kItems + vector / S::kTime * kFloats + position % kFloats;
 }
 
 /// A lane's tokens of such a row.
-template <int items, int vector, class T>
-SIMT_DEVICE void loadOwn(const T* row, float (&values)[items]) {
+template <class S>
+SIMT_DEVICE void loadOwn(const float* row, int time, float (&values)[S::kItems]) {
     SIMT_UNROLL
-    for (int v = 0; v < items / vector; ++v) {
-        float part[vector];
-        load(row + (v * simt::kWarp + simt::lane()) * vector, part);
+    for (int v = 0; v < S::kItems / kFloats; ++v) {
+        load(row + (v * S::kTime + time) * kFloats, part<kFloats>(values, v * kFloats));
+    }
+}
+
+/// n neighbours of which the first `count` exist; zeros for the others. Where `wide`, all or none do, aligned as one
+/// access needs it.
+template <int n, bool wide, class T>
+SIMT_DEVICE Packed<T, n> loadSome(const T* from, int count) {
+    Packed<T, n> some{};
+    if constexpr (wide) {
+        if (count > 0) some = simt::loadAs<Packed<T, n>>(from);
+    } else {
+        float values[n];
         SIMT_UNROLL
-        for (int i = 0; i < vector; ++i) values[v * vector + i] = part[i];
+        for (int i = 0; i < n; ++i) values[i] = i < count ? toFloat(from[i]) : 0.0F;
+        some = pack<T>(values);
     }
+    return some;
 }
 
-template <class T, int items>
-struct ScanTile {
-    static constexpr int kChunk = simt::kWarp * items;
-    static constexpr int kVector = simt::lesser(kWidest<T>, items);
-    static constexpr int kFloats = simt::lesser(kWidest<float>, items);
-    // States staged at a time: 48 KB for everything, in each type.
-    static constexpr int kStates = 32 / static_cast<int>(sizeof(T));
-    // Rows end in 16 bytes more, which moves the next row by four banks.
-    using Row = T[kChunk + kWidest<T>];
-    using FloatRow = float[kChunk + kWidest<float>];
-
-    alignas(16) Row B[kStates];
-    alignas(16) Row C[kStates];
-    alignas(16) FloatRow delta[kChannels];  // Δ; then the first part's share of y
-    alignas(16) FloatRow dx[kChannels];     // Δ·x; then the second part's
-};
-
-/// What a warp keeps of its channels over a chunk.
-template <int items>
-struct OwnChannels {
-    float delta[kOwn][items];
-    float dx[kOwn][items];
-    float y[kOwn][items];
-};
-
-/// Composes the maps of all lanes below this one, and of this one: (a, b) becomes inclusive, `before` the map of the
-/// lanes below alone.
-SIMT_DEVICE void scanWarp(float& a, float& b, float& a_before, float& b_before) {
-    SIMT_UNROLL
-    for (int distance = 1; distance < simt::kWarp; distance *= 2) {
-        const float a_below = simt::shuffleUp(a, distance);
-        const float b_below = simt::shuffleUp(b, distance);
-        if (simt::lane() < distance) continue;
-        b += a * b_below;
-        a *= a_below;
-    }
-    a_before = simt::shuffleUp(a, 1);
-    b_before = simt::shuffleUp(b, 1);
-    if (simt::lane() > 0) return;
-    a_before = 1;
-    b_before = 0;
-}
-
-/// One chunk of state n in one channel. A is times log2(e). `carry` is the state before the chunk; returns the one
-/// after this lane's tokens.
-template <int items>
-SIMT_DEVICE float advance(float A, const float (&B)[items], const float (&C)[items], const float (&delta)[items],
-                          const float (&dx)[items], float carry, float (&y)[items]) {
-    float a[items];
-    float b[items];
-    float a_all = 1;
-    float b_all = 0;
-    SIMT_UNROLL
-    for (int i = 0; i < items; ++i) {
-        a[i] = simt::fastExp2(delta[i] * A);
-        b[i] = B[i] * dx[i];
-        b_all = a[i] * b_all + b[i];
-        a_all *= a[i];
-    }
-    float a_before;
-    float b_before;
-    scanWarp(a_all, b_all, a_before, b_before);
-    float h = a_before * carry + b_before;
-    SIMT_UNROLL
-    for (int i = 0; i < items; ++i) {
-        h = a[i] * h + b[i];
-        y[i] += C[i] * h;
-    }
-    return h;
-}
-
-template <class T, int items>
+/// `wide`: rows of x, dt, z, y, B and C can be accessed by vectors of four. `few`: all states are staged at once.
+template <class T, class S, bool wide, bool few>
 class ScanBlock {
 public:
-    SIMT_DEVICE ScanBlock(const ScanParams<T>& params, ScanTile<T, items>& tile)
+    SIMT_DEVICE ScanBlock(const ScanParams<T>& params, ScanTile<S>& tile)
         : p(params),
           m(tile),
-          m_b(simt::blockY()),
-          m_first_channel(static_cast<std::int64_t>(simt::blockX()) * kChannels),
-          m_pair(simt::warp() % (kChannels / kOwn) * kOwn),
-          m_part(simt::warp() / (kChannels / kOwn)) {}
+          m_own(simt::warp() % S::kGroups * S::kOwn + simt::lane() % S::kOwn),
+          m_part(simt::warp() / S::kGroups),
+          m_time(simt::lane() / S::kOwn),
+          m_group(simt::threadIndex() % S::kGroups * S::kOwn),
+          m_position(simt::threadIndex() / S::kGroups),
+          m_token(tokenAt<S>(m_position)) {
+        const std::int64_t first_row = simt::blockY() * p.length;
+        const std::int64_t d = firstChannel() + m_group;
+        m_count = idle() ? 0 : static_cast<int>(simt::lesser<std::int64_t>(p.channels - d, S::kOwn));
+        m_at = (first_row + m_token) * p.channels + d;
+        m_states_at = first_row * p.bc_stride + stateVector() * kFloats % S::kStates;
+        m_A_at = static_cast<std::int64_t>(m_part + m_time * S::kParts) * p.channels + firstChannel() + m_own;
+        m_h_at = simt::blockY() * p.states * p.channels + m_A_at;
+    }
 
     SIMT_DEVICE void run() {
-        for (std::int64_t begin = 0; begin < p.length; begin += kChunk) {
-            stageInputs(begin);
-            OwnChannels<items> own;
-            for (std::int64_t n = 0; n < p.states; n += kStates) {
-                stageStates(begin, n);
-                simt::syncBlock();
-                if (n == 0) takeInputs(own);
-                const int count = static_cast<int>(simt::lesser<std::int64_t>(kStates, p.states - n));
-                for (int i = m_part; i < count; i += kParts) state(n + i, i, own);
+        for (int i = simt::threadIndex(); i < S::kChannels; i += S::kThreads) {
+            const std::int64_t d = firstChannel() + i;
+            m.dt_bias[i] = d < p.channels && p.dt_bias ? p.dt_bias[d] : 0.0F;
+            m.D[i] = d < p.channels ? p.D[d] : 0.0F;
+        }
+        const int length = static_cast<int>(p.length);
+        const int states = static_cast<int>(p.states);
+        fetchStates(0, length);
+        fetchInputs(length);
+        if (few) loadCarry(0);
+        simt::syncBlock();
+        stageStates(0);
+        stageInputs(0, length);
+        simt::syncBlock();
+        unsigned chunk = 0;
+        unsigned unit = 0;
+        for (int left = length; left > 0; left -= S::kChunk, ++chunk) {
+            const Input x = m_x;
+            Input z{};
+            if (p.z) z = fetchGate(length - left, left);
+            float y[S::kItems] = {};
+            bool last = false;
+            for (int first = 0; !last; first += S::kStates, ++unit) {
+                last = few || first + S::kStates >= states;
+                const int next_left = last ? left - S::kChunk : left;
+                if (last) {
+                    m_states_at += S::kChunk * p.bc_stride;
+                    m_at += S::kChunk * p.channels;
+                }
+                if (next_left > 0) {
+                    fetchStates(last ? 0 : first + S::kStates, next_left);
+                    if (last) fetchInputs(next_left);
+                }
+                if (!few) loadCarry(first);
+                advance(simt::lesser(S::kStates, states - first), unit % 2, chunk % 2, y);
+                if (!few) storeCarry(first);
+                if (last) giveSums(chunk % 2, y);
+                if (next_left > 0) {
+                    stageStates((unit + 1) % 2);
+                    if (last) stageInputs((chunk + 1) % 2, next_left);
+                }
                 simt::syncBlock();
             }
-            giveOutputs(own);
-            simt::syncBlock();
-            storeOutputs(begin);
+            if (m_token < left) finish(chunk % 2, x, z);
         }
+        if (few) storeCarry(0);
     }
 
 private:
-    using Tile = ScanTile<T, items>;
-    static constexpr int kChunk = Tile::kChunk;
-    static constexpr int kStates = Tile::kStates;
-    static constexpr int kFloats = Tile::kFloats;
+    using Input = Packed<T, S::kOwn>;  // of one token, the channels of a warp
+    using State = Packed<T, kFloats>;  // of one token, four states of B or C
 
-    [[nodiscard]] SIMT_DEVICE std::int64_t row(std::int64_t t) const { return m_b * p.length + t; }
+    // Which four tokens and states a thread stages: warps read whole rows of B and C, and write without bank conflicts.
+    static constexpr int kStateVectors = 2 * S::kStates / kFloats;
+    static constexpr int kVectors = S::kChunk / kFloats;
+    static constexpr int kRounds = static_cast<int>(divideUp(kStateVectors * kVectors, S::kThreads));
+    static constexpr int kTokensOfWarp = simt::kWarp / kStateVectors;
+    static_assert(kStateVectors == 8 && S::kChunk * S::kGroups <= S::kThreads && S::kStates / S::kParts <= S::kTime);
 
-    /// Calls work(channel of the block, token of the chunk) for this thread's share of both. Neighbouring threads have
-    /// neighbouring channels, and a thread has the same share every time.
-    template <class Work>
-    SIMT_DEVICE void eachInput(const Work& work) const {
-        for (int i = simt::threadIndex(); i < kChunk * kChannels; i += kThreads) work(i % kChannels, i / kChannels);
+    [[nodiscard]] SIMT_DEVICE static std::int64_t firstChannel() {
+        return static_cast<std::int64_t>(simt::blockX()) * S::kChannels;
     }
+    /// Whether there is no token at this thread's position.
+    [[nodiscard]] SIMT_DEVICE bool idle() const {
+        return S::kChunk * S::kGroups < S::kThreads && m_position >= S::kChunk;
+    }
+    [[nodiscard]] SIMT_DEVICE static int vectorOf(int round) {
+        const int warp = round * (S::kThreads / simt::kWarp) + simt::warp();
+        return warp * kTokensOfWarp + simt::lane() % kTokensOfWarp;
+    }
+    [[nodiscard]] SIMT_DEVICE static int stateVector() { return simt::lane() / kTokensOfWarp; }
 
-    /// Past the end of the sequence or the channels Δ is 0: the map that changes nothing.
-    SIMT_DEVICE void stageInputs(std::int64_t begin) {
-        eachInput([&](int channel, int t) {
-            const std::int64_t d = m_first_channel + channel;
-            float delta = 0;
-            float x = 0;
-            if (begin + t < p.length && d < p.channels) {
-                const std::int64_t at = row(begin + t) * p.channels + d;
-                delta = softplus(toFloat(p.dt[at]) + (p.dt_bias ? p.dt_bias[d] : 0.0F));
-                x = toFloat(p.x[at]);
+    /// States from `first` on, of a chunk that begins `left` tokens before the end.
+    SIMT_DEVICE void fetchStates(int first, int left) {
+        const int count = static_cast<int>(p.states) - first - stateVector() * kFloats % S::kStates;
+        const T* of = (stateVector() * kFloats < S::kStates ? p.B : p.C) + m_states_at + first;
+        SIMT_UNROLL
+        for (int round = 0; round < kRounds; ++round) {
+            if (vectorOf(round) >= kVectors) continue;
+            const int t = tokenAt<S>(vectorOf(round) * kFloats);
+            const T* from = of + t * p.bc_stride;
+            SIMT_UNROLL
+            for (int i = 0; i < kFloats; ++i) {
+                m_states[round][i] = loadSome<kFloats, wide>(from, t + i < left ? count : 0);
+                from += p.bc_stride;
             }
-            m.delta[channel][place<items, kFloats>(t)] = delta;
-            m.dx[channel][place<items, kFloats>(t)] = delta * x;
-        });
-    }
-
-    SIMT_DEVICE void stageStates(std::int64_t begin, std::int64_t first) {
-        for (int i = simt::threadIndex(); i < kChunk * kStates; i += kThreads) {
-            const int n = i % kStates;
-            const int t = i / kStates;
-            const int to = place<items, Tile::kVector>(t);
-            const bool inside = begin + t < p.length && first + n < p.states;
-            const std::int64_t from = row(begin + t) * p.bc_stride + first + n;
-            m.B[n][to] = inside ? p.B[from] : fromFloat<T>(0.0F);
-            m.C[n][to] = inside ? p.C[from] : fromFloat<T>(0.0F);
         }
     }
 
-    SIMT_DEVICE void takeInputs(OwnChannels<items>& own) const {
+    SIMT_DEVICE void stageStates(unsigned buffer) {
         SIMT_UNROLL
-        for (int r = 0; r < kOwn; ++r) {
-            loadOwn<items, kFloats>(m.delta[m_pair + r], own.delta[r]);
-            loadOwn<items, kFloats>(m.dx[m_pair + r], own.dx[r]);
+        for (int round = 0; round < kRounds; ++round) {
+            if (vectorOf(round) >= kVectors) continue;
+            float values[kFloats][kFloats];
             SIMT_UNROLL
-            for (int i = 0; i < items; ++i) own.y[r][i] = 0;
-        }
-    }
-
-    /// State n, staged as `staged`, of this warp's channels.
-    SIMT_DEVICE void state(std::int64_t n, int staged, OwnChannels<items>& own) const {
-        float B[items];
-        float C[items];
-        loadOwn<items, Tile::kVector>(m.B[staged], B);
-        loadOwn<items, Tile::kVector>(m.C[staged], C);
-        SIMT_UNROLL
-        for (int r = 0; r < kOwn; ++r) {
-            const std::int64_t d = m_first_channel + m_pair + r;
-            const bool inside = d < p.channels;
-            float* h = p.h + (m_b * p.states + n) * p.channels + d;
-            const float A = inside ? p.A[n * p.channels + d] * kLog2e : 0.0F;
-            const float after = advance(A, B, C, own.delta[r], own.dx[r], inside ? *h : 0.0F, own.y[r]);
-            if (inside && simt::lane() == simt::kWarp - 1) *h = after;
-        }
-    }
-
-    /// Everyone has taken Δ and Δ·x: their rows take the parts' shares of y.
-    SIMT_DEVICE void giveOutputs(const OwnChannels<items>& own) {
-        SIMT_UNROLL
-        for (int r = 0; r < kOwn; ++r) {
-            float* y = m_part == 0 ? m.delta[m_pair + r] : m.dx[m_pair + r];
+            for (int i = 0; i < kFloats; ++i) unpack<T>(m_states[round][i], values[i]);
             SIMT_UNROLL
-            for (int v = 0; v < items / kFloats; ++v) {
-                float part[kFloats];
+            for (int n = 0; n < kFloats; ++n) {
+                float column[kFloats];
                 SIMT_UNROLL
-                for (int i = 0; i < kFloats; ++i) part[i] = own.y[r][v * kFloats + i];
-                store(y + (v * simt::kWarp + simt::lane()) * kFloats, part);
+                for (int i = 0; i < kFloats; ++i) column[i] = values[i][n];
+                store(m.states[buffer][stateVector() * kFloats + n] + vectorOf(round) * kFloats, column);
             }
         }
     }
 
-    SIMT_DEVICE void storeOutputs(std::int64_t begin) const {
-        eachInput([&](int channel, int t) {
-            const std::int64_t d = m_first_channel + channel;
-            if (begin + t >= p.length || d >= p.channels) return;
-            const int at = place<items, kFloats>(t);
-            const float y = finishScan(p, row(begin + t), d, m.delta[channel][at] + m.dx[channel][at]);
-            p.y[row(begin + t) * p.channels + d] = fromFloat<T>(y);
-        });
+    SIMT_DEVICE void fetchInputs(int left) {
+        const int count = m_token < left ? m_count : 0;
+        m_x = loadSome<S::kOwn, wide>(p.x + m_at, count);
+        m_dt = loadSome<S::kOwn, wide>(p.dt + m_at, count);
+    }
+
+    [[nodiscard]] SIMT_DEVICE Input fetchGate(int begin, int left) const {
+        const std::int64_t row = simt::blockY() * p.length + begin + m_token;
+        return loadSome<S::kOwn, wide>(p.z + row * p.z_stride + firstChannel() + m_group, m_token < left ? m_count : 0);
+    }
+
+    /// Past the end of the sequence Δ is 0: the map that changes nothing.
+    SIMT_DEVICE void stageInputs(unsigned buffer, int left) {
+        if (idle()) return;
+        float delta[S::kOwn] = {};
+        float dx[S::kOwn] = {};
+        if (m_token < left) {
+            float bias[S::kOwn];
+            load(m.dt_bias + m_group, bias);
+            unpack<T>(m_dt, delta);
+            unpack<T>(m_x, dx);
+            SIMT_UNROLL
+            for (int r = 0; r < S::kOwn; ++r) {
+                delta[r] = softplus(delta[r] + bias[r]);
+                dx[r] *= delta[r];
+            }
+        }
+        SIMT_UNROLL
+        for (int r = 0; r < S::kOwn; ++r) {
+            m.delta[buffer][m_group + r][m_position] = delta[r];
+            m.dx[buffer][m_group + r][m_position] = dx[r];
+        }
+    }
+
+    /// The states' carries and A lie in the lanes: time lane j has those of the warp's state j.
+    [[nodiscard]] SIMT_DEVICE bool hasState(int first) const {
+        return m_time < S::kStates / S::kParts && first + m_part + m_time * S::kParts < p.states &&
+               firstChannel() + m_own < p.channels;
+    }
+    SIMT_DEVICE void loadCarry(int first) {
+        const bool inside = hasState(first);
+        m_A = inside ? p.A[m_A_at + first * p.channels] * kLog2e : 0.0F;
+        m_h = inside ? p.h[m_h_at + first * p.channels] : 0.0F;
+    }
+    SIMT_DEVICE void storeCarry(int first) const {
+        if (hasState(first)) p.h[m_h_at + first * p.channels] = m_h;
+    }
+
+    /// The part's share of `count` staged states, in this lane's channel and tokens.
+    SIMT_DEVICE void advance(int count, unsigned buffer, unsigned inputs, float (&y)[S::kItems]) {
+        float delta[S::kItems];
+        float dx[S::kItems];
+        loadOwn<S>(m.delta[inputs][m_own], m_time, delta);
+        loadOwn<S>(m.dx[inputs][m_own], m_time, dx);
+        float delta_all = delta[0];
+        SIMT_UNROLL
+        for (int i = 1; i < S::kItems; ++i) delta_all += delta[i];
+        const int channel = simt::lane() % S::kOwn;
+        for (int j = 0; m_part + j * S::kParts < count; ++j) {
+            const float* B = m.states[buffer][m_part + j * S::kParts];
+            const float* C = m.states[buffer][S::kStates + m_part + j * S::kParts];
+            const float A = simt::shuffle(m_A, j * S::kOwn + channel);
+            const float carry = simt::shuffle(m_h, j * S::kOwn + channel);
+            float a[S::kItems];
+            float b[S::kItems];
+            loadOwn<S>(B, m_time, b);
+            float after = 0;
+            SIMT_UNROLL
+            for (int i = 0; i < S::kItems; ++i) {
+                a[i] = simt::fastExp2(delta[i] * A);
+                b[i] *= dx[i];
+                after = i == 0 ? b[i] : a[i] * after + b[i];
+            }
+            scanLanes(simt::fastExp2(delta_all * A), carry, after);
+            float h = simt::shuffleUp(after, S::kOwn);
+            if (m_time == 0) h = carry;
+            const float next = simt::shuffle(after, (S::kTime - 1) * S::kOwn + channel);
+            if (m_time == j) m_h = next;
+            float c[S::kItems];
+            loadOwn<S>(C, m_time, c);
+            SIMT_UNROLL
+            for (int i = 0; i < S::kItems; ++i) {
+                h = a[i] * h + b[i];
+                y[i] += c[i] * h;
+            }
+        }
+    }
+
+    /// From this lane's map (a, after) and the state before the chunk to the state after this lane's tokens.
+    SIMT_DEVICE void scanLanes(float a, float carry, float& after) const {
+        if (m_time == 0) after += a * carry;
+        SIMT_UNROLL
+        for (int distance = 1; distance < S::kTime; distance *= 2) {
+            const float below = simt::shuffleUp(after, distance * S::kOwn);
+            if (m_time >= distance) after += a * below;
+            if (2 * distance < S::kTime) {
+                const float a_below = simt::shuffleUp(a, distance * S::kOwn);
+                if (m_time >= distance) a *= a_below;
+            }
+        }
+    }
+
+    SIMT_DEVICE void giveSums(unsigned buffer, const float (&y)[S::kItems]) {
+        SIMT_UNROLL
+        for (int v = 0; v < S::kItems / kFloats; ++v) {
+            store(m.sums[buffer][m_part][m_own] + (v * S::kTime + m_time) * kFloats, part<kFloats>(y, v * kFloats));
+        }
+    }
+
+    /// y of this thread's token and channels, of the chunk before the one that m_at is in.
+    SIMT_DEVICE void finish(unsigned buffer, const Input& packed_x, const Input& packed_z) const {
+        if (m_count <= 0) return;
+        float x[S::kOwn];
+        float y[S::kOwn];
+        unpack<T>(packed_x, x);
+        load(m.D + m_group, y);
+        SIMT_UNROLL
+        for (int r = 0; r < S::kOwn; ++r) {
+            y[r] *= x[r];
+            SIMT_UNROLL
+            for (int i = 0; i < S::kParts; ++i) y[r] += m.sums[buffer][i][m_group + r][m_position];
+        }
+        if (p.z) {
+            float z[S::kOwn];
+            unpack<T>(packed_z, z);
+            SIMT_UNROLL
+            for (int r = 0; r < S::kOwn; ++r) y[r] *= silu(z[r]);
+        }
+        T* to = p.y + m_at - S::kChunk * p.channels;
+        if constexpr (wide) {
+            store(to, y);
+        } else {
+            for (int r = 0; r < m_count; ++r) to[r] = fromFloat<T>(y[r]);
+        }
     }
 
     const ScanParams<T>& p;
-    Tile& m;
-    std::int64_t m_b;
-    std::int64_t m_first_channel;
-    int m_pair;
+    ScanTile<S>& m;
+    // What the lane computes: a channel of the block, a part of the states, a time lane.
+    int m_own;
     int m_part;
+    int m_time;
+    // What the thread brings and takes: `count` channels from m_group on, of the token at m_position.
+    int m_group;
+    int m_position;
+    int m_token;
+    int m_count;
+    std::int64_t m_at;
+    std::int64_t m_states_at;
+    std::int64_t m_A_at;
+    std::int64_t m_h_at;
+    // On the way from memory.
+    State m_states[kRounds][kFloats];
+    Input m_x;
+    Input m_dt;
+    // A · log2(e) and the state before the chunk.
+    float m_A = 0;
+    float m_h = 0;
 };
 
-template <class T, int items>
-SIMT_KERNEL(kThreads, 2)
+template <class T, class S, bool wide, bool few, int blocks>
+SIMT_KERNEL(S::kThreads, blocks)
 void selectiveScanKernel(ScanParams<T> p) {
-    using Tile = ScanTile<T, items>;
-    SIMT_SHARED(Tile, tile);
-    ScanBlock<T, items>(p, tile).run();
+    ScanBlock<T, S, wide, few>(p, *reinterpret_cast<ScanTile<S>*>(simt::dynamicShared())).run();
 }
 
-// Tokens of a lane. Fewer for sequences that would leave most lanes without any.
-constexpr int kManyTokens = 8;
-constexpr int kFewTokens = 2;
+template <class S, int blocks, class T>
+void launchScan(void* stream, std::int64_t batch, const ScanParams<T>& p) {
+    constexpr std::size_t kBytes = 4 * sizeof(T);
+    const bool wide = aligned(kBytes, p.x, p.dt, p.y, p.z, p.B, p.C) && p.channels % 4 == 0 && p.states % 4 == 0 &&
+                      p.bc_stride % 4 == 0 && (!p.z || p.z_stride % 4 == 0);
+    const auto kernel = !wide                    ? selectiveScanKernel<T, S, false, false, blocks>
+                        : p.states <= S::kStates ? selectiveScanKernel<T, S, true, true, blocks>
+                                                 : selectiveScanKernel<T, S, true, false, blocks>;
+    const simt::Shape shape{{divideUp(p.channels, S::kChannels), batch}, S::kThreads, sizeof(ScanTile<S>)};
+    simt::launch(stream, shape, kernel, p);
+}
+
+using Long = Division<8, 16, 3, 4>;
+/// For sequences that would leave half of the lanes without tokens, and devices with less shared memory.
+using Short = Division<8, 8, 3, 4>;
 
 }  // namespace
 
@@ -273,11 +412,9 @@ void selectiveScan(void* stream, const SelectiveScanOp& op) {
             return;
         }
         if (op.length == 1) return scanStep(stream, op.batch, p);
-        const simt::Shape shape{{divideUp(op.channels, kChannels), op.batch}, kThreads};
-        simt::launch(stream, shape,
-                     op.length <= kFewTokens * simt::kWarp ? selectiveScanKernel<T, kFewTokens>
-                                                           : selectiveScanKernel<T, kManyTokens>,
-                     p);
+        const bool fits = static_cast<std::int64_t>(sizeof(ScanTile<Long>)) <= simt::limits().shared;
+        if (fits && op.length > Short::kChunk) return launchScan<Long, 1>(stream, op.batch, p);
+        launchScan<Short, 1>(stream, op.batch, p);
     });
 }
 
