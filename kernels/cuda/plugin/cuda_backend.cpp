@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "kernels/cuda/ops.h"
+#include "kernels/cuda/plugin/nvtx.h"
 #include "kernels/error.h"
 
 namespace perfmamba::kernels::cuda {
@@ -185,10 +186,12 @@ void CudaBackend::endTracedPass() {
 void CudaBackend::beginSpan(Component component, Stage stage, std::int32_t layer) {
     if (m_tracer && m_tracer->tracing()) m_tracer->beginSpan(component, stage, layer);
     if (m_recording || m_capturing) recorder().open(component, stage, layer, stamp());
+    nvtx::push(component, stage, layer);
 }
 
 /// Called while an error passes by, too: throws nothing. A device that is lost is told of by the next call.
 void CudaBackend::endSpan() {
+    nvtx::pop();
     if (m_tracer && m_tracer->tracing()) m_tracer->endSpan();
     if (!recorder().isOpen()) return;
     Runtime::Event end = nullptr;
