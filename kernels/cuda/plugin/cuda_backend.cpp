@@ -17,6 +17,18 @@ namespace {
 // Large enough that a model's passes ask the device a few times, small enough that little of it lies idle.
 constexpr std::size_t kSegmentBytes = 32U << 20U;
 
+/// A flag that is set while this lives.
+class Raised {
+public:
+    explicit Raised(bool& flag) : m_flag(flag) { m_flag = true; }
+    ~Raised() { m_flag = false; }
+    Raised(const Raised&) = delete;
+    Raised& operator=(const Raised&) = delete;
+
+private:
+    bool& m_flag;
+};
+
 }  // namespace
 
 CudaBackend::CudaBackend(std::unique_ptr<Runtime> runtime, std::unique_ptr<Tracer> tracer, DType precision)
@@ -143,7 +155,7 @@ void CudaBackend::beginPass(bool record) {
     m_events.reset();
     m_ledger.resetPeak();
     m_memory_at_start = m_ledger.current();
-    const bool traced = m_tracer && m_tracer->tracing();
+    const bool traced = tracerListens();
     m_timing = !record ? Timing::None : traced ? Timing::Tracer : Timing::Events;
     m_traced = traced;
     if (traced) m_tracer->beginPass(record, m_runtime->context(), m_runtime->stream());
@@ -184,7 +196,7 @@ void CudaBackend::endTracedPass() {
 }
 
 void CudaBackend::beginSpan(Component component, Stage stage, std::int32_t layer) {
-    if (m_tracer && m_tracer->tracing()) m_tracer->beginSpan(component, stage, layer);
+    if (tracerListens()) m_tracer->beginSpan(component, stage, layer);
     if (m_recording || m_capturing) recorder().open(component, stage, layer, stamp());
     nvtx::push(component, stage, layer);
 }
@@ -192,7 +204,7 @@ void CudaBackend::beginSpan(Component component, Stage stage, std::int32_t layer
 /// Called while an error passes by, too: throws nothing. A device that is lost is told of by the next call.
 void CudaBackend::endSpan() {
     nvtx::pop();
-    if (m_tracer && m_tracer->tracing()) m_tracer->endSpan();
+    if (tracerListens()) m_tracer->endSpan();
     if (!recorder().isOpen()) return;
     Runtime::Event end = nullptr;
     try {
@@ -219,6 +231,13 @@ void CudaBackend::setTrace(TraceMode mode) {
     }
 }
 
+CountedPass CudaBackend::count(const std::function<void()>& pass) {
+    if (!m_tracer) return Backend::count(pass);
+    m_runtime->wait();
+    const Raised scope(m_counting);
+    return m_tracer->count(m_runtime->context(), pass);
+}
+
 TraceStatus CudaBackend::traceStatus() const {
     if (m_tracer && m_tracer->tracing()) return m_tracer->status();
     return {"CUDA events", TraceDetail::Components, m_tracer ? m_tracer->status().reason : ""};
@@ -232,12 +251,8 @@ void CudaBackend::replay(const ReplayKey& key, std::span<const std::int32_t> tok
                          const std::function<void()>& work) {
     m_runtime->check();
     uploadTokens(tokens);
-    struct TokensAreThere {
-        explicit TokensAreThere(bool& of) : flag(of) { flag = true; }
-        ~TokensAreThere() { flag = false; }
-        bool& flag;
-    };
-    const TokensAreThere scope(m_tokens_are_there);
+    const Raised scope(m_tokens_are_there);
+    if (m_counting) return work();  // kernel by kernel
     ReplayKey whole = key;
     whole.push_back(static_cast<std::uint64_t>(m_timing));
     whole.push_back(m_tracer ? m_tracer->generation() : 0);
