@@ -81,7 +81,7 @@ std::string_view precisionName(DType precision) {
 }
 
 DType precisionFromName(std::string_view name) {
-    for (const DType type : {DType::F32, DType::F16, DType::BF16}) {
+    for (const DType type : kDTypes) {
         if (precisionName(type) == name) return type;
     }
     throw Error("precision", fmt::format("'{}' is not known", name), "f32, bf16 and f16 are");

@@ -30,6 +30,8 @@ DType precisionFromName(std::string_view name);
 struct BackendOptions {
     int threads = 0;               // of the CPU; 0: as many as the machine has cores for this process
     DType precision = DType::F32;  // of activations and matrices
+
+    bool operator==(const BackendOptions&) const = default;
 };
 
 /// @param device_id as devices() lists it; "cuda" is the first GPU.

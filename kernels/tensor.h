@@ -6,20 +6,11 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "kernels/dtype.h"
+
 namespace perfmamba {
-
-/// Element types of weights that this program computes with.
-enum class DType : std::uint8_t { F32, F16, BF16 };
-
-constexpr std::size_t sizeOf(DType dtype) {
-    return dtype == DType::F32 ? 4 : 2;
-}
-
-/// "float32", "float16", "bfloat16".
-std::string_view name(DType dtype);
 
 /// A tensor in host memory, row-major; normally a view into a mapped file, which `owner` keeps mapped.
 struct HostTensor {

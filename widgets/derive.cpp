@@ -215,20 +215,24 @@ std::vector<std::pair<double, double>> idleOf(std::span<const KernelRun> runs, d
 }
 
 QString shortKernelName(std::string_view name) {
-    const std::string_view whole = name;
-    // Everything in brackets goes, however deep; then what stands before the last '::'.
-    if (name.starts_with("void ")) name.remove_prefix(5);
+    constexpr std::string_view kReturns = "void ";
+    constexpr std::string_view kUnnamed = "(anonymous namespace)::";
+    std::string whole(name.substr(name.starts_with(kReturns) ? kReturns.size() : 0));
+    for (std::size_t at = whole.find(kUnnamed); at != std::string::npos; at = whole.find(kUnnamed)) {
+        whole.erase(at, kUnnamed.size());
+    }
+    // Template arguments go, however deep, and the parameters; then what stands before the last '::'.
     std::string plain;
     int depth = 0;
-    for (const char c : name) {
-        if (c == '(' && depth == 0 && !plain.empty()) break;  // the parameters
+    for (const char c : whole) {
+        if (c == '(' && depth == 0) break;
         if (c == '<' || c == '(') ++depth;
         if (depth == 0) plain += c;
         if ((c == '>' || c == ')') && depth > 0) --depth;
     }
     if (const std::size_t colons = plain.rfind("::"); colons != std::string::npos) plain.erase(0, colons + 2);
-    const std::string_view text = plain.empty() ? whole : std::string_view(plain);
-    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+    return plain.empty() ? QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()))
+                         : QString::fromStdString(plain);
 }
 
 std::vector<KernelSum> kernelsInside(const profile::Point& point, std::optional<Component> component,

@@ -250,7 +250,7 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
         {tr("95 % interval"), tr("%1 – %2").arg(timeText(time.ci_low), timeText(time.ci_high)),
          tr("of the median, by order statistics")},
         {tr("throughput"), threeDigits(point.tokens_per_second) + tr(" tokens/s"), {}},
-        {tr("not recorded"), timeText(point.untraced), tr("passes with recording off, taken in turn with the others")},
+        {tr("not recorded"), timeText(point.untraced), tr("passes with recording off")},
         {tr("recording costs"),
          std::isfinite(point.overhead.median) && point.overhead.pairs > 0
              ? (point.overhead.differs() ? tr("%1 %").arg(threeDigits((point.overhead.median - 1) * 100))

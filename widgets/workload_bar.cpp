@@ -17,6 +17,13 @@
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
+namespace {
+
+QString latin1(std::string_view text) {
+    return QString::fromLatin1(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+}  // namespace
 
 WorkloadBar::WorkloadBar(QWidget* parent) : QWidget(parent) {
     auto* layout = new QHBoxLayout(this);
@@ -84,7 +91,16 @@ WorkloadBar::WorkloadBar(QWidget* parent) : QWidget(parent) {
     layout->addWidget(m_more);
 
     setOptions({});
-    connect(m_device, &QComboBox::activated, this, &WorkloadBar::changed);
+    connect(m_device, &QComboBox::activated, this, [this] {
+        m_wanted_device = device();
+        deviceChosen();
+        Q_EMIT changed();
+    });
+    connect(m_precision, &QComboBox::activated, this, [this] {
+        m_wanted_precision = precision();
+        updateMore();
+        Q_EMIT changed();
+    });
     connect(m_mode, &QButtonGroup::idClicked, this, &WorkloadBar::changed);
     connect(m_batch, &QSpinBox::valueChanged, this, &WorkloadBar::changed);
     connect(m_lengths, &QButtonGroup::idClicked, this, &WorkloadBar::lengthToggled);
@@ -153,7 +169,6 @@ QWidget* WorkloadBar::makeMore() {
     m_trace_reason->setWordWrap(true);
     m_trace_reason->hide();
     form->addRow(m_trace_reason);
-    setStoredType({});
     return panel;
 }
 
@@ -162,6 +177,7 @@ void WorkloadBar::updateMore() {
                                           : tr("%1 passes").arg(m_repeat->value());
     if (m_threads->value() > 0) text += tr(", %1 threads").arg(m_threads->value());
     if (m_trace->currentData().toInt() == static_cast<int>(TraceMode::Off)) text += tr(", not recorded");
+    if (precision() != DType::F32) text += QStringLiteral(", ") + latin1(name(precision()));
     m_more->setText(text + QStringLiteral(" ▾"));
 }
 
@@ -176,6 +192,7 @@ void WorkloadBar::setDevices(const std::vector<Device>& devices) {
     const QString before = m_wanted_device.isEmpty() ? device() : m_wanted_device;
     const QSignalBlocker quiet(m_device);
     m_device->clear();
+    m_devices = devices;
     for (const Device& device : devices) {
         m_device->addItem(device.id.toUpper(), device.id);
         const int row = m_device->count() - 1;
@@ -188,13 +205,41 @@ void WorkloadBar::setDevices(const std::vector<Device>& devices) {
         }
     }
     setDevice(before);
-    m_device->setToolTip(tr("Device the model runs on: %1").arg(m_device->currentData(Qt::ToolTipRole).toString()));
 }
 
 void WorkloadBar::setDevice(const QString& id) {
     m_wanted_device = id;
     const int row = m_device->findData(id);
     if (row >= 0) m_device->setCurrentIndex(row);
+    deviceChosen();
+}
+
+void WorkloadBar::setPrecision(DType precision) {
+    m_wanted_precision = precision;
+    deviceChosen();
+}
+
+DType WorkloadBar::precision() const {
+    return static_cast<DType>(m_precision->currentData().toInt());
+}
+
+/// Offers what the device computes in, and keeps the user's choice where it can.
+void WorkloadBar::deviceChosen() {
+    m_device->setToolTip(tr("Device the model runs on: %1").arg(m_device->currentData(Qt::ToolTipRole).toString()));
+    const int row = m_device->currentIndex();
+    const Device chosen = row >= 0 ? m_devices[static_cast<std::size_t>(row)] : Device();
+    const QSignalBlocker quiet(m_precision);
+    m_precision->clear();
+    for (const DType type : chosen.precisions) {
+        m_precision->addItem(latin1(name(type)), static_cast<int>(type));
+    }
+    m_precision->setCurrentIndex(std::max(0, m_precision->findData(static_cast<int>(m_wanted_precision))));
+    m_precision->setToolTip(m_stored_type.isEmpty()
+                                ? tr("What activations and matrices are computed in on this device")
+                                : tr("What activations and matrices are computed in on this device. The model's "
+                                     "weights are stored as %1 and converted when they are loaded.")
+                                      .arg(m_stored_type));
+    updateMore();
 }
 
 QString WorkloadBar::device() const {
@@ -203,15 +248,8 @@ QString WorkloadBar::device() const {
 }
 
 void WorkloadBar::setStoredType(const QString& stored) {
-    // One choice so far; a list all the same, so that one sees what is computed in and where others will be.
-    m_precision->clear();
-    m_precision->addItem(stored.isEmpty() ? tr("float32") : tr("float32, stored as %1").arg(stored),
-                         QStringLiteral("float32"));
-    m_precision->setToolTip(stored.isEmpty()
-                                ? tr("What the model is computed in: on the CPU float32")
-                                : tr("What the model is computed in: on the CPU float32. Its weights are stored as %1 "
-                                     "and converted when they are loaded.")
-                                      .arg(stored));
+    m_stored_type = stored;
+    deviceChosen();
 }
 
 void WorkloadBar::setTrace(TraceMode mode) {

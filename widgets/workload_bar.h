@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/profile/profile.h"
+#include "kernels/dtype.h"
 
 class QButtonGroup;
 class QComboBox;
@@ -23,6 +24,7 @@ public:
         QString id;
         QString name;
         QString missing;  // empty when usable
+        std::vector<DType> precisions = {DType::F32};
     };
 
     explicit WorkloadBar(QWidget* parent = nullptr);
@@ -33,6 +35,11 @@ public:
     [[nodiscard]] profile::Options options() const;
     [[nodiscard]] QString device() const;
     void setDevice(const QString& id);
+    /// What the user wants, kept for the devices that compute in it.
+    void setPrecision(DType precision);
+    [[nodiscard]] DType wantedPrecision() const { return m_wanted_precision; }
+    /// What the chosen device computes in.
+    [[nodiscard]] DType precision() const;
     /// What the open model's weights are stored as.
     void setStoredType(const QString& stored);
     /// How the last run was recorded and, where it could not be kernel by kernel, why: shown under the choice.
@@ -46,6 +53,7 @@ Q_SIGNALS:
 private:
     QWidget* makeMore();
     void lengthToggled(int id);
+    void deviceChosen();
     void updateMore();
 
     QComboBox* m_device = nullptr;
@@ -61,7 +69,10 @@ private:
     QComboBox* m_trace = nullptr;
     QLabel* m_trace_reason = nullptr;
     std::uint64_t m_seed = 1;
+    std::vector<Device> m_devices;
+    QString m_stored_type;
     QString m_wanted_device;  // from the settings, until the list of devices is known
+    DType m_wanted_precision = DType::F32;
 };
 
 }  // namespace perfmamba::widgets

@@ -180,7 +180,9 @@ ExportDialog* MainWindow::exportDialog() const {
 }
 
 Target MainWindow::target() const {
-    return {m_session->checkpoint(), m_workload->device().toStdString(), m_workload->options().threads};
+    return {m_session->checkpoint(),
+            m_workload->device().toStdString(),
+            {.threads = m_workload->options().threads, .precision = m_workload->precision()}};
 }
 
 void MainWindow::pruningModelOpened() {

@@ -101,6 +101,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
 
     m_workload->setOptions(m_settings.workload);
     m_workload->setDevice(m_settings.device);
+    m_workload->setPrecision(m_settings.precision);
     m_profile_page->restoreLayout(m_settings.profile_page);
     if (m_settings.map_metric >= 0 && m_settings.map_metric < m_metric->count()) {
         m_metric->setCurrentIndex(m_settings.map_metric);
@@ -112,7 +113,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
         std::vector<widgets::WorkloadBar::Device> devices;
         for (const kernels::DeviceChoice& device : found) {
             devices.push_back({QString::fromStdString(device.id), QString::fromStdString(device.name),
-                               QString::fromStdString(device.missing)});
+                               QString::fromStdString(device.missing), device.precisions});
         }
         m_workload->setDevices(devices);
         if (!devices.empty() && m_device_label->text().isEmpty()) m_device_label->setText(devices.front().name);
@@ -225,6 +226,10 @@ void MainWindow::buildStatusBar() {
     m_device_label = label(tr("Device"), false);
     m_overhead_label = label(tr("What recording costs"), false);
     m_source_label = label(tr("Where what is shown comes from"), false);
+    // QStatusBar hides them itself, but for a message that comes while the window is being shown.
+    connect(statusBar(), &QStatusBar::messageChanged, this, [this](const QString& text) {
+        for (QLabel* shown : {m_device_label, m_overhead_label, m_source_label}) shown->setVisible(text.isEmpty());
+    });
     m_progress_label = label(tr("Progress"), true);
     // Room for the longest text from the start: QProgressBar paints the window at once when its value changes, also
     // while a layout for a text that has grown still waits.
@@ -393,7 +398,7 @@ void MainWindow::startRun() {
     m_progress->setValue(0);
     m_progress_label->setText(tr("loading the weights"));
     if (!again) showProfile(nullptr);
-    m_session->run(m_workload->options(), m_workload->device(), m_kept_as);
+    m_session->run(target(), m_workload->options(), m_kept_as);
     updateTexts();
 }
 
@@ -544,6 +549,7 @@ void MainWindow::saveSettings() {
     }
     m_settings.workload = m_workload->options();
     m_settings.device = m_workload->device();
+    m_settings.precision = m_workload->wantedPrecision();
     m_settings.page = m_tabs->currentIndex();
     m_settings.map_metric = m_metric->currentIndex();
     m_settings.save();

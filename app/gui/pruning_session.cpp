@@ -49,9 +49,7 @@ evaluate::TokenSet someOf(const evaluate::TokenSet& tokens) {
 }
 
 prune::MakeBackend backendsOf(const Target& target) {
-    return [device = target.device, threads = target.threads] {
-        return kernels::makeBackend(device, {.threads = threads});
-    };
+    return [device = target.device, options = target.options] { return kernels::makeBackend(device, options); };
 }
 
 }  // namespace

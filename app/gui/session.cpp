@@ -49,13 +49,12 @@ void Session::setRunning(bool running) {
     Q_EMIT runningChanged(running);
 }
 
-void Session::run(const profile::Options& options, const QString& device, const QString& keep_as) {
-    if (!m_checkpoint) return;
+void Session::run(const Target& target, const profile::Options& options, const QString& keep_as) {
+    if (!target.checkpoint) return;
     m_stop.request_stop();
     m_stop = std::stop_source();
     const std::uint64_t generation = ++m_generation;
     setRunning(true);
-    const Target target{m_checkpoint, device.toStdString(), options.threads};
     m_workers.measure("run", [this, generation, target, options, keep_as, stop = m_stop.get_token()] {
         measure(generation, target, options, keep_as, stop);
     });
@@ -69,7 +68,8 @@ void Session::measure(std::uint64_t generation, const Target& target, const prof
         profile::check(options);
         engine::Engine& engine = m_workers.engine(target);
         profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
-        provenance.command = report::commandOf(profile::summaryOf(*target.checkpoint), options, target.device);
+        provenance.command =
+            report::commandOf(profile::summaryOf(*target.checkpoint, target.options.precision), options, target.device);
         result = profile::run(
             engine, options, provenance,
             [&](const ProfilePtr& profile, const profile::Progress& progress) {

@@ -32,7 +32,7 @@ public:
     void open(const QString& path);
     /// Measures the open model. A run under way is stopped first; of several requests the last one counts.
     /// @param keep_as where the result is written when the run ends, finished or stopped; empty: nowhere
-    void run(const profile::Options& options, const QString& device, const QString& keep_as = {});
+    void run(const Target& target, const profile::Options& options, const QString& keep_as = {});
     void stop();
     /// Reads a report. Once it is read a run under way is stopped and no longer heard of, but still kept.
     void openReport(const QString& path);

@@ -6,6 +6,8 @@
 #include <QSettings>
 #include <QStandardPaths>
 
+#include "kernels/devices.h"
+
 namespace perfmamba::app {
 namespace {
 
@@ -31,6 +33,10 @@ Settings Settings::load() {
                      : theme == QLatin1String("dark") ? widgets::ThemeChoice::Dark
                                                       : widgets::ThemeChoice::System;
     settings.device = value("workload/device").toString();
+    const std::string precision = value("workload/precision").toString().toStdString();
+    for (const DType type : kDTypes) {
+        if (kernels::precisionName(type) == precision) settings.precision = type;
+    }
     profile::Options& workload = settings.workload;
     const profile::Options usual;
     workload.mode =
@@ -61,6 +67,9 @@ void Settings::save() const {
     set("recent/checkpoints", checkpoints);
     set("recent/reports", reports);
     set("workload/device", device);
+    const std::string_view precision_name = kernels::precisionName(precision);
+    set("workload/precision",
+        QString::fromLatin1(precision_name.data(), static_cast<qsizetype>(precision_name.size())));
     set("workload/mode", workload.mode == profile::Mode::Decode ? QStringLiteral("decode") : QStringLiteral("prefill"));
     set("workload/batch", static_cast<qlonglong>(workload.batch));
     set("workload/repeat", workload.repeat);

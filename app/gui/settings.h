@@ -6,6 +6,7 @@
 #include <QStringList>
 
 #include "core/profile/profile.h"
+#include "kernels/dtype.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::app {
@@ -16,6 +17,7 @@ struct Settings {
     QByteArray profile_page;  // splitters
     profile::Options workload;
     QString device;
+    DType precision = DType::F32;
     QStringList checkpoints;  // most recent first
     QStringList reports;
     widgets::ThemeChoice theme = widgets::ThemeChoice::System;

@@ -5,7 +5,6 @@
 #include <new>
 #include <utility>
 
-#include "kernels/devices.h"
 #include "kernels/error.h"
 
 namespace perfmamba::app {
@@ -72,8 +71,8 @@ void Workers::guarded(const Job& job) {
 engine::Engine& Workers::engine(const Target& target) {
     if (!m_engine || m_target != target) {
         m_engine.reset();  // first, so that two models never need memory at once
-        m_engine = std::make_unique<engine::Engine>(target.checkpoint,
-                                                    kernels::makeBackend(target.device, {.threads = target.threads}));
+        m_engine =
+            std::make_unique<engine::Engine>(target.checkpoint, kernels::makeBackend(target.device, target.options));
         m_target = target;
     }
     return *m_engine;

@@ -15,6 +15,7 @@
 
 #include "app/gui/lane.h"
 #include "core/engine/engine.h"
+#include "kernels/devices.h"
 
 namespace perfmamba::app {
 
@@ -22,7 +23,7 @@ namespace perfmamba::app {
 struct Target {
     std::shared_ptr<const model::Checkpoint> checkpoint;
     std::string device = "cpu";
-    int threads = 0;
+    kernels::BackendOptions options;
 
     bool operator==(const Target&) const = default;
 };

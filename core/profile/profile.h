@@ -77,7 +77,7 @@ struct DeviceUse {
 struct Point {
     std::int64_t length = 0;  // tokens of the prompt; for decode the context before the token that is timed
     Summary total;            // µs a pass, recorded passes
-    Summary untraced;         // µs a pass with recording off, passes taken in turn with the recorded ones
+    Summary untraced;         // µs a pass with recording off; taken in turn with the recorded ones, or before them
     Ratio overhead;           // recorded / not recorded
     double tokens_per_second = 0;
     bool converged = false;                 // the stop rule's bound was reached before its budget

@@ -29,6 +29,8 @@ constexpr int kMaximumWarmUps = 20;
 // Warm-up goes on, within this share of the budget, until a pass is no faster than the best before it.
 constexpr double kWarmUpShare = 0.2;
 constexpr double kSettled = 0.98;
+// Of the budget, for unrecorded passes that come in a block.
+constexpr double kUntracedShare = 0.35;
 constexpr double kObserverPeriod_s = 0.03;
 // A snapshot may cost this share of the time at most.
 constexpr double kObserverShare = 0.1;
@@ -45,12 +47,17 @@ public:
         m_profile.provenance.created = now();
         m_profile.provenance.threads = engine.backend().device().threads;
         m_profile.options = options;
-        engine.backend().setTrace(options.trace);
-        const kernels::Backend& backend = engine.backend();
+        kernels::Backend& backend = engine.backend();
+        backend.setTrace(options.trace);
         m_profile.provenance.tracer = options.trace == TraceMode::Off ? "" : backend.traceStatus().tracer;
         m_profile.provenance.sensors = backend.reading().source;
         m_profile.provenance.clock_begin_mhz = deviceClockMhz();
     }
+
+    /// Other work on the engine is not to pay for tracing.
+    ~Run() { m_engine.backend().setTrace(TraceMode::Off); }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
 
     std::shared_ptr<const Profile> measureAll() {
         for (m_index = 0; m_index < options().lengths.size() && !m_stop.stop_requested(); ++m_index) measure();
@@ -86,13 +93,15 @@ private:
             report(statistics, decode ? "running the context" : "warming up");
             PassRunner workload(m_engine, options().mode, options().batch, length(), options().seed, m_stop);
             m_point_start = Clock::now();  // a decode's context, however long, leaves the budget whole
-            warmUp(workload);
+            if (tracesKernels()) measureUntracedFirst(workload, statistics);
+            warmUp(workload, recording());
             while (!finished(statistics)) {
                 const Clock::time_point begin = Clock::now();
                 statistics.add(workload.pass(recording()));
                 m_pass_s = secondsSince(begin);
                 m_watch.add(m_engine.backend().reading());
-                if (recording() && statistics.untracedPasses() < kOverheadPairs && !finished(statistics)) {
+                if (recording() && !tracesKernels() && statistics.untracedPasses() < kOverheadPairs &&
+                    !finished(statistics)) {
                     statistics.addUntraced(workload.pass(false).total_us);
                 }
                 if (secondsSince(m_last_report) > std::max(kObserverPeriod_s, m_report_s / kObserverShare)) {
@@ -131,15 +140,40 @@ private:
         }
     }
 
-    void warmUp(PassRunner& workload) {
+    [[nodiscard]] bool tracesKernels() const {
+        return recording() && m_engine.backend().traceStatus().detail == TraceDetail::Kernels;
+    }
+
+    /// A tracer of kernels slows the passes that it does not record, too, and those after it is started or stopped: the
+    /// unrecorded passes have a block of their own, in which it is off.
+    void measureUntracedFirst(PassRunner& workload, PassStatistics& statistics) {
+        m_engine.backend().setTrace(TraceMode::Off);
+        warmUp(workload, false);
+        const std::size_t wanted = options().repeat > 0
+                                       ? std::min(kOverheadPairs, static_cast<std::size_t>(options().repeat))
+                                       : kOverheadPairs;
+        while (statistics.untracedPasses() < wanted) {
+            if (m_stop.stop_requested()) throw Cancelled();
+            if (statistics.untracedPasses() >= kMinimumPasses &&
+                secondsSince(m_point_start) > kUntracedShare * options().budget_s) {
+                break;
+            }
+            statistics.addUntraced(workload.pass(false).total_us);
+        }
+        m_engine.backend().setTrace(options().trace);
+    }
+
+    /// @param recorded with recorded passes among them, which may need something of their own the first time
+    void warmUp(PassRunner& workload, bool recorded) {
         double best = std::numeric_limits<double>::infinity();
+        const Clock::time_point begin = Clock::now();
         for (int i = 0; i < kMaximumWarmUps; ++i) {
-            const double time = workload.pass(recording() && i % 2 == 0).total_us;
+            const double time = workload.pass(recorded && (tracesKernels() || i % 2 == 0)).total_us;
             m_pass_s = time * 1e-6;
             const bool settled = time > kSettled * best;
             best = std::min(best, time);
             if (i + 1 >= kMinimumWarmUps && settled) return;
-            if (secondsSince(m_point_start) > kWarmUpShare * options().budget_s) return;
+            if (secondsSince(begin) > kWarmUpShare * options().budget_s) return;
         }
     }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "kernels/devices.h"
+
 namespace perfmamba::report {
 
 std::string shellQuoted(std::string_view argument) {
@@ -17,6 +19,9 @@ std::string commandOf(const profile::ModelSummary& model, const profile::Options
     std::string command =
         fmt::format("perfmamba-cli profile {} --device {} --mode {} --batch {} --lengths {}", shellQuoted(model.path),
                     shellQuoted(device), profile::name(options.mode), options.batch, fmt::join(options.lengths, ","));
+    for (const DType type : {DType::F16, DType::BF16}) {
+        if (model.compute_type == name(type)) command += fmt::format(" --precision {}", kernels::precisionName(type));
+    }
     if (options.threads != defaults.threads) command += fmt::format(" --threads {}", options.threads);
     if (options.repeat != defaults.repeat) command += fmt::format(" --repeat {}", options.repeat);
     // In per cent, without the last digits that come of the multiplication.

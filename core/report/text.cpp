@@ -176,15 +176,17 @@ std::string totalText(const profile::Profile& profile, const profile::Point& poi
     return text;
 }
 
-std::string overheadText(const profile::Ratio& overhead) {
+std::string overheadText(const profile::Point& point) {
+    const profile::Ratio& overhead = point.overhead;
     if (overhead.pairs == 0 || std::isnan(overhead.median)) return "what recording costs is not known\n";
     const auto change = [](double ratio) { return fmt::format("{:+.1f}", (ratio - 1) * 100); };
     if (!overhead.differs()) {
         return fmt::format("recording: no difference measured ({} … {} %)\n", change(overhead.ci_low),
                            change(overhead.ci_high));
     }
-    return fmt::format("recording changes the time by {} % ({} … {} %)\n", change(overhead.median),
-                       change(overhead.ci_low), change(overhead.ci_high));
+    return fmt::format("recording changes the time by {} % ({} … {} %): without it a pass takes {} (n = {})\n",
+                       change(overhead.median), change(overhead.ci_low), change(overhead.ci_high),
+                       formatTime(point.untraced.median), point.untraced.n());
 }
 
 /// "CUPTI 13.0: 190 kernels in the last pass, the device idle for 12.3 % of it (…)".
@@ -211,7 +213,7 @@ std::string kernelsText(const profile::Point& point) {
 
 std::string traceText(const profile::Profile& profile, const profile::Point& point) {
     if (profile.options.trace == TraceMode::Off) return "recording was off: only whole passes were timed\n";
-    std::string text = overheadText(point.overhead);
+    std::string text = overheadText(point);
     if (point.trace.detail == TraceDetail::Kernels) return text + kernelsText(point);
     if (!point.trace.reason.empty()) text += fmt::format("timed by {}: {}\n", point.trace.tracer, point.trace.reason);
     return text;

@@ -147,29 +147,52 @@ void ssdChunkScan(void* stream, const SsdOp& op);
 /// The decode step (one token: h is read and written once), or y = D·x where there are no states.
 void ssdDirect(void* stream, const SsdOp& op);
 
-/// One token of Mamba-2 from the projection to the gated norm, in one kernel: conv1d, mask, SSD step, gatedRmsNorm.
-/// The conv's channels are x (H, P), B (G, N), C (G, N), side by side. Needs N > 0.
-struct Mamba2StepOp {
-    std::int64_t batch = 0, heads = 0, head_dim = 0, groups = 0, states = 0, kernel = 0;
-    ConstElements xbc;  // (B, Di + 2·G·N), row stride stride: before the convolution
-    ConstElements z;    // (B, Di), row stride stride
-    ConstElements dt;   // (B, H), row stride stride
-    std::int64_t stride = 0;
-    const float* conv_weight = nullptr;  // (K, Di + 2·G·N)
-    const float* conv_bias = nullptr;    // (Di + 2·G·N,) or null
-    float* conv_state = nullptr;         // (B, K − 1, Di + 2·G·N): read, then replaced
-    const std::uint8_t* keep = nullptr;  // (2·G·N,): flags of B's columns, then C's; or null
-    const float* dt_bias = nullptr;      // (H,)
-    const float* A = nullptr;            // (H,)
-    const float* D = nullptr;            // (Di,)
-    float dt_min = 0, dt_max = 0;
-    float* h = nullptr;                  // (B, H, P, N): read, then replaced
-    const float* norm_weight = nullptr;  // (Di,)
+// One token, with what stands around it in the model
+// --------------------------------------------------------------------
+
+/// y (M, N) = x (M, K) · weightᵀ for few rows M, y dense. Where there is a norm_weight, x is float32 and is normalized
+/// first: RMSNorm over each of `groups` parts of a row · norm_weight. Where there is a convolution, the outputs from
+/// conv_first on are its newest inputs, one token of each sequence, and y has its results instead. `accumulate`: y +=.
+struct LinearStepOp {
+    std::int64_t rows = 0, inputs = 0, outputs = 0;
+    ConstElements x;
+    std::int64_t x_stride = 0;
+    const float* norm_weight = nullptr;  // (K,) or null
+    std::int64_t groups = 1;
     float eps = 0;
-    Elements y;                        // (B, Di), dense
-    std::int32_t* counters = nullptr;  // (B, G), zero before the first call; every call leaves them zero
+    ConstElements weight;         // (N, K)
+    const float* bias = nullptr;  // (N,) or null
+    Elements y;                   // of the weight's type, or float32
+    bool accumulate = false;
+    std::int64_t conv_first = 0, conv_channels = 0, conv_kernel = 0;  // kernel: kMostStepTaps at most
+    const float* conv_weight = nullptr;                               // (kernel, channels)
+    const float* conv_bias = nullptr;                                 // (channels,) or null
+    float* conv_state = nullptr;  // (M, kernel − 1, channels): read, then replaced
 };
-void mamba2Step(void* stream, const Mamba2StepOp& op);
+inline constexpr std::int64_t kMostStepTaps = 4;
+void linearStep(void* stream, const LinearStepOp& op);
+/// Whether rows of `inputs` elements of that type are few enough to take this way instead of a product of matrices.
+[[nodiscard]] bool suitsLinearStep(std::int64_t rows, std::int64_t inputs, DType type);
+
+/// Mamba-1 from x_proj to the gate: dt = dt_weight · low, then `scan` of one token. scan.dt is not looked at.
+struct Mamba1StepOp {
+    SelectiveScanOp scan;
+    std::int64_t x_stride = 0;  // of scan.x
+    std::int64_t rank = 0;
+    ConstElements low;        // (B, R), row stride scan.bc_stride
+    ConstElements dt_weight;  // (Di, R)
+};
+void mamba1Step(void* stream, const Mamba1StepOp& op);
+
+/// Mamba-2 from the convolution to the gate: y (B, Di; row stride ssd.y_stride) = SSD step · silu(z), in float32. ssd.y
+/// is not looked at.
+struct GatedSsdStepOp {
+    SsdOp ssd;
+    ConstElements z;  // (B, Di), row stride z_stride
+    std::int64_t z_stride = 0;
+    float* y = nullptr;
+};
+void gatedSsdStep(void* stream, const GatedSsdStepOp& op);
 
 /// Adds what the states do to the sums of `observation` (its pointers are the device's), as Backend::observe(). Reads
 /// op.h and writes nothing of `op`; y, z and workspace of the op are not looked at. Bit for bit repeatable.

@@ -35,13 +35,10 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Tracer> makeTracer(TraceMode mode) {
+std::unique_ptr<Tracer> makeTracer() {
 #ifdef PERFMAMBA_CUPTI
-    std::unique_ptr<Tracer> tracer = cupti::makeTracer({});
-    if (mode == TraceMode::Auto || mode == TraceMode::Cupti) tracer->start();
-    return tracer;
+    return cupti::makeTracer({});
 #else
-    (void)mode;
     return std::make_unique<NoTracer>("this build has no CUPTI: the toolkit's headers were not there");
 #endif
 }

@@ -3,7 +3,7 @@
 // and says why; the backend then times spans by CUDA events.
 //
 // The backend calls, on the thread that owns the device:
-//   makeTracer()                     before its first CUDA call, so that no context and no graph is unseen
+//   start() / stop()                 between passes
 //   beginPass(record, stream)        after the device has become idle, before the pass's first launch
 //   beginSpan() / endSpan()          as they come from the engine, in captures, too
 //   beginCapture() / endCapture()    around cudaStreamBeginCapture … cudaGraphInstantiate
@@ -68,7 +68,7 @@ public:
     virtual CountedPass count(void* context, const std::function<void()>& pass) = 0;
 };
 
-/// Never null. Auto and Cupti try CUPTI at once; Events and Off leave it alone until start().
-std::unique_ptr<Tracer> makeTracer(TraceMode mode);
+/// Never null. CUPTI is left alone until start().
+std::unique_ptr<Tracer> makeTracer();
 
 }  // namespace perfmamba::kernels::cuda

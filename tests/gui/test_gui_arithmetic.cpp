@@ -154,6 +154,8 @@ private Q_SLOTS:
         QCOMPARE(shortKernelName("norm(float*)"), QStringLiteral("norm"));
         QCOMPARE(shortKernelName("sm90_xmma_gemm_bf16_tn"), QStringLiteral("sm90_xmma_gemm_bf16_tn"));
         QCOMPARE(shortKernelName("void (anonymous namespace)::conv<3>(Args)"), QStringLiteral("conv"));
+        QCOMPARE(shortKernelName("void perfmamba::(anonymous namespace)::step<perfmamba::BFloat16, 8>(Args<(int)3>)"),
+                 QStringLiteral("step"));
         QCOMPARE(shortKernelName("copy, device to host"), QStringLiteral("copy, device to host"));
         QCOMPARE(shortKernelName(""), QString());
     }

@@ -356,7 +356,8 @@ private Q_SLOTS:
     void workloadIsWhatIsShown() {
         WorkloadBar bar;
         bar.setDevices({{QStringLiteral("cpu"), QStringLiteral("A CPU"), {}},
-                        {QStringLiteral("cuda"), QStringLiteral("A GPU"), QStringLiteral("no driver")}});
+                        {QStringLiteral("cuda"), QStringLiteral("NVIDIA GPUs"), QStringLiteral("no driver")},
+                        {QStringLiteral("cuda:1"), QStringLiteral("A GPU"), {}, {DType::F32, DType::BF16}}});
         QCOMPARE(bar.device(), QStringLiteral("cpu"));
         profile::Options options;
         options.mode = profile::Mode::Decode;
@@ -377,9 +378,19 @@ private Q_SLOTS:
         QCOMPARE(back.threads, options.threads);
         auto* precision = bar.findChild<QComboBox*>(QStringLiteral("precision"));
         QVERIFY(precision != nullptr);
-        bar.setStoredType(QStringLiteral("bfloat16"));
-        QCOMPARE(precision->currentText(), QStringLiteral("float32, stored as bfloat16"));
+        bar.setStoredType(QStringLiteral("float16"));
+        QVERIFY(precision->toolTip().contains(QStringLiteral("stored as float16")));
+        // The choice is kept for the devices that offer it.
+        bar.setPrecision(DType::BF16);
+        QCOMPARE(precision->currentText(), QStringLiteral("float32"));
         QCOMPARE(precision->count(), 1);
+        QCOMPARE(bar.precision(), DType::F32);
+        bar.setDevice(QStringLiteral("cuda:1"));
+        QCOMPARE(precision->currentText(), QStringLiteral("bfloat16"));
+        QCOMPARE(bar.precision(), DType::BF16);
+        bar.setDevice(QStringLiteral("cpu"));
+        QCOMPARE(bar.precision(), DType::F32);
+        QCOMPARE(bar.wantedPrecision(), DType::BF16);
         options.lengths = {};
         bar.setOptions(options);
         QVERIFY(!bar.options().lengths.empty());

@@ -41,6 +41,11 @@ profile::Options shortOptions(std::vector<std::int64_t> lengths, int repeat = 3)
     return options;
 }
 
+/// The open model on the CPU.
+app::Target onCpu(MainWindow& window) {
+    return {window.session().checkpoint(), "cpu", {}};
+}
+
 }  // namespace
 
 class TestGuiWindow : public QObject {
@@ -125,9 +130,9 @@ private Q_SLOTS:
         window.openPath(demo("mamba1-recall"));
         QTRY_VERIFY_WITH_TIMEOUT(isOpen(window, "mamba1-recall"), kPatience);
         QSignalSpy finished(&window.session(), &app::Session::finished);
-        window.session().run(shortOptions({64, 4096}, 100'000), QStringLiteral("cpu"));
-        for (int i = 0; i < 20; ++i) window.session().run(shortOptions({64}, 100'000), QStringLiteral("cpu"));
-        window.session().run(shortOptions({128}), QStringLiteral("cpu"));
+        window.session().run(onCpu(window), shortOptions({64, 4096}, 100'000));
+        for (int i = 0; i < 20; ++i) window.session().run(onCpu(window), shortOptions({64}, 100'000));
+        window.session().run(onCpu(window), shortOptions({128}));
         QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kPatience);
         QCOMPARE(window.shown()->points.size(), std::size_t{1});
         QCOMPARE(window.shown()->points[0].length, std::int64_t{128});
@@ -174,7 +179,7 @@ private Q_SLOTS:
         QSignalSpy saved(&window.session(), &app::Session::reportSaved);
         const QString file = m_place->path(QStringLiteral("until it failed.h5"));
         constexpr std::int64_t kTooLong = std::int64_t{1} << 30;  // terabytes of activations
-        window.session().run(shortOptions({64, kTooLong}), QStringLiteral("cpu"), file);
+        window.session().run(onCpu(window), shortOptions({64, kTooLong}), file);
         QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kPatience);
         QCOMPARE(window.messages()->count(), 1);
         QVERIFY(window.shown() && !window.shown()->complete);

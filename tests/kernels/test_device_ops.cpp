@@ -1,4 +1,5 @@
 // The device kernels without a recurrence, in the SIMT executor, against the reference in double.
+#include "kernels/cuda/ops/common.h"
 #include "kernels/reference/reference.h"
 #include "tests/support/device_values.h"
 
@@ -51,8 +52,8 @@ private Q_SLOTS:
     void norm_data() { addTypesAndOrders(); }
     void norm() {
         const DType type = begin();
-        // Up to rows that registers cannot hold.
-        for (const std::int64_t width : {1, 7, 16, 33, 768, 2560, 8191, 9000}) {
+        // Of a warp, of several, of vectors and not, up to rows that registers cannot hold.
+        for (const std::int64_t width : {1, 7, 16, 33, 768, 2560, 6144, 6148, 8191, 9000}) {
             Random random(2);
             Values residual = random.values(3 * width);
             const Values delta = representable(random, type, 3 * width);
@@ -74,7 +75,7 @@ private Q_SLOTS:
     void gates_data() { addTypesAndOrders(); }
     void gates() {
         const DType type = begin();
-        for (const std::int64_t width : {4, 24, 132, 1536}) {
+        for (const std::int64_t width : {4, 24, 132, 1536, 5120}) {
             for (const std::int64_t stride : {width, width + 3, width + 8}) {
                 Random random(3);
                 const Values y0 = representable(random, type, 3 * width);
@@ -138,6 +139,27 @@ private Q_SLOTS:
                 }
             }
         }
+        // Threads enough that each takes more tokens, and not all of them as many.
+        convolve(type, 4, 299, 2052, true);
+    }
+
+    /// One by one: a small result matters as much as a large one.
+    void functions() {
+        for (double a = -60; a <= 60; a += 0.0137) {
+            const auto x = static_cast<float>(a);
+            const auto exact = static_cast<double>(x);
+            const auto near = [&](float got, double expected) {
+                const double bound = (5e-7 + 1e-7 * std::max(0.0, -exact)) * std::abs(expected);
+                QVERIFY2(std::abs(static_cast<double>(got) - expected) <= bound, qPrintable(QString::number(a)));
+            };
+            near(cuda::silu(x), exact / (1 + std::exp(-exact)));
+            near(cuda::softplus(x), std::log1p(std::exp(-std::abs(exact))) + std::max(0.0, exact));
+        }
+        QCOMPARE(cuda::silu(1000), 1000.0F);
+        QCOMPARE(cuda::silu(-1000), 0.0F);
+        QCOMPARE(cuda::softplus(1000), 1000.0F);
+        QCOMPARE(cuda::softplus(-1000), 0.0F);
+        QVERIFY(std::isnan(cuda::silu(std::nanf(""))) && std::isnan(cuda::softplus(std::nanf(""))));
     }
 
     void nothing() {

@@ -19,19 +19,6 @@ std::size_t size(std::int64_t count) {
     return static_cast<std::size_t>(count);
 }
 
-/// The columns of several arrays side by side: (rows, Σ widths), and `gap` more that hold 7.
-Values beside(std::int64_t rows, std::initializer_list<const Values*> parts, std::int64_t gap = 0) {
-    Values result;
-    for (std::int64_t row = 0; row < rows; ++row) {
-        for (const Values* part : parts) {
-            const std::int64_t width = static_cast<std::int64_t>(part->size()) / rows;
-            result.insert(result.end(), part->begin() + row * width, part->begin() + (row + 1) * width);
-        }
-        result.insert(result.end(), size(gap), 7.0);
-    }
-    return result;
-}
-
 struct ScanShape {
     std::int64_t batch, length, channels, states;
 };
@@ -119,7 +106,9 @@ void callSsd(cuda::SsdOp op) {
     cuda::ssdChunkScan(nullptr, op);
 }
 
-void ssd(DType type, const SsdShape& s, std::int64_t gap, double A_low = -16, double A_high = -1, double dt_high = 3) {
+/// `gap` follows the rows of what is read, `y_gap` those of y.
+void ssd(DType type, const SsdShape& s, std::int64_t gap, std::int64_t y_gap = 3, double A_low = -16,
+         double A_high = -1, double dt_high = 3) {
     Random random(12);
     const std::int64_t rows = s.batch * s.length;
     const std::int64_t width = s.heads * s.head_dim;
@@ -138,7 +127,7 @@ void ssd(DType type, const SsdShape& s, std::int64_t gap, double A_low = -16, do
         // x, B and C side by side, as the convolution leaves them; y as a group's part of wider rows.
         Array xbc(type, beside(rows, {&a.x, &a.B, &a.C}, gap));
         Array dt(type, beside(rows, {&a.dt}, gap));
-        const Values sevens(size(rows * (width + 3)), 7.0);
+        const Values sevens(size(rows * (width + y_gap)), 7.0);
         Array y(type, sevens);
         cuda::SsdOp op;
         op.batch = s.batch;
@@ -161,11 +150,11 @@ void ssd(DType type, const SsdShape& s, std::int64_t gap, double A_low = -16, do
         op.dt_max = std::numeric_limits<float>::infinity();
         op.h = h.data();
         op.y = y.elements();
-        op.y_stride = width + 3;
+        op.y_stride = width + y_gap;
         callSsd(op);
         const bool direct = s.length == 1 || s.states == 0;
         const Values expected = reference::ssd(a, state);
-        compare(y.values(), beside(rows, {&expected}, 3), tolerance(type, direct ? 1 : kSsdRoundings), "y");
+        compare(y.values(), beside(rows, {&expected}, y_gap), tolerance(type, direct ? 1 : kSsdRoundings), "y");
         compare(h, state, direct || type == DType::F32 ? kFloatSums : tolerance(type), "h");
     }
 }
@@ -212,11 +201,24 @@ private Q_SLOTS:
         ::ssd(type, {17, 3, 2, 8, 1, 16, 256}, 0);
     }
 
+    /// Sizes that walks take (ops/ssd_walk.h): one step, several chunks of one, chunks of several.
+    void ssdWalk_data() { addTypesAndOrders(); }
+    void ssdWalk() {
+        const DType type = begin();
+        for (const std::int64_t length : {2, 64, 65, 200}) ::ssd(type, {1, length, 2, 64, 1, 128, 256}, 8, 4);
+        for (const std::int64_t states : {8, 16, 40, 96}) ::ssd(type, {1, 150, 1, 32, 1, states, 256}, 0, 4);
+        ::ssd(type, {1, 1100, 1, 32, 1, 16, 256}, 0, 4);
+        ::ssd(type, {2, 80, 6, 32, 2, 16, 256}, 0, 4);    // a block's warps in several heads, the last without any
+        ::ssd(type, {1, 130, 2, 128, 2, 16, 256}, 0, 4);  // a head of a whole block
+        ::ssd(type, {17, 70, 1, 64, 1, 16, 256}, 0, 4);
+    }
+
     /// Decays that add up to thousands within a chunk: what float sums would lose.
     void largeDecays_data() { addTypesAndOrders(); }
     void largeDecays() {
         const DType type = begin();
-        ::ssd(type, {1, 150, 2, 16, 1, 16, 128}, 0, -40, -20, 30);
+        ::ssd(type, {1, 150, 2, 16, 1, 16, 128}, 0, 3, -40, -20, 30);
+        ::ssd(type, {1, 150, 2, 32, 1, 16, 128}, 0, 4, -40, -20, 30);
     }
 
     void ssdStep_data() { addTypesAndOrders(); }
@@ -226,92 +228,6 @@ private Q_SLOTS:
             ::ssd(type, {2, 1, 4, 19, 2, states, 64}, 3);
         }
         ::ssd(type, {17, 1, 8, 16, 8, 16, 64}, 0);
-    }
-
-    void mamba2Step_data() { addTypesAndOrders(); }
-    void mamba2Step() {
-        const DType type = begin();
-        step(type, {3, 1, 4, 20, 1, 16, 0}, 4, false);
-        step(type, {2, 1, 4, 8, 2, 5, 0}, 4, true);
-        step(type, {1, 1, 8, 16, 8, 128, 0}, 2, false);
-        step(type, {1, 1, 2, 4, 1, 1, 0}, 1, true);
-        step(type, {17, 1, 2, 16, 2, 16, 0}, 4, true);
-    }
-
-private:
-    /// Three steps in a row against convolution, mask, SSD and gated norm one after the other.
-    static void step(DType type, const SsdShape& s, std::int64_t kernel, bool masked) {
-        Random random(13);
-        const std::int64_t width = s.heads * s.head_dim;
-        const std::int64_t bc = s.groups * s.states;
-        const std::int64_t conv_width = width + 2 * bc;
-        reference::Ssd a = ssdParameters(random, s, -16, -1);
-        reference::Conv1d conv{
-            s.batch, 1, conv_width, kernel, {}, random.values(kernel * conv_width), random.values(conv_width)};
-        const Values weight = random.values(width, 0.5, 1.5);
-        Values conv_state = random.values(s.batch * (kernel - 1) * conv_width);
-        Values state = random.values(s.batch * width * s.states);
-        std::vector<std::uint8_t> keep(size(2 * bc), 1);
-        for (std::size_t i = 0; masked && i < keep.size(); i += 3) keep[i] = 0;
-
-        std::vector<float> conv_floats = toFloat(conv_state);
-        std::vector<float> h = toFloat(state);
-        const std::vector<float> conv_weight = toFloat(conv.weight);
-        const std::vector<float> conv_bias = toFloat(conv.bias);
-        const std::vector<float> bias = toFloat(a.dt_bias);
-        const std::vector<float> A = toFloat(a.A);
-        const std::vector<float> D = toFloat(a.D);
-        const std::vector<float> norm_weight = toFloat(weight);
-        std::vector<std::int32_t> counters(size(s.batch * s.groups), 0);
-        for (int call = 0; call < 3; ++call) {
-            conv.x = representable(random, type, s.batch * conv_width);
-            a.dt = representable(random, type, s.batch * s.heads, -3, 3);
-            const Values z = representable(random, type, s.batch * width);
-            Array projection(type, beside(s.batch, {&z, &conv.x, &a.dt}));
-            Array y(type, size(s.batch * width));
-            cuda::Mamba2StepOp op;
-            op.batch = s.batch;
-            op.heads = s.heads;
-            op.head_dim = s.head_dim;
-            op.groups = s.groups;
-            op.states = s.states;
-            op.kernel = kernel;
-            op.z = projection.elements();
-            op.xbc = projection.elements() + width;
-            op.dt = projection.elements() + width + conv_width;
-            op.stride = width + conv_width + s.heads;
-            op.conv_weight = conv_weight.data();
-            op.conv_bias = conv_bias.data();
-            op.conv_state = conv_floats.data();
-            op.keep = masked ? keep.data() : nullptr;
-            op.dt_bias = bias.data();
-            op.A = A.data();
-            op.D = D.data();
-            op.dt_min = 0.01F;
-            op.dt_max = std::numeric_limits<float>::infinity();
-            op.h = h.data();
-            op.norm_weight = norm_weight.data();
-            op.eps = 1e-5F;
-            op.y = y.elements();
-            op.counters = counters.data();
-            cuda::mamba2Step(nullptr, op);
-
-            const Values u = reference::conv1d(conv, conv_state);
-            a.x.clear(), a.B.clear(), a.C.clear();
-            for (std::int64_t b = 0; b < s.batch; ++b) {
-                const auto row = u.begin() + b * conv_width;
-                a.x.insert(a.x.end(), row, row + width);
-                for (std::int64_t i = 0; i < 2 * bc; ++i) {
-                    (i < bc ? a.B : a.C).push_back(keep[size(i)] ? row[width + i] : 0.0);
-                }
-            }
-            const Values expected = reference::gatedRmsNorm(reference::ssd(a, state), z, weight, 1e-5, s.groups);
-            // The convolution's results, y and the norm's are rounded.
-            compare(y.values(), expected, tolerance(type, 3), "y");
-            compare(h, state, tolerance(type, type == DType::F32 ? 0 : 2), "h");
-            compare(conv_floats, conv_state, 0, "the convolution's state");
-            QVERIFY(std::ranges::all_of(counters, [](std::int32_t count) { return count == 0; }));
-        }
     }
 };
 

@@ -8,6 +8,7 @@
 
 #include "kernels/cuda/simt/mma.h"
 #include "kernels/cuda/simt/simt.h"
+#include "kernels/cuda/simt/tiles.h"
 #include "kernels/tensor.h"
 
 using namespace perfmamba;
@@ -126,6 +127,28 @@ void product(ProductParams<T> p) {
     for (int i = 0; i < 4; ++i) p.c[(g + i / 2 * 8) * 8 + t + i % 2] = c[i];
 }
 
+/// A matrix of 16 × 16, copied and read as four of 8 × 8, by rows and by columns; the last row is outside.
+struct TileParams {
+    const std::uint16_t* from;
+    std::uint32_t* rows;
+    std::uint32_t* columns;
+};
+SIMT_KERNEL(32) void tiles(TileParams p) {
+    using Matrix = std::uint16_t[16][24];
+    SIMT_SHARED(Matrix, matrix);
+    const int row = simt::lane() % 16;
+    const int column = simt::lane() / 16 * 8;
+    simt::copyAsync(&matrix[row][column], p.from + row * 16 + column, row < 15);
+    simt::endCopies();
+    simt::waitForCopies<0>();
+    simt::syncBlock();
+    std::uint32_t values[4];
+    simt::loadMatrices(values, &matrix[row][column]);
+    for (int m = 0; m < 4; ++m) p.rows[m * 32 + simt::lane()] = values[m];
+    simt::loadMatricesTransposed(values, &matrix[row][column]);
+    for (int m = 0; m < 4; ++m) p.columns[m * 32 + simt::lane()] = values[m];
+}
+
 std::vector<float> upTo(int n) {
     std::vector<float> values(static_cast<std::size_t>(n));
     for (int i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = static_cast<float>(i);
@@ -225,7 +248,24 @@ private Q_SLOTS:
         QVERIFY(fault(places, 2048).contains(QLatin1String("2048 threads")));
         std::vector<float> out(128);
         QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, {{1, 65536}, 128}, places, Params{out.data(), 0}), Fault);
-        QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, {{1}, 128, 50000}, places, Params{out.data(), 0}), Fault);
+        QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, {{1}, 128, 240000}, places, Params{out.data(), 0}), Fault);
+    }
+
+    void tilesFromSharedMemory() {
+        std::vector<std::uint16_t> from(256);
+        for (std::size_t i = 0; i < 256; ++i) from[i] = static_cast<std::uint16_t>(i + 1);
+        std::vector<std::uint32_t> rows(128);
+        std::vector<std::uint32_t> columns(128);
+        simt::launch(nullptr, {}, tiles, TileParams{from.data(), rows.data(), columns.data()});
+        const auto at = [](std::uint32_t row, std::uint32_t column) { return row < 15 ? row * 16 + column + 1 : 0; };
+        for (std::uint32_t i = 0; i < 128; ++i) {
+            const std::uint32_t row = i / 32 % 2 * 8;
+            const std::uint32_t column = i / 64 * 8;
+            const std::uint32_t g = i % 32 / 4;
+            const std::uint32_t t = i % 4 * 2;
+            QCOMPARE(rows[i], at(row + g, column + t) | at(row + g, column + t + 1) << 16);
+            QCOMPARE(columns[i], at(row + t, column + g) | at(row + t + 1, column + g) << 16);
+        }
     }
 
     void sharedMemoryStartsAsNaN() {

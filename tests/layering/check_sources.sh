@@ -36,7 +36,7 @@ forbid 'core asks for devices through kernels/, not in their folders' 'kernels/(
 
 # Widgets see results only.
 results='core/profile/(profile|statistics|cost_model)\.h|core/model/config\.h|core/report/text\.h'
-results+='|kernels/(component|memory|error|trace/run|trace/device_reading)\.h'
+results+='|kernels/(component|dtype|memory|error|trace/run|trace/device_reading)\.h'
 results+='|core/activity/activity\.h|core/prune/(plan|scores)\.h|core/evaluate/accuracy\.h|core/study/(study|price)\.h'
 results+='|kernels/observation\.h'
 if [[ -d widgets ]]; then

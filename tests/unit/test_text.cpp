@@ -45,8 +45,10 @@ private Q_SLOTS:
         options.bound = 0.003;
         options.budget_s = 0.5;
         options.seed = 9;
-        QCOMPARE(report::commandOf(model, options, "cpu"),
-                 std::string("perfmamba-cli profile demo --device cpu --mode decode --batch 16 --lengths 7 --threads 4 "
+        model.compute_type = "bfloat16";
+        QCOMPARE(report::commandOf(model, options, "cuda:0"),
+                 std::string("perfmamba-cli profile demo --device cuda:0 --mode decode --batch 16 --lengths 7 "
+                             "--precision bf16 --threads 4 "
                              "--repeat 20 --bound 0.3 --budget 0.5 --seed 9"));
         options.counters = true;
         QVERIFY(report::commandOf(model, options, "cpu").find(" --counters --seed 9") != std::string::npos);

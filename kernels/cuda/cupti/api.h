@@ -12,21 +12,21 @@
 namespace perfmamba::kernels::cuda::cupti {
 
 // member, CUPTI's function
-#define PERFMAMBA_CUPTI_FUNCTIONS(X)                        \
-    X(getVersion, cuptiGetVersion)                          \
-    X(getResultString, cuptiGetResultString)                \
-    X(subscribe, cuptiSubscribe_v2)                         \
-    X(unsubscribe, cuptiUnsubscribe)                        \
-    X(enableCallback, cuptiEnableCallback)                  \
-    X(getTimestamp, cuptiGetTimestamp)                      \
-    X(registerCallbacks, cuptiActivityRegisterCallbacks)    \
-    X(enable, cuptiActivityEnable)                          \
-    X(disable, cuptiActivityDisable)                        \
-    X(flushAll, cuptiActivityFlushAll)                      \
-    X(getNextRecord, cuptiActivityGetNextRecord)            \
-    X(getDropped, cuptiActivityGetNumDroppedRecords)        \
-    X(getGraphNodeId, cuptiGetGraphNodeId)                  \
-    X(getStreamId, cuptiGetStreamIdEx)                      \
+#define PERFMAMBA_CUPTI_FUNCTIONS(X)                     \
+    X(getVersion, cuptiGetVersion)                       \
+    X(getResultString, cuptiGetResultString)             \
+    X(subscribe, cuptiSubscribe_v2)                      \
+    X(unsubscribe, cuptiUnsubscribe)                     \
+    X(enableCallback, cuptiEnableCallback)               \
+    X(getTimestamp, cuptiGetTimestamp)                   \
+    X(registerCallbacks, cuptiActivityRegisterCallbacks) \
+    X(enable, cuptiActivityEnable)                       \
+    X(disable, cuptiActivityDisable)                     \
+    X(flushAll, cuptiActivityFlushAll)                   \
+    X(getNextRecord, cuptiActivityGetNextRecord)         \
+    X(getDropped, cuptiActivityGetNumDroppedRecords)     \
+    X(getGraphNodeId, cuptiGetGraphNodeId)               \
+    X(getStreamId, cuptiGetStreamIdEx)                   \
     X(finalize, cuptiFinalize)
 
 /// CUPTI's functions that tracing needs; all of them are there.

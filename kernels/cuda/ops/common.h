@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/simt/simt.h"
@@ -61,35 +62,82 @@ template <class T>
 inline constexpr int kWidest = 16 / static_cast<int>(sizeof(T));
 
 template <class T, int n>
-SIMT_DEVICE void unpack(const Vector<T, n>& vector, float (&values)[n]) {
+inline constexpr bool kInPairs = sizeof(T) == 2 && n % 2 == 0;
+/// n neighbours as they lie in memory. Numbers of 16 bits stay in pairs: one by one each would take a register, and an
+/// instruction more to get it there.
+template <class T, int n>
+using Packed = std::conditional_t<kInPairs<T, n>, Vector<std::uint32_t, (n + 1) / 2>, Vector<T, n>>;
+
+template <class T, int n>
+SIMT_DEVICE void unpack(const Packed<T, n>& packed, float (&values)[n]) {
     SIMT_UNROLL
-    for (int i = 0; i < n; ++i) values[i] = toFloat(vector.at[i]);
+    for (int i = 0; i < n; ++i) {
+        if constexpr (!kInPairs<T, n>) {
+            values[i] = toFloat(packed.at[i]);
+        } else if (i % 2 == 0) {
+            simt::unpackPair<T>(packed.at[i / 2], values[i], values[i + 1]);
+        }
+    }
 }
 template <class T, int n>
+SIMT_DEVICE Packed<T, n> pack(const float (&values)[n]) {
+    Packed<T, n> packed;
+    SIMT_UNROLL
+    for (int i = 0; i < n; ++i) {
+        if constexpr (!kInPairs<T, n>) {
+            packed.at[i] = fromFloat<T>(values[i]);
+        } else if (i % 2 == 0) {
+            packed.at[i / 2] = simt::packPair<T>(values[i], values[i + 1]);
+        }
+    }
+    return packed;
+}
+
+/// The m values from the i-th on.
+template <int m, int n>
+SIMT_DEVICE float (&part(float (&values)[n], int i))[m] {
+    return reinterpret_cast<float(&)[m]>(values[i]);
+}
+template <int m, int n>
+SIMT_DEVICE const float (&part(const float (&values)[n], int i))[m] {
+    return reinterpret_cast<const float(&)[m]>(values[i]);
+}
+/// More than 16 bytes go by 16 at a time, to which they are aligned.
+template <class T, int n>
 SIMT_DEVICE void load(const T* from, float (&values)[n]) {
-    unpack(simt::loadAs<Vector<T, n>>(from), values);
+    if constexpr (n > kWidest<T>) {
+        SIMT_UNROLL
+        for (int i = 0; i < n; i += kWidest<T>) load(from + i, part<kWidest<T>>(values, i));
+    } else {
+        unpack<T>(simt::loadAs<Packed<T, n>>(from), values);
+    }
 }
 template <class T, int n>
 SIMT_DEVICE void store(T* to, const float (&values)[n]) {
-    if constexpr (sizeof(T) == 2 && n % 2 == 0) {
-        Vector<std::uint32_t, n / 2> pairs;
+    if constexpr (n > kWidest<T>) {
         SIMT_UNROLL
-        for (int i = 0; i < n / 2; ++i) pairs.at[i] = simt::packPair<T>(values[2 * i], values[2 * i + 1]);
-        simt::storeAs(to, pairs);
+        for (int i = 0; i < n; i += kWidest<T>) store(to + i, part<kWidest<T>>(values, i));
     } else {
-        Vector<T, n> vector;
-        SIMT_UNROLL
-        for (int i = 0; i < n; ++i) vector.at[i] = fromFloat<T>(values[i]);
-        simt::storeAs(to, vector);
+        simt::storeAs(to, pack<T>(values));
     }
 }
 
+/// In five instructions. Relative error at most 4e-7, and 1e-7·|a| more below zero.
 SIMT_DEVICE float silu(float a) {
-    return a / (1.0F + std::exp(-a));
+    return a * simt::fastReciprocal(1.0F + simt::fastExp2(-kLog2e * a));
 }
-/// Beyond 20 it is its argument, to float's precision.
+
+/// log(1 + exp(a)) = max(a, 0) + log(1 + u) with u = exp(−|a|) in (0, 1], whose logarithm is u times a polynomial
+/// fitted there to 4e-8: no branch, and the same precision however small the result is. Relative error at most 5e-7,
+/// and 1e-7·|a| more below zero.
 SIMT_DEVICE float softplus(float a) {
-    return a > 20.0F ? a : std::log1p(std::exp(a));
+    constexpr float kFit[] = {0.00512610214F, -0.0290740647F, 0.0775160867F, -0.136022476F, 0.190768807F,
+                              -0.24835399F,   0.333181217F,   -0.49999445F,  0.999999966F};
+    const float u = simt::fastExp2(-kLog2e * std::fabs(a));
+    float sum = kFit[0];
+    SIMT_UNROLL
+    for (int i = 1; i < 9; ++i) sum = sum * u + kFit[i];
+    return simt::greater(a, 0.0F) + u * sum;
 }
 
 }  // namespace perfmamba::kernels::cuda

@@ -16,13 +16,23 @@ SIMT_DEVICE float difference(Cumulated a, Cumulated b) {
     return (a.high - b.high) + (a.low - b.low);
 }
 
+/// The tokens that a walk (ssd_walk.h) takes at a time.
+inline constexpr std::int64_t kStep = 64;
+
 /// Extents of a call, and where things lie in the workspace.
 struct SsdLayout {
     std::int64_t batch, length, heads, head_dim, groups, states;
-    std::int64_t chunk;      // tokens of a chunk: not more than there are
+    bool walks;  // whether the kernels of ssd_walk.h do it
+    std::int64_t
+        chunk;  // tokens between two states that are kept; a walk's, of whole steps, may be more than there are
     std::int64_t chunks;     // of a sequence
+    std::int64_t summed;     // tokens from one start of c to the next
     std::int64_t cb_stride;  // a row of C·Bᵀ
 
+    /// Of one head: Δ and c have whole steps.
+    [[nodiscard]] SIMT_BOTH std::int64_t paddedLength() const { return roundUp(length, kStep); }
+    /// Chunks whose own state is needed: after its last chunk a walk has the state itself.
+    [[nodiscard]] SIMT_BOTH std::int64_t chunkStates() const { return walks ? chunks - 1 : chunks; }
     [[nodiscard]] SIMT_BOTH std::int64_t headState() const { return head_dim * states; }
     [[nodiscard]] SIMT_BOTH std::int64_t headsOfGroup() const { return heads / groups; }
     /// Tokens of a chunk; the last one may be short.
@@ -48,14 +58,18 @@ struct SsdParams {
     T* y;
     std::int64_t y_stride;
     // The workspace.
-    float* delta;          // (B, H, L): Δ
-    Cumulated* cumulated;  // (B, H, L)
+    float* delta;          // (B, H, padded length): Δ, 0 where no token is
+    Cumulated* cumulated;  // (B, H, padded length)
     float* chunk_state;    // (B, chunks, H, P, N): what each chunk adds; after state passing, the state before it
-    T* cb;                 // (B, chunks, G, Q, cb_stride): C·Bᵀ, blocks on and below the diagonal only
+    float* chunk_decay;    // (B, chunks, H): exp(c) over the chunk
+    T* cb;                 // C·Bᵀ, blocks on and below the diagonal only: (B, chunks, G, Q, cb_stride), or a walk's
 
     /// Into delta and cumulated: the first token of a chunk.
     [[nodiscard]] SIMT_DEVICE std::int64_t perHead(std::int64_t b, std::int64_t head, std::int64_t chunk) const {
-        return (b * at.heads + head) * at.length + chunk * at.chunk;
+        return (b * at.heads + head) * at.paddedLength() + chunk * at.chunk;
+    }
+    [[nodiscard]] SIMT_DEVICE float& chunkDecay(std::int64_t b, std::int64_t chunk, std::int64_t head) const {
+        return chunk_decay[(b * at.chunks + chunk) * at.heads + head];
     }
     [[nodiscard]] SIMT_DEVICE float* chunkState(std::int64_t b, std::int64_t chunk, std::int64_t head) const {
         return chunk_state + ((b * at.chunks + chunk) * at.heads + head) * at.headState();

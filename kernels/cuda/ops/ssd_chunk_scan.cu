@@ -10,6 +10,7 @@
 // has its own. Floor: (Q·P + 2·P·N)·H + Q·N·G FLOP a token on tensor cores, or the bytes, (2·P·H + 2·G·N)·size +
 // 4·P·N·H/Q.
 #include "kernels/cuda/ops/ssd.h"
+#include "kernels/cuda/ops/ssd_walk.h"
 #include "kernels/cuda/ops/tile_product.h"
 
 namespace perfmamba::kernels::cuda {
@@ -211,6 +212,7 @@ void start(void* stream, const SsdParams<T>& p) {
 void ssdChunkScan(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
+        if (p.at.walks) return walkOutputs(stream, p);
         if (ssdInVectors(p)) {
             start<T, kWidest<T>>(stream, p);
         } else {

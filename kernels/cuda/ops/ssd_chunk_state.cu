@@ -6,6 +6,7 @@
 // differences of c, never sums of its own. Floor: 2·P·N·H FLOP a token on tensor cores, or the bytes, 4·P·N·H/Q + (P·H
 // + G·N)·size.
 #include "kernels/cuda/ops/ssd.h"
+#include "kernels/cuda/ops/ssd_walk.h"
 #include "kernels/cuda/ops/tile_product.h"
 
 namespace perfmamba::kernels::cuda {
@@ -29,6 +30,9 @@ void ssdChunkStateKernel(SsdParams<T> p) {
     const float* delta = p.delta + p.perHead(b, head, chunk);
     const Cumulated* c = p.cumulated + p.perHead(b, head, chunk);
     const Cumulated last = c[tokens - 1];
+    if (first_n == 0 && first_p == 0 && simt::threadIndex() == 0) {
+        p.chunkDecay(b, chunk, head) = simt::fastExp2(last.high + last.low);
+    }
 
     TileProduct<T> sum;
     for (std::int64_t begin = 0; begin < tokens; begin += kDepth<T>) {
@@ -62,6 +66,7 @@ void ssdChunkStateKernel(SsdParams<T> p) {
 void ssdChunkState(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
+        if (p.at.walks) return walkStates(stream, p);
         const std::int64_t tiles = divideUp(op.states, kTile) * divideUp(op.head_dim, kTile);
         simt::launch(stream, {{p.at.batch * p.at.chunks * tiles, p.at.heads}, kTileThreads},
                      ssdInVectors(p) ? ssdChunkStateKernel<T, kWidest<T>> : ssdChunkStateKernel<T, 1>, p);

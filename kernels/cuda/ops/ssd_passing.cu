@@ -1,56 +1,36 @@
-// The two stages of the SSD (Dao & Gu 2024, section 6) that are no matrix products:
-//   cumsum         Δ_t = clamp(softplus(dt_t + dt_bias)), and c_t = Σ_{s≤t} Δ_s·A within its chunk
+// The two stages of the SSD (Dao & Gu 2024, section 6) that are no matrix products, and the layout of its workspace:
+//   cumsum         see ssd_cumsum.h; a walk (ssd_walk.h) has C·Bᵀ computed beside it
 //   state passing  turns each chunk's own S into the state before it: h' = exp(c_last)·h + S
-//   dt (B, L, H) with a row stride; Δ, c (B, H, L); S (B, chunks, H, P, N); h (B, H, P, N)
+//   S (B, chunks, H, P, N); h (B, H, P, N)
 //
-// cumsum: a warp walks the chunks of one head, 32 tokens at a time, and sums in double, of which the stages that follow
-// get the upper and the lower half (ops/ssd.h). Neighbouring warps take neighbouring heads, which share the sectors of
-// dt. State passing: a thread takes four neighbours of one head's state through all chunks, in registers; loads of the
-// next chunks do not depend on it. Floor: 8·P·N·H bytes a chunk over the bandwidth.
-#include "kernels/cuda/ops/ssd.h"
-
+// State passing: a thread takes four neighbours of one head's state through all chunks, in registers. What it reads
+// does not depend on what it computes, but the compiler cannot know that of the stores: it reads many chunks at once,
+// before it stores. Floor: 8·P·N·H bytes a chunk over the bandwidth.
 #include <cstddef>
+
+#include "kernels/cuda/ops/ssd.h"
+#include "kernels/cuda/ops/ssd_cumsum.h"
+#include "kernels/cuda/ops/ssd_walk.h"
 
 namespace perfmamba::kernels::cuda {
 namespace {
 
 constexpr int kHeads = 8;  // of a block
 constexpr int kCumsumThreads = kHeads * simt::kWarp;
-constexpr double kLog2eDouble = 1.4426950408889634;
 
 template <class T>
 SIMT_KERNEL(kCumsumThreads)
 void ssdCumsumKernel(SsdParams<T> p) {
     const std::int64_t head = static_cast<std::int64_t>(simt::blockY()) * kHeads + simt::warp();
     if (head >= p.at.heads) return;
-    const std::int64_t b = simt::blockX() / p.at.chunks;
-    const std::int64_t chunk = simt::blockX() % p.at.chunks;
-    const std::int64_t tokens = p.at.tokens(chunk);
-    const T* dt = p.dt + (b * p.at.length + chunk * p.at.chunk) * p.dt_stride + head;
-    const double A = static_cast<double>(p.A[head]) * kLog2eDouble;
-    double carry = 0;
-    for (std::int64_t first = 0; first < tokens; first += simt::kWarp) {
-        const std::int64_t t = first + simt::lane();
-        const bool inside = t < tokens;
-        const float delta = inside ? stepOf(toFloat(dt[t * p.dt_stride]), p.dt_bias[head], p.dt_min, p.dt_max) : 0.0F;
-        double sum = static_cast<double>(delta) * A;
-        SIMT_UNROLL
-        for (int distance = 1; distance < simt::kWarp; distance *= 2) {
-            const double below = simt::shuffleUp(sum, distance);
-            if (simt::lane() >= distance) sum += below;
-        }
-        sum += carry;
-        carry = simt::shuffle(sum, simt::kWarp - 1);
-        if (!inside) continue;
-        const auto high = static_cast<float>(sum);
-        p.delta[p.perHead(b, head, chunk) + t] = delta;
-        p.cumulated[p.perHead(b, head, chunk) + t] = {high, static_cast<float>(sum - static_cast<double>(high))};
-    }
+    cumulate(p, simt::blockX() / p.at.chunks, simt::blockX() % p.at.chunks, head);
 }
 
-constexpr int kPassingThreads = 256;
+constexpr int kPassingThreads = 128;
+constexpr int kAhead = 16;
 
-template <class T, int n>
+/// n neighbours a thread, the states and decays of `ahead` chunks at once.
+template <class T, int n, int ahead>
 SIMT_KERNEL(kPassingThreads)
 void ssdStatePassingKernel(SsdParams<T> p) {
     const std::int64_t i = (static_cast<std::int64_t>(simt::blockX()) * kPassingThreads + simt::threadIndex()) * n;
@@ -58,19 +38,36 @@ void ssdStatePassingKernel(SsdParams<T> p) {
     const std::int64_t head = simt::blockY();
     const std::int64_t b = simt::blockZ();
     float* state = p.h + (b * p.at.heads + head) * p.at.headState() + i;
+    float* own = p.chunkState(b, 0, head) + i;  // of the next chunk, and its decay
+    const float* own_decay = &p.chunkDecay(b, 0, head);
+    const std::int64_t stride = p.at.heads * p.at.headState();
     float h[n];
     load(state, h);
-    for (std::int64_t chunk = 0; chunk < p.at.chunks; ++chunk) {
-        float* own = p.chunkState(b, chunk, head) + i;
-        float added[n];
-        load(own, added);
-        store(own, h);
-        const Cumulated last = p.cumulated[p.perHead(b, head, chunk) + p.at.tokens(chunk) - 1];
-        const float decay = simt::fastExp2(last.high + last.low);
+    for (std::int64_t first = 0; first < p.at.chunks; first += ahead) {
+        const auto left = static_cast<int>(simt::lesser<std::int64_t>(p.at.chunks - first, ahead));
+        const auto added_left = static_cast<int>(simt::lesser<std::int64_t>(p.at.chunkStates() - first, ahead));
+        float added[ahead][n];
+        float decay[ahead];
+        const float* from = own;
         SIMT_UNROLL
-        for (int j = 0; j < n; ++j) h[j] = decay * h[j] + added[j];
+        for (int j = 0; j < ahead; ++j) {
+            if (j < added_left) {
+                load(from, added[j]);
+                decay[j] = *own_decay;
+            }
+            from += stride;
+            own_decay += p.at.heads;
+        }
+        SIMT_UNROLL
+        for (int j = 0; j < ahead; ++j) {
+            if (j < left) store(own, h);
+            own += stride;
+            if (j >= added_left) continue;
+            SIMT_UNROLL
+            for (int k = 0; k < n; ++k) h[k] = decay[j] * h[k] + added[j][k];
+        }
     }
-    store(state, h);
+    if (!p.at.walks) store(state, h);
 }
 
 /// The workspace, a part after the other, each at a multiple of 256 bytes.
@@ -95,19 +92,34 @@ private:
 template <class T>
 std::size_t divideWorkspace(void* begin, SsdParams<T>& p) {
     Workspace workspace(begin);
-    p.delta = workspace.take<float>(p.at.batch * p.at.heads * p.at.length);
-    p.cumulated = workspace.take<Cumulated>(p.at.batch * p.at.heads * p.at.length);
-    p.chunk_state = workspace.take<float>(p.at.batch * p.at.chunks * p.at.heads * p.at.headState());
-    p.cb = workspace.take<T>(p.at.batch * p.at.chunks * p.at.groups * p.at.chunk * p.at.cb_stride);
+    const std::int64_t chunks = p.at.batch * p.at.chunks;
+    const std::int64_t per_head = p.at.batch * p.at.heads * p.at.paddedLength();
+    p.delta = workspace.take<float>(per_head);
+    p.cumulated = workspace.take<Cumulated>(per_head);
+    p.chunk_decay = workspace.take<float>(chunks * p.at.heads);
+    if (p.at.walks) {
+        if (p.at.chunks > 1) p.chunk_state = workspace.take<float>(chunks * p.at.heads * p.at.headState());
+        p.cb = reinterpret_cast<T*>(
+            workspace.take<std::uint32_t>(p.at.batch * p.at.paddedLength() / kStep * p.at.groups * kCbWords));
+    } else {
+        p.chunk_state = workspace.take<float>(chunks * p.at.heads * p.at.headState());
+        p.cb = workspace.take<T>(chunks * p.at.groups * p.at.chunk * p.at.cb_stride);
+    }
     return workspace.bytes();
 }
 
 }  // namespace
 
 SsdLayout ssdLayout(const SsdOp& op) {
-    const std::int64_t chunk = simt::lesser(op.chunk, op.length);
-    return {op.batch,         op.length, op.heads, op.head_dim, op.groups, op.states, chunk, divideUp(op.length, chunk),
-            roundUp(chunk, 8)};
+    SsdLayout at{};
+    at.batch = op.batch, at.length = op.length, at.groups = op.groups, at.states = op.states;
+    at.heads = op.heads, at.head_dim = op.head_dim;
+    at.walks = ssdWalks(op);
+    at.chunk = at.walks ? ssdWalkChunk(op) : simt::lesser(op.chunk, op.length);
+    at.chunks = divideUp(op.length, at.chunk);
+    at.summed = at.walks ? kStep : at.chunk;
+    at.cb_stride = roundUp(at.chunk, 8);
+    return at;
 }
 
 template <class T>
@@ -154,6 +166,7 @@ std::size_t ssdWorkspaceBytes(const SsdOp& op) {
 void ssdCumsum(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
+        if (p.at.walks) return walkPrepare(stream, p);
         simt::launch(stream, {{p.at.batch * p.at.chunks, divideUp(p.at.heads, kHeads)}, kCumsumThreads},
                      ssdCumsumKernel<T>, p);
     });
@@ -162,10 +175,11 @@ void ssdCumsum(void* stream, const SsdOp& op) {
 void ssdStatePassing(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
+        if (p.at.walks && p.at.chunks == 1) return;
         const bool vectors = p.at.headState() % 4 == 0 && aligned(4 * sizeof(float), p.h);
         const std::int64_t block = std::int64_t{kPassingThreads} * (vectors ? 4 : 1);
         simt::launch(stream, {{divideUp(p.at.headState(), block), p.at.heads, p.at.batch}, kPassingThreads},
-                     vectors ? ssdStatePassingKernel<T, 4> : ssdStatePassingKernel<T, 1>, p);
+                     vectors ? ssdStatePassingKernel<T, 4, kAhead> : ssdStatePassingKernel<T, 1, kAhead>, p);
     });
 }
 

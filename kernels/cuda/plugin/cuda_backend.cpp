@@ -350,9 +350,16 @@ void CudaBackend::addRmsNorm(float* residual, ConstElements delta, const Weight&
     m_runtime->launch([op](void* stream) { cuda::addRmsNorm(stream, op); });
 }
 
-/// A bias is there before the product is added: the same for every type of y, and models with biases are rare.
+/// Few rows take a kernel of our own. For cublasLt a bias is there before the product is added: the same for every type
+/// of y, and models with biases are rare.
 void CudaBackend::linear(ConstElements x, std::int64_t x_stride, const Weight& weight, const Weight& bias, Elements y,
                          std::int64_t rows) {
+    if (suitsLinearStep(rows, weight.cols, weight.data.type)) {
+        LinearStepOp op;
+        op.rows = rows, op.inputs = weight.cols, op.outputs = weight.rows, op.x = x, op.x_stride = x_stride;
+        op.weight = weight.data, op.bias = bias ? bias.f32() : nullptr, op.y = y;
+        return m_runtime->launch([op](void* stream) { linearStep(stream, op); });
+    }
     if (bias) {
         const ConvertOp op = {rows, weight.rows, bias.data, 0, y, weight.rows};
         m_runtime->launch([op](void* stream) { convert(stream, op); });

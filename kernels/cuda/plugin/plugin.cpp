@@ -20,12 +20,8 @@ int indexOf(std::string_view id) {
     return index;
 }
 
-/// The tracer first: it sees contexts and graphs that are made after it.
 std::unique_ptr<Backend> makeCudaBackend(const std::string& id, const BackendOptions& options) {
-    const int index = indexOf(id);
-    std::unique_ptr<Tracer> tracer = makeTracer(TraceMode::Auto);
-    auto runtime = std::make_unique<CudaRuntime>(index);
-    return std::make_unique<CudaBackend>(std::move(runtime), std::move(tracer), options.precision);
+    return std::make_unique<CudaBackend>(std::make_unique<CudaRuntime>(indexOf(id)), makeTracer(), options.precision);
 }
 
 constexpr PluginEntry kEntry = {PERFMAMBA_PLUGIN_STAMP, listDevices, makeCudaBackend};

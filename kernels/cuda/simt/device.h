@@ -63,7 +63,9 @@ SIMT_DEVICE std::byte* dynamicShared() {
 
 /// The plain number of as many bytes, or CUDA's vector of them.
 template <std::size_t bytes>
-struct Word {
+struct Word;
+template <>
+struct Word<2> {
     using Type = unsigned short;
 };
 template <>
@@ -111,15 +113,51 @@ SIMT_DEVICE float fastExp2(float x) {
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
     return result;
 }
+/// 1 / x: 1 unit in the last place, and 0 for x beyond 2¹²⁶.
+SIMT_DEVICE float fastReciprocal(float x) {
+    float result;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+/// 1 / sqrt(x): 2 units in the last place.
+SIMT_DEVICE float fastReciprocalSqrt(float x) {
+    float result;
+    asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+
+/// What the current device has, asked for once.
+inline const Limits& limits() {
+    static const Limits limits = [] {
+        const auto ask = [](cudaDeviceAttr what) {
+            int device = 0;
+            int value = 0;
+            cudaError_t error = cudaGetDevice(&device);
+            if (error == cudaSuccess) error = cudaDeviceGetAttribute(&value, what, device);
+            if (error != cudaSuccess) throw kernels::cuda::LaunchError(static_cast<int>(error));
+            return value;
+        };
+        return Limits{ask(cudaDevAttrMultiProcessorCount), ask(cudaDevAttrMaxSharedMemoryPerBlockOptin),
+                      ask(cudaDevAttrComputeCapabilityMajor) >= 8};
+    }();
+    return limits;
+}
 
 template <class P>
 void launch(void* stream, const Shape& shape, void (*kernel)(P), const P& params) {
     const dim3 grid(static_cast<unsigned>(shape.grid.x), static_cast<unsigned>(shape.grid.y),
                     static_cast<unsigned>(shape.grid.z));
     void* arguments[] = {const_cast<P*>(&params)};
-    const cudaError_t error =
-        cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, dim3(static_cast<unsigned>(shape.threads)),
-                         arguments, static_cast<std::size_t>(shape.dynamic_shared), static_cast<cudaStream_t>(stream));
+    const void* code = reinterpret_cast<const void*>(kernel);
+    cudaError_t error = cudaSuccess;
+    if (shape.dynamic_shared > kSharedUnasked) {
+        error = cudaFuncSetAttribute(code, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                     static_cast<int>(shape.dynamic_shared));
+    }
+    if (error == cudaSuccess) {
+        error = cudaLaunchKernel(code, grid, dim3(static_cast<unsigned>(shape.threads)), arguments,
+                                 static_cast<std::size_t>(shape.dynamic_shared), static_cast<cudaStream_t>(stream));
+    }
     if (error != cudaSuccess) throw kernels::cuda::LaunchError(static_cast<int>(error));
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int kLanes = 32;
 constexpr int kMostThreads = 1024;
-// What every device of compute capability 7.5 and above gives a block without being asked.
-constexpr std::int64_t kMostShared = 48 * 1024;
+// Of variables: what every device gives a block without being asked.
+constexpr std::int64_t kMostOfVariables = 48 * 1024;
 constexpr int kPoison = 0xff;
 
 enum class Waits : std::uint8_t { Nowhere, AtWarp, AtBlock, Left };
@@ -96,7 +96,7 @@ public:
         }
         m_shared.push_back({key, bytes, poisoned(bytes)});
         m_shared_bytes += bytes;
-        if (m_shared_bytes > static_cast<std::size_t>(kMostShared)) {
+        if (m_shared_bytes > static_cast<std::size_t>(kMostOfVariables)) {
             stop(m_shared_bytes, "bytes of shared memory");
         }
         return m_shared.back().data.get();

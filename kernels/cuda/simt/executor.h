@@ -28,6 +28,9 @@ enum class Order : std::uint8_t { Forward, Backward };
 /// The order of the warps of a block, and of the lanes of a warp, for the calling thread.
 void setOrder(Order order);
 
+/// Bytes of dynamic shared memory that a block may ask for: compute capability 9.0's.
+inline constexpr std::int64_t kMostShared = 227 * 1024;
+
 struct Block {
     std::int64_t x = 1, y = 1, z = 1;
 };

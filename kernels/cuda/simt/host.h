@@ -82,6 +82,22 @@ T loadFresh(const T* from) {
 inline float fastExp2(float x) {
     return x < -126.0F ? 0.0F : std::exp2(x);
 }
+inline float fastReciprocal(float x) {
+    return std::fabs(x) > 0x1p126F ? 0.0F : 1.0F / x;
+}
+inline float fastReciprocalSqrt(float x) {
+    return 1.0F / std::sqrt(x);
+}
+
+/// A small device: what a launcher divides among multiprocessors is divided even where a test is small.
+inline const Limits& limits() {
+#ifdef PERFMAMBA_SIMT_NO_MMA
+    static constexpr Limits kLimits{4, host::kMostShared, false};
+#else
+    static constexpr Limits kLimits{4, host::kMostShared, true};
+#endif
+    return kLimits;
+}
 
 template <class P>
 void launch(void* /*stream*/, const Shape& shape, void (*kernel)(P), const P& params) {

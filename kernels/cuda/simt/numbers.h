@@ -56,6 +56,18 @@ SIMT_DEVICE std::uint32_t packPair(float first, float second) {
         return reinterpret_cast<const std::uint32_t&>(pair);
     }
 }
+/// What packPair() packed.
+template <class T>
+SIMT_DEVICE void unpackPair(std::uint32_t pair, float& first, float& second) {
+    if constexpr (std::is_same_v<T, Half>) {
+        const float2 both = __half22float2(reinterpret_cast<const __half2&>(pair));
+        first = both.x;
+        second = both.y;
+    } else {
+        first = __uint_as_float(pair << 16);
+        second = __uint_as_float(pair & 0xffff0000U);
+    }
+}
 
 #else
 
@@ -115,6 +127,11 @@ T fromFloat(float value) {
 template <class T>
 std::uint32_t packPair(float first, float second) {
     return fromFloat<T>(first).bits | static_cast<std::uint32_t>(fromFloat<T>(second).bits) << 16;
+}
+template <class T>
+void unpackPair(std::uint32_t pair, float& first, float& second) {
+    first = toFloat(T{static_cast<std::uint16_t>(pair)});
+    second = toFloat(T{static_cast<std::uint16_t>(pair >> 16)});
 }
 
 #endif

@@ -16,12 +16,21 @@ inline constexpr int kWarp = 32;
 struct Extent {
     std::int64_t x = 1, y = 1, z = 1;
 };
-/// How a kernel is started. dynamic_shared: bytes behind dynamicShared().
+/// How a kernel is started. dynamic_shared: bytes behind dynamicShared(), at most limits().shared.
 struct Shape {
     Extent grid;
     int threads = kWarp;
     std::int64_t dynamic_shared = 0;
 };
+
+/// What a launcher chooses by.
+struct Limits {
+    int multiprocessors;
+    std::int64_t shared;  // bytes a block may have
+    bool mma;             // see mma.h
+};
+/// Bytes of shared memory that every device gives a block without being asked.
+inline constexpr std::int64_t kSharedUnasked = 48 * 1024;
 
 }  // namespace perfmamba::simt
 

@@ -1,0 +1,94 @@
+// A product for few rows of activations, y (M, N) = x (M, K) · weight (N, K)ᵀ, with its neighbours in a decode step:
+//   before it  x = x / sqrt(mean(x²) + eps) · norm_weight, the mean over each of G parts of a row
+//   after it   y + bias;  y = silu(conv(state, y)) for channels of a convolution;  what was there + y
+//
+// Bound by the weight, N·K·size bytes over the bandwidth, which takes as many loads under way as the device holds:
+// 4.3 TB/s times 0.7 µs are 23 KB a multiprocessor. A warp takes R rows of the weight, its lanes vectors of 16 bytes,
+// and asks for several vectors of each row, into shared memory, before anything else. While they are on their way,
+// every block works the norm out for itself, and keeps x, rounded as the norm alone would leave it, in shared memory,
+// too. Where outputs are few, all warps of a block take the same rows, and a part of the inputs each. The lane that has
+// an output's sum also has its channel of the convolution, whose state nobody else touches.
+#include "kernels/cuda/ops/linear_step.h"
+
+namespace perfmamba::kernels::cuda {
+namespace {
+
+template <bool normed, class Tile, class T, class X, class Y>
+void start(void* stream, const LinearStepParams<T, X, Y>& p) {
+    simt::launch(stream,
+                 {{divideUp(p.outputs, Tile::block_outputs), divideUp(p.rows, Tile::M)},
+                  Tile::threads,
+                  linearSharedBytes<T, Tile>(p.inputs)},
+                 linearStepKernel<T, X, Y, normed, Tile>, p);
+}
+
+/// Outputs below which the warps of a block share them.
+constexpr int kFewOutputs = 512;
+
+template <bool normed, class T, class X, class Y>
+void choose(void* stream, const LinearStepParams<T, X, Y>& p) {
+    constexpr int n = kWidest<T>;
+    const bool vectors = p.inputs % n == 0 && p.norm_width % n == 0 && p.x_stride % kWidest<X> == 0 &&
+                         aligned(16, p.weight, p.x, p.norm_weight);
+    if (!vectors) return start<normed, LinearTile<1, 1, 1, 4, false, 1>>(stream, p);
+    if (p.rows > 4) return start<normed, LinearTile<n, 8, 4, 4, false, 4>>(stream, p);
+    if (p.rows > 2) return start<normed, LinearTile<n, 4, 4, 4, false, 4>>(stream, p);
+    if (p.rows > 1) return start<normed, LinearTile<n, 2, 4, 4, false, 4>>(stream, p);
+    if (p.outputs < kFewOutputs) return start<normed, LinearTile<n, 1, 1, 4, true, 4>>(stream, p);
+    start<normed, LinearTile<n, 1, 2, 8, false, 4>>(stream, p);
+}
+
+template <bool normed, class T, class X, class Y>
+void start(void* stream, const LinearStepOp& op) {
+    const LinearStepParams<T, X, Y> p{static_cast<int>(op.inputs),
+                                      static_cast<int>(op.outputs),
+                                      static_cast<int>(op.rows),
+                                      pointer<X>(op.x),
+                                      op.x_stride,
+                                      op.norm_weight,
+                                      static_cast<int>(op.inputs / op.groups),
+                                      op.eps,
+                                      pointer<T>(op.weight),
+                                      op.bias,
+                                      pointer<Y>(op.y),
+                                      op.accumulate,
+                                      static_cast<int>(op.conv_first),
+                                      static_cast<int>(op.conv_channels),
+                                      static_cast<int>(op.conv_kernel),
+                                      op.conv_weight,
+                                      op.conv_bias,
+                                      op.conv_state};
+    choose<normed>(stream, p);
+}
+
+template <bool normed, class T, class X>
+void startFor(void* stream, const LinearStepOp& op) {
+    assert(op.y.type == op.weight.type || op.y.type == DType::F32);
+    if (op.y.type == op.weight.type) return start<normed, T, X, T>(stream, op);
+    start<normed, T, X, float>(stream, op);
+}
+
+}  // namespace
+
+bool suitsLinearStep(std::int64_t rows, std::int64_t inputs, DType type) {
+    // With what is under way of the weight, half of the shared memory that the smallest of devices has.
+    constexpr std::int64_t kMostBytes = 32 << 10;
+    constexpr std::int64_t kMostRows = 8;
+    const std::int64_t padded = rows > 4 ? 8 : rows > 2 ? 4 : rows;
+    return rows <= kMostRows && padded * inputs * static_cast<std::int64_t>(sizeOf(type)) <= kMostBytes;
+}
+
+void linearStep(void* stream, const LinearStepOp& op) {
+    if (op.rows == 0 || op.outputs == 0) return;
+    withType(op.weight.type, [&]<class T>() {
+        if (op.norm_weight) {
+            assert(op.x.type == DType::F32 && op.inputs % op.groups == 0);
+            startFor<true, T, float>(stream, op);
+        } else {
+            assert(op.x.type == op.weight.type && op.groups == 1);
+            startFor<false, T, T>(stream, op);
+        }
+    });
+}
+
+}  // namespace perfmamba::kernels::cuda
