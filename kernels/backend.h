@@ -22,6 +22,7 @@
 #include "kernels/memory.h"
 #include "kernels/observation.h"
 #include "kernels/tensor.h"
+#include "kernels/trace/counters.h"
 #include "kernels/trace/device_reading.h"
 #include "kernels/trace/run.h"
 
@@ -207,6 +208,10 @@ public:
     /// changes. Throws Error where Cupti is asked for and cannot be had; Auto takes what there is.
     virtual void setTrace(TraceMode mode);
     [[nodiscard]] virtual TraceStatus traceStatus() const { return {"host clock", TraceDetail::Components, {}}; }
+    /// Has the device's own counters count the kernels that `pass` launches, between its beginPass() and endPass().
+    /// `pass` is called twice, the second time with each kernel alone on the device; nothing is replayed in either, and
+    /// nothing else is recorded. Throws Error with why the device does not count, or may not, and what `pass` throws.
+    [[nodiscard]] virtual CountedPass count(const std::function<void()>& pass);
     /// What the device's sensors say; costs microseconds. Any thread.
     [[nodiscard]] virtual DeviceReading reading() const { return {}; }
 

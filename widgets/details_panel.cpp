@@ -139,6 +139,29 @@ void DetailsPanel::setProfile(const ProfilePtr& profile) {
     refresh();
 }
 
+namespace {
+
+/// What the GPU's own counters say; nothing where they were not asked.
+void appendCounts(const KernelCounts& counts, std::vector<DetailRow>& rows) {
+    if (counts.kernels == 0) return;
+    const auto add = [&](const QString& name, double value, const QString& text, const QString& tip) {
+        if (std::isfinite(value)) rows.push_back({name, text, tip});
+    };
+    add(DetailsPanel::tr("DRAM counted"), counts.dram_read_bytes + counts.dram_written_bytes,
+        DetailsPanel::tr("%1 read, %2 written")
+            .arg(bytesText(counts.dram_read_bytes), bytesText(counts.dram_written_bytes)),
+        DetailsPanel::tr("by the GPU in a pass of its own: %1 kernels, each alone, in %2")
+            .arg(grouped(counts.kernels), timeText(counts.time_us)));
+    add(DetailsPanel::tr("DRAM throughput"), counts.dram_percent, percentText(counts.dram_percent / 100),
+        DetailsPanel::tr("of its peak, in the counted pass"));
+    add(DetailsPanel::tr("occupancy"), counts.occupancy_percent, percentText(counts.occupancy_percent / 100),
+        DetailsPanel::tr("warps resident, of the most there can be, in the counted pass"));
+    add(DetailsPanel::tr("tensor pipe"), counts.tensorShare(), percentText(counts.tensorShare()),
+        DetailsPanel::tr("of all instructions, in the counted pass; one can be a whole product of tiles"));
+}
+
+}  // namespace
+
 std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
                                                     const profile::ComponentCost& cost) const {
     const profile::Summary& time = cost.time;
@@ -177,6 +200,7 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
     }
     rows.push_back({tr("peak memory"), other ? QStringLiteral("n/a") : bytesText(static_cast<double>(cost.peak_bytes)),
                     other ? not_other : tr("activations, workspace and logits in use while it ran")});
+    appendCounts(point.countsOf(cost.component, cost.layer), rows);
     const std::int64_t tokens = m_profile->options.mode == profile::Mode::Prefill ? point.length : 1;
     const Shapes shapes =
         shapesOf(m_profile->model.config, cost.component, cost.layer, m_profile->options.batch, tokens);
@@ -241,6 +265,11 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
         {tr("peak memory"), bytesText(static_cast<double>(point.memory.peak.total())), tr("all kinds, by the ledger")},
     };
     appendTraceRows(point, rows);
+    appendCounts(sumOf(point.counted.kernels, {}), rows);
+    if (!point.counted.missing.empty()) {
+        rows.push_back({tr("counters"), point.counted.kernels.empty() ? tr("none") : tr("not all"),
+                        QString::fromStdString(point.counted.missing)});
+    }
     return rows;
 }
 

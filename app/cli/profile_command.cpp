@@ -202,6 +202,8 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
                      "auto: the finest there is")
         ->type_name("auto|cupti|events|off")
         ->capture_default_str();
+    command->add_flag("--counters", given->options.counters,
+                      "One more pass at each length, in which the GPU itself counts what each kernel moves and does");
     command->add_option("--seed", given->options.seed, "Of the random token ids")->capture_default_str();
     command->add_option("--report", given->report, "Write the HDF5 report")->type_name("FILE.h5");
     addOutputs(*command, given->outputs);
@@ -211,6 +213,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         "  perfmamba-cli profile ~/models/mamba2-130m --lengths 64,512,4096 --report run.h5\n"
         "  perfmamba-cli profile ~/models/mamba2-130m --mode decode --batch 16 --threads 4\n"
         "  perfmamba-cli profile ~/models/mamba2-130m --lengths 256 --repeat 50 --json - > run.json\n"
+        "  perfmamba-cli profile ~/models/mamba2-130m --device cuda --precision bf16 --counters\n"
         "\n"
         "Ctrl-C ends the run; what was measured until then is shown and kept.");
     return {command, [given] { profile(*given); }};

@@ -25,4 +25,18 @@ const ComponentCost* Point::find(Component component, std::int32_t layer) const 
     return searchIn(layers);
 }
 
+KernelCounts Point::countsOf(Component component, std::int32_t layer, Stage stage) const {
+    std::vector<KernelCounts> inside;
+    for (const KernelCounts& kernel : counted.kernels) {
+        const bool of_layer = layer == kNoLayer || kernel.layer == layer;
+        const bool of_stage = stage == Stage::Whole || kernel.stage == stage;
+        if (kernel.component == component && of_layer && of_stage) inside.push_back(kernel);
+    }
+    KernelCounts of;
+    of.component = component;
+    of.stage = stage;
+    of.layer = layer;
+    return sumOf(inside, of);
+}
+
 }  // namespace perfmamba::profile

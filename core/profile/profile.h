@@ -12,6 +12,7 @@
 #include "core/profile/statistics.h"
 #include "kernels/component.h"
 #include "kernels/memory.h"
+#include "kernels/trace/counters.h"
 #include "kernels/trace/run.h"
 
 namespace perfmamba::profile {
@@ -89,10 +90,16 @@ struct Point {
     TraceStatus trace;                    // who recorded the last pass
     TraceCounts counts;                   // numbers of all recorded passes, times of the last
     DeviceUse device_use;
+    CountedPass counted;  // by the device's own counters, where asked for; kernels of a component, stage, layer and
+                          // name are one
     MemoryProfile memory;
 
     /// The row of that component summed over layers (layer = kNoLayer) or of that layer; null where there is none.
     [[nodiscard]] const ComponentCost* find(Component component, std::int32_t layer = kNoLayer) const;
+    /// What was counted of a component, or of one stage of it, in all layers (layer = kNoLayer) or in one. No kernels:
+    /// nothing was.
+    [[nodiscard]] KernelCounts countsOf(Component component, std::int32_t layer = kNoLayer,
+                                        Stage stage = Stage::Whole) const;
 };
 
 /// What was asked for.
@@ -106,6 +113,7 @@ struct Options {
     double budget_s = 5;                // at each length, warm-up included; at least kMinimumPasses passes are taken
     std::uint64_t seed = 1;             // of the token ids
     TraceMode trace = TraceMode::Auto;  // how passes are recorded; Off: only their total time is taken
+    bool counters = false;              // one more pass at each length, in which the device's own counters count
 };
 
 /// How and on what it was taken.

@@ -87,6 +87,7 @@ private:
         PassStatistics statistics(m_engine.config(), m_engine.backend().device().precision, options().mode,
                                   options().batch, length());
         std::int64_t reserved = 0;
+        CountedPass counted;
         try {
             const bool decode = options().mode == Mode::Decode;
             report(statistics, decode ? "running the context" : "warming up");
@@ -108,6 +109,10 @@ private:
                 }
             }
             reserved = m_engine.backend().reserved_bytes();
+            if (options().counters) {
+                report(statistics, "counting");
+                counted = count(workload);
+            }
         } catch (const Cancelled&) {
             // What was measured until then stands.
         } catch (const Error&) {
@@ -117,10 +122,22 @@ private:
         if (statistics.passes() == 0) return;
         Point point = pointOf(statistics);
         point.converged = point.total.relativeError() <= options().bound;
+        point.counted = std::move(counted);
         point.memory.reserved_bytes = reserved;
         point.memory.process_peak_bytes = own_peak ? peakResidentBytes() : residentBytes();
         m_profile.points.push_back(std::move(point));
         if (m_observer) m_observer(std::make_shared<const Profile>(m_profile), progress(passText(statistics)));
+    }
+
+    /// What was measured stands, whatever is in the way of counting.
+    [[nodiscard]] CountedPass count(PassRunner& workload) {
+        try {
+            CountedPass counted = m_engine.backend().count([&] { (void)workload.pass(false); });
+            counted.kernels = merged(counted.kernels);
+            return counted;
+        } catch (const Error& error) {
+            return {"", error.what(), {}};
+        }
     }
 
     [[nodiscard]] bool tracesKernels() const {

@@ -28,6 +28,7 @@ std::string commandOf(const profile::ModelSummary& model, const profile::Options
     if (options.bound != defaults.bound) command += fmt::format(" --bound {:.12g}", options.bound * 100);
     if (options.budget_s != defaults.budget_s) command += fmt::format(" --budget {}", options.budget_s);
     if (options.trace != defaults.trace) command += fmt::format(" --trace {}", name(options.trace));
+    if (options.counters) command += " --counters";
     if (options.seed != defaults.seed) command += fmt::format(" --seed {}", options.seed);
     return command;
 }

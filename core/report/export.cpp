@@ -18,14 +18,16 @@ using Json = nlohmann::json;
 
 constexpr const char* kCsvHead =
     "mode,batch,length,layer,component,median_us,mad_us,p5_us,p95_us,ci_low_us,ci_high_us,n,share,calls,flops,"
-    "gflop_per_s,bytes,gb_per_s,peak_bytes\r\n";
+    "gflop_per_s,bytes,gb_per_s,peak_bytes,counted_kernels,counted_us,dram_read_bytes,dram_written_bytes,dram_percent,"
+    "occupancy_percent,tensor_instructions,instructions\r\n";
 
 /// Shortest text that reads back as the same number; empty where there is none.
 std::string cell(double value) {
     return std::isfinite(value) ? fmt::format("{}", value) : std::string();
 }
 
-void appendCsv(std::string& text, const std::string& workload, const profile::ComponentCost& cost) {
+void appendCsv(std::string& text, const std::string& workload, const profile::Point& point,
+               const profile::ComponentCost& cost) {
     const profile::Summary& time = cost.time;
     const bool counted = cost.component != Component::Other;
     const double flops = counted ? cost.flops : std::nan("");
@@ -33,8 +35,13 @@ void appendCsv(std::string& text, const std::string& workload, const profile::Co
     text +=
         fmt::format("{},{},{},{},{},{},{},{},{},{},", workload, name(cost.component), cell(time.median), cell(time.mad),
                     cell(time.p5), cell(time.p95), cell(time.ci_low), cell(time.ci_high), time.n(), cell(cost.share));
-    text += fmt::format("{},{},{},{},{},{}\r\n", cost.calls, cell(flops), cell(gigaPerSecond(flops, time.median)),
+    text += fmt::format("{},{},{},{},{},{},", cost.calls, cell(flops), cell(gigaPerSecond(flops, time.median)),
                         cell(bytes), cell(gigaPerSecond(bytes, time.median)), cost.peak_bytes);
+    const KernelCounts counts = point.countsOf(cost.component, cost.layer);
+    text += counts.kernels > 0 ? fmt::format("{}", counts.kernels) : "";
+    layout::Columns<KernelCounts>::visitCounts(
+        [&](const char*, const About&, auto field) { text += "," + cell(field(counts)); });
+    text += "\r\n";
 }
 
 /// Takes what a visit… function names as members of an object.
@@ -94,6 +101,19 @@ Json jsonOf(const KernelRun& run) {
     return object;
 }
 
+Json jsonOf(const KernelCounts& counts) {
+    Json object = {{"component", name(counts.component)}, {"kernels", counts.kernels}};
+    if (!counts.name.empty()) {
+        object["name"] = toPlainUtf8(counts.name);
+        object["stage"] = name(counts.stage);
+        if (counts.layer != kNoLayer) object["layer"] = counts.layer;
+    }
+    layout::Columns<KernelCounts>::visitCounts(
+        [&](const char* member, const About&, auto field) { object[member] = field(counts); });
+    object["tensor_share"] = counts.tensorShare();
+    return object;
+}
+
 template <class Row>
 Json listOf(const std::vector<Row>& rows) {
     Json list = Json::array();
@@ -105,6 +125,19 @@ Json jsonOf(const MemoryUse& use) {
     Json object;
     for (const MemoryKind kind : kMemoryKinds) object[std::string(name(kind))] = use[kind];
     object["total"] = use.total();
+    return object;
+}
+
+/// Each component's sum, then the kernels inside them.
+Json countersOf(const profile::Point& point) {
+    Json object;
+    layout::visitCounted(point.counted, MemberWriter{object});
+    object["components"] = Json::array();
+    for (const Component component : kComponents) {
+        const KernelCounts counts = point.countsOf(component);
+        if (counts.kernels > 0) object["components"].push_back(jsonOf(counts));
+    }
+    object["kernels"] = listOf(point.counted.kernels);
     return object;
 }
 
@@ -122,6 +155,7 @@ Json jsonOf(const profile::Point& point) {
     layout::visitTrace(point, MemberWriter{object["trace"]});
     object["last_kernels"] = listOf(point.last_kernels);
     layout::visitDeviceUse(point.device_use, MemberWriter{object["device_use"]});
+    object["counters"] = countersOf(point);
 
     Json memory;
     layout::visitMemory(point.memory, MemberWriter{memory});
@@ -138,10 +172,10 @@ std::string csv(const profile::Profile& profile) {
     for (const profile::Point& point : profile.points) {
         const std::string workload =
             fmt::format("{},{},{}", name(profile.options.mode), profile.options.batch, point.length);
-        for (const profile::ComponentCost& cost : point.components) appendCsv(text, workload + ",all", cost);
+        for (const profile::ComponentCost& cost : point.components) appendCsv(text, workload + ",all", point, cost);
         for (const profile::ComponentCost& cost : point.layers) {
             // What lies outside the layers is in the rows above already.
-            if (cost.layer != kNoLayer) appendCsv(text, fmt::format("{},{}", workload, cost.layer), cost);
+            if (cost.layer != kNoLayer) appendCsv(text, fmt::format("{},{}", workload, cost.layer), point, cost);
         }
     }
     return text;
@@ -161,6 +195,7 @@ nlohmann::json json(const profile::Profile& profile) {
     layout::visitOptions(profile.options, MemberWriter{object["options"]});
     object["options"]["lengths"] = profile.options.lengths;
     object["options"]["trace"] = name(profile.options.trace);
+    object["options"]["counters"] = profile.options.counters;
     object["points"] = Json::array();
     for (const profile::Point& point : profile.points) object["points"].push_back(jsonOf(point));
     return object;

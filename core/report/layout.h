@@ -125,6 +125,13 @@ void visitDeviceUse(Use& use, Visit&& visit) {
     visit("readings", use.readings);
 }
 
+/// Attributes of the group `counters`.
+template <class Counted, class Visit>
+void visitCounted(Counted& counted, Visit&& visit) {
+    visit("source", counted.source);
+    visit("missing", counted.missing);
+}
+
 template <class Memory, class Visit>
 void visitMemory(Memory& memory, Visit&& visit) {
     visit("reserved_bytes", memory.reserved_bytes);
@@ -292,6 +299,51 @@ private:
             "block_y", About{"1", "threads of a block along y"}, [](auto& row) -> auto& { return row.block[1]; });
         visit(
             "block_z", About{"1", "threads of a block along z"}, [](auto& row) -> auto& { return row.block[2]; });
+    }
+};
+
+template <>
+struct Columns<KernelCounts> {
+    template <class Visit>
+    static void visit(Visit&& visit) {
+        visit(
+            "name", About{"", "name of the kernel"}, [](auto& row) -> auto& { return row.name; });
+        visit(
+            "component", About{"", "component that launched it; other: none"},
+            [](auto& row) -> auto& { return row.component; });
+        visit(
+            "stage", About{"", "stage inside the component, or whole"}, [](auto& row) -> auto& { return row.stage; });
+        visit(
+            "layer", About{"1", "layer from 0; -1: no layer"}, [](auto& row) -> auto& { return row.layer; });
+        visit(
+            "kernels", About{"1", "runs of it in the counted pass"}, [](auto& row) -> auto& { return row.kernels; });
+        visitCounts(visit);
+    }
+
+    /// What was counted.
+    template <class Visit>
+    static void visitCounts(Visit&& visit) {
+        visit(
+            "time_us", About{"us", "time of all runs, each alone on the device"},
+            [](auto& row) -> auto& { return row.time_us; });
+        visit(
+            "dram_read_bytes", About{"byte", "read from the device's memory"},
+            [](auto& row) -> auto& { return row.dram_read_bytes; });
+        visit(
+            "dram_written_bytes", About{"byte", "written to the device's memory"},
+            [](auto& row) -> auto& { return row.dram_written_bytes; });
+        visit(
+            "dram_percent", About{"percent", "throughput of the device's memory, of its peak"},
+            [](auto& row) -> auto& { return row.dram_percent; });
+        visit(
+            "occupancy_percent", About{"percent", "warps resident on the multiprocessors, of the most there can be"},
+            [](auto& row) -> auto& { return row.occupancy_percent; });
+        visit(
+            "tensor_instructions", About{"1", "instructions of the tensor pipe"},
+            [](auto& row) -> auto& { return row.tensor_instructions; });
+        visit(
+            "instructions", About{"1", "instructions, a warp's each"},
+            [](auto& row) -> auto& { return row.instructions; });
     }
 };
 

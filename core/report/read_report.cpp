@@ -56,6 +56,14 @@ void readTrace(const hdf5::Group& group, profile::Point& point) {
     if (group.has("device_use")) {
         layout::visitDeviceUse(point.device_use, AttributeReader{group.open("device_use")});
     }
+    if (group.has("counters")) {
+        layout::visitCounted(point.counted, AttributeReader{group.open("counters")});
+        point.counted.kernels = readTable<KernelCounts>(group, "counters");
+        for (const KernelCounts& counts : point.counted.kernels) {
+            require(counts.kernels >= 0 && counts.kernels <= kLargestSize, group, "counters",
+                    "has values out of range");
+        }
+    }
 }
 
 profile::Point readPoint(const hdf5::Group& group) {
@@ -85,6 +93,7 @@ void readOptions(const hdf5::Group& root, profile::Options& options) {
     const hdf5::Group group = root.open("options");
     layout::visitOptions(options, AttributeReader{group});
     if (group.hasAttribute("trace")) AttributeReader{group}("trace", options.trace);
+    if (group.hasAttribute("counters")) AttributeReader{group}("counters", options.counters);
     require(options.batch >= 0 && options.batch <= kLargestSize, group, "batch", "is out of range");
     options.lengths = group.read<std::int64_t>("lengths", 1).values;
     for (const std::int64_t length : options.lengths) {

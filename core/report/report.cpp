@@ -28,6 +28,7 @@ void writePoint(const hdf5::Group& group, const profile::Point& point) {
     writeTable(group, "memory_events", point.memory.events);
     layout::visitTrace(point, AttributeWriter{writeTable(group, "kernels", point.last_kernels)});
     layout::visitDeviceUse(point.device_use, AttributeWriter{group.create("device_use")});
+    layout::visitCounted(point.counted, AttributeWriter{writeTable(group, "counters", point.counted.kernels)});
 
     std::vector<layout::MemoryRow> kinds;
     kinds.reserve(kMemoryKindCount);
@@ -42,6 +43,7 @@ void writeOptions(const hdf5::Group& root, const profile::Options& options) {
     const hdf5::Group group = root.create("options");
     layout::visitOptions(options, AttributeWriter{group});
     AttributeWriter{group}("trace", options.trace);
+    AttributeWriter{group}("counters", options.counters);
     group.writeScale("row", layout::kRowAbout, options.lengths.size());
     group.write<std::int64_t>("lengths", layout::kLengthsAbout, {options.lengths.size()}, options.lengths);
     group.attachScale("lengths", 0, "row");

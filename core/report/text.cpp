@@ -229,6 +229,43 @@ std::string deviceUseText(const profile::DeviceUse& use) {
     return text + (use.missing.empty() ? "\n" : "; " + use.missing + "\n");
 }
 
+// What the device counted -----------------------------------------------------------------------------------------
+
+const Row kCountsHead = {"component",      "kernels",   "time",        "DRAM read",    "DRAM written",
+                         "of DRAM's peak", "occupancy", "tensor pipe", "of all instr."};
+
+Row rowOf(const std::string& title, const KernelCounts& counts) {
+    return {title,
+            fmt::format("{}", counts.kernels),
+            formatTime(counts.time_us),
+            formatBytes(counts.dram_read_bytes),
+            formatBytes(counts.dram_written_bytes),
+            formatPercent(counts.dram_percent / 100),
+            formatPercent(counts.occupancy_percent / 100),
+            formatCount(counts.tensor_instructions),
+            formatPercent(counts.tensorShare())};
+}
+
+/// Empty where nothing was asked for.
+std::string countersText(const profile::Point& point) {
+    const std::string missing = point.counted.missing.empty() ? "" : point.counted.missing + "\n";
+    if (point.counted.kernels.empty()) return missing;
+    std::vector<Row> rows = {kCountsHead};
+    for (const Component component : kComponents) {
+        const KernelCounts counts = point.countsOf(component);
+        if (counts.kernels == 0) continue;
+        rows.push_back(rowOf(std::string(name(component)), counts));
+        for (std::size_t i = 1; i < kStageCount; ++i) {
+            const auto stage = static_cast<Stage>(i);
+            const KernelCounts inside = point.countsOf(component, kNoLayer, stage);
+            if (inside.kernels > 0) rows.push_back(rowOf("  " + std::string(name(stage)), inside));
+        }
+    }
+    rows.push_back(rowOf("total", sumOf(point.counted.kernels, {})));
+    return fmt::format("\ncounted by the GPU in a pass of its own, each kernel alone ({}):\n{}{}", point.counted.source,
+                       missing, alignedTable(rows, {1, rows.size() - 1}));
+}
+
 std::string memoryText(const profile::MemoryProfile& memory) {
     std::string text = "memory at its peak, during " + std::string(name(memory.peak_component));
     if (memory.peak_layer != kNoLayer) text += fmt::format(" of layer {}", memory.peak_layer);
@@ -319,8 +356,9 @@ std::string summary(const profile::Profile& profile) {
                             profile.options.lengths.size());
     }
     for (const profile::Point& point : profile.points) {
-        text += fmt::format("\n{}{}{}\n{}\n{}", totalText(profile, point), traceText(profile, point),
-                            deviceUseText(point.device_use), componentTable(profile, point), memoryText(point.memory));
+        text += fmt::format("\n{}{}{}\n{}{}\n{}", totalText(profile, point), traceText(profile, point),
+                            deviceUseText(point.device_use), componentTable(profile, point), countersText(point),
+                            memoryText(point.memory));
     }
     return text;
 }

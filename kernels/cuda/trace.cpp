@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kernels/error.h"
+
 #ifdef PERFMAMBA_CUPTI
 #include "kernels/cuda/cupti/tracer.h"
 #endif
@@ -25,6 +27,7 @@ public:
     void beginCapture() override {}
     GraphKey endCapture(std::int64_t) override { return 0; }
     void graphLaunched(GraphKey) override {}
+    CountedPass count(void*, const std::function<void()>&) override { throw Error("counters", m_status.reason); }
 
 private:
     TraceStatus m_status;

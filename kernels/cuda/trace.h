@@ -8,15 +8,18 @@
 //   beginSpan() / endSpan()          as they come from the engine, in captures, too
 //   beginCapture() / endCapture()    around cudaStreamBeginCapture … cudaGraphInstantiate
 //   graphLaunched(graph)             after each cudaGraphLaunch
+//   count(context, pass)             between passes; the backend captures and replays nothing until it returns
 //   endPass(record)                  after the stream has been synchronised and record.total_us is known
 // total_us is best the host's time from beginPass() to the end of the synchronisation: what is left of it when the
 // kernels are taken off is then all the pass's idle time, the first launch and the last wait included.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "kernels/backend.h"
+#include "kernels/trace/counters.h"
 #include "kernels/trace/run.h"
 
 namespace perfmamba::kernels::cuda {
@@ -24,8 +27,8 @@ namespace perfmamba::kernels::cuda {
 /// A captured graph, as the tracer knows it. 0: captured while nothing was traced.
 using GraphKey = std::uint64_t;
 
-/// One thread, one for the process: CUPTI knows one subscriber only. Nothing here throws; what fails is said by
-/// status() and the tracer stops.
+/// One thread, one for the process: CUPTI knows one subscriber only. Nothing here throws but count(); what fails
+/// is said by status() and the tracer stops.
 class Tracer {
 public:
     Tracer() = default;
@@ -58,6 +61,11 @@ public:
     /// @param runs kernels, copies and fills of the graph, 0 where it was abandoned
     virtual GraphKey endCapture(std::int64_t runs) = 0;
     virtual void graphLaunched(GraphKey graph) = 0;
+
+    /// Counts the kernels of `pass`, which is called twice and calls beginPass() and the spans' functions; recording
+    /// rests meanwhile, and goes on afterwards as before. The device's context is current. Throws Error, and what
+    /// `pass` throws; the tracer stays as it was.
+    virtual CountedPass count(void* context, const std::function<void()>& pass) = 0;
 };
 
 /// Never null. CUPTI is left alone until start().

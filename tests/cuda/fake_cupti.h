@@ -8,6 +8,7 @@ struct FakeCuptiState {
     int kinds;
     int callbacks;
     int finalized;
+    bool counting;
 };
 
 /// Runs a kernel of 2 µs: by a stream launch, a graph node, or a call to the driver past the runtime.

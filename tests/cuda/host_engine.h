@@ -30,12 +30,13 @@ struct HostEngine {
 };
 
 inline HostEngine onDevice(const CheckpointPtr& checkpoint, DType precision = DType::F32,
-                           const kernels::cuda::HostRuntime::Options& options = {}) {
+                           const kernels::cuda::HostRuntime::Options& options = {},
+                           std::unique_ptr<kernels::cuda::Tracer> tracer = nullptr) {
     auto runtime = std::make_unique<kernels::cuda::HostRuntime>(options);
     HostEngine result;
     result.runtime = runtime.get();
     result.engine = std::make_unique<engine::Engine>(
-        checkpoint, std::make_unique<kernels::cuda::CudaBackend>(std::move(runtime), nullptr, precision));
+        checkpoint, std::make_unique<kernels::cuda::CudaBackend>(std::move(runtime), std::move(tracer), precision));
     return result;
 }
 

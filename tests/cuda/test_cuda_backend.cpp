@@ -55,6 +55,34 @@ std::vector<SpanName> namesOf(const PassRecord& record) {
     return names;
 }
 
+/// Hears what a tracer is told while it counts.
+class CountingTracer final : public kernels::cuda::Tracer {
+public:
+    explicit CountingTracer(std::vector<SpanName>& heard) : m_heard(heard) {}
+    [[nodiscard]] TraceStatus status() const override { return {"", TraceDetail::Off, "it only counts"}; }
+    bool start() override { return false; }
+    void stop() override {}
+    [[nodiscard]] std::uint64_t generation() const override { return 0; }
+    void beginPass(bool, void*, void*) override { m_heard.clear(); }
+    bool endPass(PassRecord&) override { return false; }
+    void beginSpan(Component component, Stage stage, std::int32_t layer) override {
+        m_heard.emplace_back(component, stage, layer);
+    }
+    void endSpan() override {}
+    void beginCapture() override { QFAIL("captured while counting"); }
+    kernels::cuda::GraphKey endCapture(std::int64_t) override { return 0; }
+    void graphLaunched(kernels::cuda::GraphKey) override { QFAIL("replayed while counting"); }
+    CountedPass count(void*, const std::function<void()>& pass) override {
+        for (int i = 0; i < 2; ++i) pass();
+        CountedPass counted;
+        counted.kernels.resize(m_heard.size());
+        return counted;
+    }
+
+private:
+    std::vector<SpanName>& m_heard;
+};
+
 }  // namespace
 
 class TestCudaBackend : public QObject {
@@ -253,6 +281,35 @@ private Q_SLOTS:
                                      Cancelled);
         }
         QCOMPARE(tests::logitsOf(*device.engine, 1), expected);
+    }
+
+    // A step that is a graph already is run launch by launch while it is counted, and is a graph again afterwards.
+    void counting() {
+        std::vector<SpanName> heard;
+        const HostEngine device =
+            tests::onDevice(tests::openCase("mamba2-lengths"), DType::F32, {}, std::make_unique<CountingTracer>(heard));
+        kernels::Backend& backend = device->backend();
+        engine::State state = device->newState(1);
+        const auto step = [&](bool record) {
+            const std::vector<std::int32_t> token = tests::tokensOf(device->config(), 1, state.position);
+            backend.beginPass(record);
+            (void)device->logits(token, state, LogitsFor::LastToken);
+            return backend.endPass();
+        };
+        std::vector<SpanName> expected;
+        for (int i = 0; i < 4; ++i) expected = namesOf(step(true));
+        QVERIFY(heard.empty());
+        const CountedPass counted = backend.count([&] { (void)step(false); });
+        QCOMPARE(heard, expected);
+        QCOMPARE(counted.kernels.size(), expected.size());
+        QCOMPARE(state.position, 6);
+        QCOMPARE(namesOf(step(true)), expected);
+        QCOMPARE(heard.size(), expected.size());  // nothing more was told
+
+        QVERIFY_EXCEPTION_THROWN((void)backend.count([] { throw Error("memory", "is not enough"); }), Error);
+        QCOMPARE(namesOf(step(true)), expected);
+        QVERIFY_EXCEPTION_THROWN((void)tests::onDevice(tests::openCase("mamba1-lengths"))->backend().count([] {}),
+                                 Error);
     }
 
     void traceIsOfEvents() {

@@ -395,6 +395,29 @@ private Q_SLOTS:
         bar.setOptions(options);
         QVERIFY(!bar.options().lengths.empty());
     }
+    // What the GPU counted of the selection, or why it did not.
+    void counters() {
+        Selection selection;
+        DetailsPanel details(selection);
+        const auto profile = test::fabricatedProfile();
+        details.setProfile(profile);
+        Focus focus;
+        focus.length = profile->points.back().length;
+        selection.set(focus);
+        QVERIFY2(details.text().contains("counters: not all\n"), qPrintable(details.text()));
+        focus.component = Component::Ssm;
+        focus.layer = 2;
+        selection.set(focus);
+        QVERIFY2(details.text().contains("DRAM throughput: 62.5"), qPrintable(details.text()));
+        QVERIFY(details.text().contains("occupancy: 50"));
+        QVERIFY(details.text().contains("tensor pipe: 12.5"));
+        focus = {};
+        focus.length = profile->points.front().length;
+        selection.set(focus);
+        QVERIFY(details.text().contains("counters: none\n"));
+        QVERIFY(!details.text().contains("occupancy"));
+    }
+
     // Kernels lie inside their components in the timeline, and the details list them.
     void kernels() {
         const auto profile = test::fabricatedProfile();

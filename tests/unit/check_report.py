@@ -47,6 +47,13 @@ def check_profile(report):
     kernels = points[2]["kernels"]
     expect(kernels.attrs["tracer"] == "CUPTI 13.0" and kernels.attrs["dropped"] == 3, "tracer")
     expect(np.all(kernels["end_us"][:] >= kernels["begin_us"][:]), "kernels end after they begin")
+    counters = points[2]["counters"]
+    expect(counters.attrs["source"] == "CUPTI 13.0, GH100", "source of the counters")
+    ssm = counters["component"].asstr()[:] == "ssm"
+    expect(ssm.any() and np.allclose(counters["dram_percent"][:][ssm], 62.5), "counted by component")
+    expect(counters["dram_read_bytes"].attrs["units"] == "byte", "unit of a counter")
+    expect("need an NVIDIA GPU" in points[0]["counters"].attrs["missing"], "why nothing was counted")
+    expect(report["options"].attrs["counters"] == 1, "counters were asked for")
     expect(points[2]["device_use"].attrs["power_w"] == 312.5, "power")
     expect(np.isnan(points[0]["device_use"].attrs["power_w"]), "power not known is NaN")
     return f"{len(points)} points, ssm {median:.6f} us, n {len(samples)}"

@@ -77,6 +77,20 @@ public:
         field(name + ".shared_bytes", a.shared_bytes, b.shared_bytes);
         field(name + ".bytes", a.bytes, b.bytes);
     }
+    void field(const QString& name, const KernelCounts& a, const KernelCounts& b) {
+        field(name + ".name", a.name, b.name);
+        field(name + ".component", a.component, b.component);
+        field(name + ".stage", a.stage, b.stage);
+        field(name + ".layer", a.layer, b.layer);
+        field(name + ".kernels", a.kernels, b.kernels);
+        field(name + ".time_us", a.time_us, b.time_us);
+        field(name + ".dram_read_bytes", a.dram_read_bytes, b.dram_read_bytes);
+        field(name + ".dram_written_bytes", a.dram_written_bytes, b.dram_written_bytes);
+        field(name + ".dram_percent", a.dram_percent, b.dram_percent);
+        field(name + ".occupancy_percent", a.occupancy_percent, b.occupancy_percent);
+        field(name + ".tensor_instructions", a.tensor_instructions, b.tensor_instructions);
+        field(name + ".instructions", a.instructions, b.instructions);
+    }
     void trace(const QString& name, const profile::Point& a, const profile::Point& b) {
         rows(name + ".last_kernels", a.last_kernels, b.last_kernels);
         // What the layout names is all there is: compared by their list.
@@ -116,6 +130,9 @@ public:
         rows(name + ".last_pass", a.last_pass, b.last_pass);
         field(name + ".last_pass_us", a.last_pass_us, b.last_pass_us);
         trace(name, a, b);
+        field(name + ".counted.source", a.counted.source, b.counted.source);
+        field(name + ".counted.missing", a.counted.missing, b.counted.missing);
+        rows(name + ".counted.kernels", a.counted.kernels, b.counted.kernels);
         field(name + ".memory.peak", a.memory.peak, b.memory.peak);
         field(name + ".memory.reserved_bytes", a.memory.reserved_bytes, b.memory.reserved_bytes);
         field(name + ".memory.process_peak_bytes", a.memory.process_peak_bytes, b.memory.process_peak_bytes);
@@ -195,6 +212,7 @@ inline QString difference(const profile::Profile& a, const profile::Profile& b) 
     compare.field("options.repeat", a.options.repeat, b.options.repeat);
     compare.field("options.bound", a.options.bound, b.options.bound);
     compare.field("options.budget_s", a.options.budget_s, b.options.budget_s);
+    compare.field("options.counters", a.options.counters, b.options.counters);
     compare.field("options.trace", a.options.trace, b.options.trace);
     compare.field("options.seed", a.options.seed, b.options.seed);
     compare.rows("points", a.points, b.points);

@@ -251,6 +251,17 @@ private Q_SLOTS:
         QVERIFY(run(engine, optionsFor({64}, 3), {})->complete);
     }
 
+    void countersNeedAGpu() {
+        engine::Engine engine = openDemo("mamba2-recall");
+        Options options = optionsFor({64}, 3);
+        options.counters = true;
+        const auto profile = run(engine, options, {});
+        QVERIFY(profile->complete);
+        QCOMPARE(profile->points[0].total.n(), std::size_t{3});
+        QCOMPARE(profile->points[0].counted.missing, std::string("counters: need an NVIDIA GPU, and cpu is none"));
+        QVERIFY(profile->points[0].counted.kernels.empty());
+    }
+
     void progressIsTold() {
         engine::Engine engine = openDemo("mamba2-recall");
         double last = 0;

@@ -135,6 +135,8 @@ private Q_SLOTS:
         QVERIFY(point.last_kernels.empty());
         QCOMPARE(point.trace.detail, TraceDetail::Components);
         QVERIFY(std::isnan(point.device_use.power_w));
+        QVERIFY(point.counted.kernels.empty() && point.counted.missing.empty());
+        QVERIFY(!profile->options.counters);
     }
 
     void replacesOnlyWhenFinished() {

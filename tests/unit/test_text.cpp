@@ -50,6 +50,8 @@ private Q_SLOTS:
                  std::string("perfmamba-cli profile demo --device cuda:0 --mode decode --batch 16 --lengths 7 "
                              "--precision bf16 --threads 4 "
                              "--repeat 20 --bound 0.3 --budget 0.5 --seed 9"));
+        options.counters = true;
+        QVERIFY(report::commandOf(model, options, "cpu").find(" --counters --seed 9") != std::string::npos);
         QCOMPARE(report::shellQuoted(""), std::string("''"));
     }
 
@@ -160,6 +162,49 @@ private Q_SLOTS:
         QCOMPARE(object["components"].size(), point.components.size());
         QCOMPARE(object["memory"]["peak"]["total"].get<std::int64_t>(), point.memory.peak.total());
         QVERIFY(object["components"].back()["flops"].is_null());
+    }
+
+    void countersAsText() {
+        const auto profile = test::fabricatedProfile();
+        const QString text = QString::fromStdString(report::summary(*profile));
+        QCOMPARE(text.count("counters: need an NVIDIA GPU, and cpu is none\n"), 1);
+        const qsizetype begin = text.indexOf(
+            "counted by the GPU in a pass of its own, each kernel alone (CUPTI 13.0, "
+            "GH100):\nGH100 does not count in the same pass: weather\ncomponent");
+        QVERIFY2(begin > 0, qPrintable(text));
+        const QStringList lines = text.mid(begin).split('\n');
+        QVERIFY2(lines[2].endsWith("of DRAM's peak  occupancy  tensor pipe  of all instr."), qPrintable(lines[2]));
+        const auto line = [&](const QString& first) {
+            for (const QString& each : lines) {
+                if (each.startsWith(first)) return each;
+            }
+            return QString();
+        };
+        QVERIFY2(line("ssm").contains("62.5 %"), qPrintable(line("ssm")));
+        QVERIFY(line("  chunk_scan").endsWith("12.5 %"));  // half of the kernels, 1024 of 4096
+        QVERIFY2(line("norm ").split(' ', Qt::SkipEmptyParts).at(1) == "12", qPrintable(line("norm ")));
+        QVERIFY(!line("total").isEmpty());
+    }
+
+    void countersForPrograms() {
+        const auto profile = test::fabricatedProfile();
+        const profile::Point& point = profile->points[2];
+        const auto object = nlohmann::json::parse(report::json(*profile).dump())["points"][2]["counters"];
+        QCOMPARE(object["source"].get<std::string>(), std::string("CUPTI 13.0, GH100"));
+        QCOMPARE(object["kernels"].size(), point.counted.kernels.size());
+        QCOMPARE(object["kernels"][2]["name"].get<std::string>(), point.counted.kernels[2].name);
+        QCOMPARE(object["components"].size(), std::size_t{9});
+        QCOMPARE(object["components"][1]["kernels"].get<int>(), 12);
+        QCOMPARE(object["components"][1]["tensor_share"].get<double>(), 0.125);
+
+        const QStringList lines = linesOf(report::csv(*profile), "\r\n");
+        QVERIFY(
+            lines[0].endsWith(",peak_bytes,counted_kernels,counted_us,dram_read_bytes,dram_written_bytes,"
+                              "dram_percent,occupancy_percent,tensor_instructions,instructions"));
+        QVERIFY(lines[1].endsWith(",,,,,,,,"));  // not counted at that length
+        const QStringList norm = lines.filter("prefill,2,1024,3,norm,");
+        QCOMPARE(norm.size(), 1);
+        QVERIFY2(norm[0].contains(",2,") && norm[0].endsWith(",25,50,1024,8192"), qPrintable(norm[0]));
     }
 
     void utf8() {

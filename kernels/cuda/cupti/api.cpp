@@ -123,6 +123,14 @@ std::string explain(const Api& api, const std::string& tried, CUptiResult result
                 "{} is refused: the driver keeps it for administrators "
                 "(set NVreg_RestrictProfilingToAdminUsers=0, or run as root)",
                 tried);
+        case CUPTI_ERROR_HARDWARE_BUSY:
+            return fmt::format("{} failed: another tool has the GPU's counters (start without that tool)", tried);
+        case CUPTI_ERROR_VIRTUALIZED_DEVICE_NOT_SUPPORTED:
+            return fmt::format("{} is not supported on this virtual GPU", tried);
+        case CUPTI_ERROR_CONFIDENTIAL_COMPUTING_NOT_SUPPORTED:
+            return fmt::format("{} is not supported while confidential computing is on", tried);
+        case CUPTI_ERROR_MIG_DEVICE_NOT_SUPPORTED:
+            return fmt::format("{} is not supported on a part of a GPU (MIG)", tried);
         case CUPTI_ERROR_NOT_INITIALIZED:
         case CUPTI_ERROR_UNKNOWN:
             return fmt::format("CUPTI does not get through to the driver: {} failed with error {}", tried,

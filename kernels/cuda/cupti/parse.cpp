@@ -13,13 +13,6 @@ namespace {
 using trace::Records;
 using trace::RunRecord;
 
-std::string demangled(const char* name) {
-    int status = 0;
-    const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                           &std::free);
-    return status == 0 && text ? text.get() : name;
-}
-
 /// Demangled names of one buffer, where a few kernels come again and again, each by the same pointer.
 class Names {
 public:
@@ -121,6 +114,13 @@ void add(const CUpti_Activity* activity, Names& names, Records& records) {
 }
 
 }  // namespace
+
+std::string demangled(const char* name) {
+    int status = 0;
+    const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                           &std::free);
+    return status == 0 && text ? text.get() : name;
+}
 
 void parse(decltype(&::cuptiActivityGetNextRecord) next, std::uint8_t* buffer, std::size_t bytes, Records& records) {
     Names names;

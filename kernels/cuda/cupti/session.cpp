@@ -41,13 +41,13 @@ constexpr std::array kNodes = {CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED, CUPTI_CBID
 
 }  // namespace
 
-std::unique_ptr<Session> Session::take(std::shared_ptr<const Api> api, Listener& listener) {
+std::unique_ptr<Session> Session::take(std::shared_ptr<const Api> api, Listener& listener, Watch what) {
     std::unique_ptr<Session> session(new Session(std::move(api), listener));
-    session->subscribe();
+    session->subscribe(what);
     return session;
 }
 
-void Session::subscribe() {
+void Session::subscribe(Watch what) {
     std::array<char, CUPTI_OLD_SUBSCRIBER_NAME_MIN_LEN> holder{};
     CUpti_SubscriberParams params{};
     params.structSize = CUpti_SubscriberParams_STRUCT_SIZE;
@@ -64,21 +64,24 @@ void Session::subscribe() {
         const CUptiResult enabled = m_api->enableCallback(1, m_subscriber, CUPTI_CB_DOMAIN_RESOURCE, id);
         if (enabled != CUPTI_SUCCESS) throw Error("kernel tracing", explain(*m_api, "following graphs", enabled));
     }
-    if (const std::string refusal = record(true); !refusal.empty()) throw Error("kernel tracing", refusal);
+    if (const std::string refusal = watch(what); !refusal.empty()) throw Error("kernel tracing", refusal);
 }
 
-std::string Session::record(bool on) {
-    if (on == m_recording) return {};
-    m_recording = on;
+std::string Session::watch(Watch what) {
+    const Watch before = std::exchange(m_watch, what);
+    const bool records = what == Watch::LaunchesAndRecords;
+    const bool launches = what != Watch::Nothing;
     for (const CUpti_ActivityKind kind : kKinds) {
-        const CUptiResult result = on ? m_api->enable(kind) : m_api->disable(kind);
-        if (result != CUPTI_SUCCESS && on) {
+        if (records == (before == Watch::LaunchesAndRecords)) break;
+        const CUptiResult result = records ? m_api->enable(kind) : m_api->disable(kind);
+        if (result != CUPTI_SUCCESS && records) {
             return explain(*m_api, fmt::format("recording (kind {})", static_cast<int>(kind)), result);
         }
     }
     for (const Call& launch : kLaunches) {
-        const CUptiResult result = m_api->enableCallback(on ? 1 : 0, m_subscriber, launch.domain, launch.id);
-        if (result != CUPTI_SUCCESS && on) return explain(*m_api, "following launches", result);
+        if (launches == (before != Watch::Nothing)) break;
+        const CUptiResult result = m_api->enableCallback(launches ? 1 : 0, m_subscriber, launch.domain, launch.id);
+        if (result != CUPTI_SUCCESS && launches) return explain(*m_api, "following launches", result);
     }
     return {};
 }
@@ -103,7 +106,8 @@ void Session::apiCall(CUpti_CallbackDomain domain, CUpti_CallbackId id, const CU
         return;
     }
     for (const Call& launch : kLaunches) {
-        if (launch.domain == domain && launch.id == id) m_listener.launched(data.correlationId, launch.kernel);
+        if (launch.domain == domain && launch.id == id)
+            m_listener.launched(data.correlationId, launch.kernel, data.symbolName);
     }
 }
 
@@ -128,7 +132,7 @@ void Session::leave() noexcept {
 
 Session::~Session() {
     if (m_left) return;
-    (void)record(false);
+    (void)watch(Watch::Nothing);
     leave();
 }
 

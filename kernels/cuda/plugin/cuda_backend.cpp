@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "kernels/cuda/ops.h"
+#include "kernels/cuda/plugin/nvtx.h"
 #include "kernels/error.h"
 
 namespace perfmamba::kernels::cuda {
@@ -15,6 +16,18 @@ namespace {
 
 // Large enough that a model's passes ask the device a few times, small enough that little of it lies idle.
 constexpr std::size_t kSegmentBytes = 32U << 20U;
+
+/// A flag that is set while this lives.
+class Raised {
+public:
+    explicit Raised(bool& flag) : m_flag(flag) { m_flag = true; }
+    ~Raised() { m_flag = false; }
+    Raised(const Raised&) = delete;
+    Raised& operator=(const Raised&) = delete;
+
+private:
+    bool& m_flag;
+};
 
 }  // namespace
 
@@ -142,7 +155,7 @@ void CudaBackend::beginPass(bool record) {
     m_events.reset();
     m_ledger.resetPeak();
     m_memory_at_start = m_ledger.current();
-    const bool traced = m_tracer && m_tracer->tracing();
+    const bool traced = tracerListens();
     m_timing = !record ? Timing::None : traced ? Timing::Tracer : Timing::Events;
     m_traced = traced;
     if (traced) m_tracer->beginPass(record, m_runtime->context(), m_runtime->stream());
@@ -183,13 +196,15 @@ void CudaBackend::endTracedPass() {
 }
 
 void CudaBackend::beginSpan(Component component, Stage stage, std::int32_t layer) {
-    if (m_tracer && m_tracer->tracing()) m_tracer->beginSpan(component, stage, layer);
+    if (tracerListens()) m_tracer->beginSpan(component, stage, layer);
     if (m_recording || m_capturing) recorder().open(component, stage, layer, stamp());
+    nvtx::push(component, stage, layer);
 }
 
 /// Called while an error passes by, too: throws nothing. A device that is lost is told of by the next call.
 void CudaBackend::endSpan() {
-    if (m_tracer && m_tracer->tracing()) m_tracer->endSpan();
+    nvtx::pop();
+    if (tracerListens()) m_tracer->endSpan();
     if (!recorder().isOpen()) return;
     Runtime::Event end = nullptr;
     try {
@@ -216,6 +231,13 @@ void CudaBackend::setTrace(TraceMode mode) {
     }
 }
 
+CountedPass CudaBackend::count(const std::function<void()>& pass) {
+    if (!m_tracer) return Backend::count(pass);
+    m_runtime->wait();
+    const Raised scope(m_counting);
+    return m_tracer->count(m_runtime->context(), pass);
+}
+
 TraceStatus CudaBackend::traceStatus() const {
     if (m_tracer && m_tracer->tracing()) return m_tracer->status();
     return {"CUDA events", TraceDetail::Components, m_tracer ? m_tracer->status().reason : ""};
@@ -229,12 +251,8 @@ void CudaBackend::replay(const ReplayKey& key, std::span<const std::int32_t> tok
                          const std::function<void()>& work) {
     m_runtime->check();
     uploadTokens(tokens);
-    struct TokensAreThere {
-        explicit TokensAreThere(bool& of) : flag(of) { flag = true; }
-        ~TokensAreThere() { flag = false; }
-        bool& flag;
-    };
-    const TokensAreThere scope(m_tokens_are_there);
+    const Raised scope(m_tokens_are_there);
+    if (m_counting) return work();  // kernel by kernel
     ReplayKey whole = key;
     whole.push_back(static_cast<std::uint64_t>(m_timing));
     whole.push_back(m_tracer ? m_tracer->generation() : 0);

@@ -44,6 +44,7 @@ public:
     void endSpan() override;
     void setTrace(TraceMode mode) override;
     [[nodiscard]] TraceStatus traceStatus() const override;
+    [[nodiscard]] CountedPass count(const std::function<void()>& pass) override;
     [[nodiscard]] DeviceReading reading() const override { return m_runtime->reading(); }
 
     [[nodiscard]] bool replays() const override { return true; }
@@ -80,6 +81,7 @@ private:
     const std::uint8_t* flagsOnDevice(std::span<const std::uint8_t> keep);
     [[nodiscard]] Runtime::Event stamp();
     void endTracedPass();
+    [[nodiscard]] bool tracerListens() const { return m_tracer && (m_counting || m_tracer->tracing()); }
     Recorder& recorder() { return m_capturing ? m_captured : m_recorder; }
     bool capture(Step& step, const std::function<void()>& work);
     void launch(Step& step);
@@ -107,6 +109,7 @@ private:
     std::uint64_t m_pass = 0;
     bool m_recording = false;
     bool m_traced = false;  // the tracer was told of the pass under way
+    bool m_counting = false;
     Runtime::Event m_pass_begin = nullptr;
     Clock::time_point m_pass_start;
     MemoryUse m_memory_at_start;
