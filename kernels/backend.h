@@ -162,6 +162,55 @@ struct SsdArgs {
     std::int64_t y_stride = 0;
 };
 
+/// A product of one token's activations for each sequence, y (M, N) = x (M, K) · weightᵀ (+ bias), with its neighbours.
+/// Where there is a norm, x is float32, and RMSNorm(x) · norm over each of `groups` parts of a row takes its place.
+/// Where there is a convolution, its channels are outputs from conv_first on, its newest inputs, and y has its results.
+struct LinearStepArgs {
+    std::int64_t rows = 0;
+    ConstElements x;
+    std::int64_t x_stride = 0;
+    const Weight* norm = nullptr;  // (K,)
+    std::int64_t groups = 1;
+    float eps = 0;
+    const Weight* weight = nullptr;  // (N, K)
+    const Weight* bias = nullptr;    // (N,); null or empty
+    Elements y;                      // (M, N), dense
+    bool accumulate = false;         // y, float32, += instead
+    std::int64_t conv_first = 0;
+    Conv1dArgs conv;  // channels, kernel, weight, bias and state only
+};
+/// dt = dt_weight · low, and the scan of one token, gated: y · silu(z).
+struct Mamba1StepArgs {
+    SelectiveScanArgs scan;             // but for dt
+    std::int64_t x_stride = 0;          // of scan.x
+    ConstElements low;                  // (B, R), row stride scan.bc_stride
+    const Weight* dt_weight = nullptr;  // (Di, R)
+    ConstElements z;                    // (B, Di)
+    std::int64_t z_stride = 0;
+};
+/// The SSD of one token, gated and in float32: y · silu(z).
+struct Mamba2StepArgs {
+    SsdArgs ssd;      // but for y
+    ConstElements z;  // (B, H, P), row stride z_stride
+    std::int64_t z_stride = 0;
+    float* y = nullptr;  // (B, H, P), dense
+};
+
+/// What a backend may offer for decoding, where starting a kernel costs as much as what it does: several components in
+/// one. Each call is charged to the component that takes the most of it.
+class FusedSteps {
+public:
+    /// Taps of a convolution at most.
+    static constexpr std::int64_t kMostTaps = 4;
+
+    virtual void linearStep(const LinearStepArgs& args) = 0;
+    virtual void mamba1Step(const Mamba1StepArgs& args) = 0;
+    virtual void mamba2Step(const Mamba2StepArgs& args) = 0;
+
+protected:
+    ~FusedSteps() = default;
+};
+
 /// All that a step's launches depend on but its tokens: addresses, extents, and the number of the mask.
 using ReplayKey = std::vector<std::uint64_t>;
 
@@ -223,6 +272,10 @@ public:
     /// backend may launch again what it launched before, without calling `work`. What outlives `work` (state, logits)
     /// is allocated by the caller, and its addresses are part of the key; what is allocated in it is released in it.
     virtual void replay(const ReplayKey& key, std::span<const std::int32_t> tokens, const std::function<void()>& work);
+
+    /// For steps of so many sequences whose products have up to `inputs` inputs; null where single components do
+    /// better.
+    [[nodiscard]] virtual FusedSteps* fusedSteps(std::int64_t /*rows*/, std::int64_t /*inputs*/) { return nullptr; }
 
     // Operations -------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "core/engine/pass.h"
 #include "kernels/error.h"
 
 namespace perfmamba::engine {
@@ -20,46 +21,6 @@ using kernels::Weight;
 using kernels::WeightUse;
 using model::Architecture;
 using model::Config;
-
-/// A block's parameters on the device. Names as in the checkpoint; A is −exp(A_log).
-struct Engine::Layer {
-    std::int32_t index = 0;
-    Weight norm;
-    Weight in_proj, in_proj_bias;
-    Weight conv_weight;  // (K, C)
-    Weight conv_bias;
-    Weight x_proj;   // Mamba-1
-    Weight dt_proj;  // Mamba-1
-    Weight dt_bias;
-    Weight A;           // (N, Di) in Mamba-1, (H,) in Mamba-2
-    Weight D;           // (Di,)
-    Weight gated_norm;  // Mamba-2
-    Weight out_proj, out_proj_bias;
-};
-
-/// What one forward() works on. The buffers live as long as somebody downstream needs them, so that the ledger shows
-/// what a pass really holds.
-struct Engine::Pass {
-    std::int64_t batch = 0;
-    std::int64_t length = 0;
-    std::int64_t rows = 0;
-    State& state;
-    const std::stop_token& stop;
-    StateObserver* observer;
-    Buffer residual;
-    Buffer normed;  // input of the mixer
-    Buffer delta;   // output of the mixer, not yet added to the residual
-
-    [[nodiscard]] Buffer activations(Backend& backend, std::int64_t width) const {
-        return backend.allocate(MemoryKind::Activations, static_cast<std::size_t>(rows * width),
-                                backend.device().precision);
-    }
-    /// Opens a component's span, unless the pass is to stop: then throws Cancelled.
-    [[nodiscard]] SpanScope enter(Backend& backend, Component component, std::int32_t layer = kNoLayer) const {
-        if (stop.stop_requested()) throw Cancelled();
-        return SpanScope(backend, component, layer);
-    }
-};
 
 namespace {
 
@@ -237,8 +198,12 @@ Logits Engine::step(std::span<const std::int32_t> tokens, State& state, const st
 
 void Engine::runLayers(Pass& pass) {
     for (const Layer& layer : m_layers) {
-        norm(layer, pass);
-        mixer(layer, pass);
+        if (pass.fused) {
+            fusedLayer(layer, pass);
+        } else {
+            norm(layer, pass);
+            mixer(layer, pass);
+        }
     }
 }
 
@@ -266,7 +231,10 @@ void Engine::forwardByLayer(std::span<const std::int32_t> tokens, State& state, 
 Engine::Pass Engine::beginPass(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop) {
     checkTokens(tokens, state);
     const auto rows = static_cast<std::int64_t>(tokens.size());
-    Pass pass{state.batch, rows / state.batch, rows, state, stop, m_observer, {}, {}, {}};
+    Pass pass{state.batch, rows / state.batch, rows, state, stop, m_observer, nullptr, {}, {}, {}};
+    if (pass.length == 1 && !m_observer && canFuse()) {
+        pass.fused = m_backend->fusedSteps(rows, std::max(config().d_model, config().d_inner));
+    }
     const SpanScope span = pass.enter(*m_backend, Component::Embedding);
     pass.residual = m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(rows * config().d_model));
     m_backend->embed(tokens, m_embedding, pass.residual.data());
@@ -292,6 +260,7 @@ void Engine::mixer(const Layer& layer, Pass& pass) {
 
 /// Only the positions asked for go through the last norm and the head. `logits.values` is allocated where it is empty.
 void Engine::head(Pass& pass, Logits& logits) {
+    if (pass.fused) return fusedHead(pass, logits);
     const Config& c = config();
     {
         const SpanScope span = pass.enter(*m_backend, Component::NormF);
@@ -353,20 +322,8 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
     {
         const SpanScope span = pass.enter(backend, Component::Ssm, layer.index);
         y = pass.activations(backend, c.d_inner);
-        kernels::SelectiveScanArgs args;
-        args.batch = pass.batch;
-        args.length = pass.length;
-        args.channels = c.d_inner;
-        args.states = states;
-        args.x = x.view();
+        kernels::SelectiveScanArgs args = scanArgs(layer, pass, x.view(), dbc.view());
         args.dt = dt.view();
-        args.dt_bias = layer.dt_bias.f32();
-        args.A = layer.A.f32();
-        args.B = dbc.view() + c.dt_rank;
-        args.C = dbc.view() + c.dt_rank + states;
-        args.bc_stride = dbc_width;
-        args.D = layer.D.f32();
-        args.h = pass.state.ssm[state].data();
         args.y = y.view();
         observeGroup(layer, pass, 0, args);
         backend.selectiveScan(args);
@@ -382,13 +339,32 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
     outProj(layer, pass, y);
 }
 
+/// All but dt and y. B and C lie in x_proj's rows.
+kernels::SelectiveScanArgs Engine::scanArgs(const Layer& layer, const Pass& pass, kernels::ConstElements x,
+                                            kernels::ConstElements dbc) const {
+    const Config& c = config();
+    kernels::SelectiveScanArgs args;
+    args.batch = pass.batch;
+    args.length = pass.length;
+    args.channels = c.d_inner;
+    args.states = c.states(layer.index);
+    args.x = x;
+    args.dt_bias = layer.dt_bias.f32();
+    args.A = layer.A.f32();
+    args.B = dbc + c.dt_rank;
+    args.C = dbc + c.dt_rank + args.states;
+    args.bc_stride = c.dt_rank + 2 * args.states;
+    args.D = layer.D.f32();
+    args.h = pass.state.ssm[static_cast<std::size_t>(layer.index)].data();
+    return args;
+}
+
 void Engine::mamba2(const Layer& layer, Pass& pass) {
     const Config& c = config();
     Backend& backend = *m_backend;
     const auto state = static_cast<std::size_t>(layer.index);
     const std::int64_t width = c.inProjRows(layer.index);
     const std::int64_t conv_width = c.convWidth(layer.index);
-    const std::int64_t states = c.states(layer.index);
     Buffer zxbcdt;  // (rows, 2·Di + 2·G·N + H): z, x, B, C, dt
     {
         const SpanScope span = pass.enter(backend, Component::InProj, layer.index);
@@ -408,27 +384,7 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
     {
         const SpanScope span = pass.enter(backend, Component::Ssm, layer.index);
         y = pass.activations(backend, c.d_inner);
-        SsdArgs args;
-        args.batch = pass.batch;
-        args.length = pass.length;
-        args.heads = c.n_heads;
-        args.head_dim = c.head_dim;
-        args.groups = c.n_groups;
-        args.states = c.states(layer.index, 0);
-        args.chunk = c.chunk_size;
-        args.layer = layer.index;
-        args.x = xbc.view();
-        args.B = xbc.view() + c.d_inner;
-        args.C = xbc.view() + c.d_inner + states;
-        args.xbc_stride = conv_width;
-        args.dt = zxbcdt.view() + c.d_inner + conv_width;
-        args.dt_stride = width;
-        args.dt_bias = layer.dt_bias.f32();
-        args.A = layer.A.f32();
-        args.D = layer.D.f32();
-        args.dt_min = static_cast<float>(c.dt_min);
-        args.dt_max = static_cast<float>(c.dt_max);
-        args.h = pass.state.ssm[state].data();
+        SsdArgs args = ssdArgs(layer, pass, xbc.view(), conv_width, zxbcdt.view() + c.d_inner + conv_width);
         args.y = y.view();
         args.y_stride = c.d_inner;
         ssd(layer, pass, args);
@@ -441,6 +397,34 @@ void Engine::mamba2(const Layer& layer, Pass& pass) {
         zxbcdt = Buffer();
     }
     outProj(layer, pass, y);
+}
+
+/// All but y. dt lies in rows of in_proj's outputs.
+SsdArgs Engine::ssdArgs(const Layer& layer, const Pass& pass, kernels::ConstElements xbc, std::int64_t stride,
+                        kernels::ConstElements dt) const {
+    const Config& c = config();
+    SsdArgs args;
+    args.batch = pass.batch;
+    args.length = pass.length;
+    args.heads = c.n_heads;
+    args.head_dim = c.head_dim;
+    args.groups = c.n_groups;
+    args.states = c.states(layer.index, 0);
+    args.chunk = c.chunk_size;
+    args.layer = layer.index;
+    args.x = xbc;
+    args.B = xbc + c.d_inner;
+    args.C = xbc + c.d_inner + c.states(layer.index);
+    args.xbc_stride = stride;
+    args.dt = dt;
+    args.dt_stride = c.inProjRows(layer.index);
+    args.dt_bias = layer.dt_bias.f32();
+    args.A = layer.A.f32();
+    args.D = layer.D.f32();
+    args.dt_min = static_cast<float>(c.dt_min);
+    args.dt_max = static_cast<float>(c.dt_max);
+    args.h = pass.state.ssm[static_cast<std::size_t>(layer.index)].data();
+    return args;
 }
 
 /// One call for all groups where they have the same N, else one for each.

@@ -77,7 +77,8 @@ public:
     void setMask(std::int64_t layer, const std::vector<std::uint8_t>& flags);
 
     /// From the next pass on, adds what every state does to `observer`, which must be of this engine's configuration
-    /// and outlive its use; null ends it. The logits stay bit for bit the same.
+    /// and outlive its use; null ends it. The logits stay bit for bit the same, but those
+    /// of single tokens on a backend that fuses steps: while observed, their components run one by one.
     void observe(StateObserver* observer) { m_observer = observer; }
 
     /// forward() with the logits copied to the host.
@@ -92,12 +93,22 @@ private:
     void mixer(const Layer& layer, Pass& pass);
     void mamba1(const Layer& layer, Pass& pass);
     void mamba2(const Layer& layer, Pass& pass);
+    [[nodiscard]] kernels::SelectiveScanArgs scanArgs(const Layer& layer, const Pass& pass, kernels::ConstElements x,
+                                                      kernels::ConstElements dbc) const;
+    [[nodiscard]] kernels::SsdArgs ssdArgs(const Layer& layer, const Pass& pass, kernels::ConstElements xbc,
+                                           std::int64_t stride, kernels::ConstElements dt) const;
     void ssd(const Layer& layer, const Pass& pass, const kernels::SsdArgs& args);
     template <class Args>
     void observeGroup(const Layer& layer, const Pass& pass, std::int64_t group, const Args& args);
     void applyMask(const Layer& layer, const Pass& pass, kernels::Elements bc, std::int64_t stride);
     void runLayers(Pass& pass);
     void head(Pass& pass, Logits& logits);
+    [[nodiscard]] bool canFuse() const;
+    void fusedLayer(const Layer& layer, Pass& pass);
+    kernels::Buffer fusedMamba1(const Layer& layer, Pass& pass);
+    kernels::Buffer fusedMamba2(const Layer& layer, Pass& pass);
+    [[nodiscard]] kernels::Buffer fusedProjection(const Layer& layer, Pass& pass, std::int64_t conv_first);
+    void fusedHead(Pass& pass, Logits& logits);
     Logits step(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop);
     void checkMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) const;
     void outProj(const Layer& layer, Pass& pass, const kernels::Buffer& y);

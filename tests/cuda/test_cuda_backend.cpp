@@ -182,7 +182,8 @@ private Q_SLOTS:
         engine::StateObserver expected(checkpoint->config(), cpu->backend(), 4, 16);
         device->observe(&seen);
         cpu->observe(&expected);
-        QCOMPARE(tests::logitsOf(*device.engine, 2), unwatched);
+        // Single tokens run component by component now, and round elsewhere.
+        compare(tests::logitsOf(*device.engine, 2), unwatched, DType::F32);
         (void)tests::logitsOf(*cpu, 2);
         for (std::int64_t layer = 0; layer < checkpoint->config().n_layer; ++layer) {
             const engine::LayerSums got = seen.read(layer);
@@ -346,7 +347,8 @@ private:
         QVERIFY(charged <= record.total_us);
         const bool mamba1 = config.architecture == model::Architecture::Mamba1;
         QCOMPARE(seen.contains(Component::XProj), mamba1);
-        QCOMPARE(seen.size(), mamba1 ? 11U : 9U);
+        // Of a fused step: no norm, conv1d, dt_proj, gate or norm_f of its own.
+        QCOMPARE(seen.size(), mamba1 ? 6U : 5U);
         QVERIFY(std::ranges::is_sorted(record.spans, {}, &Span::begin_us));
         QVERIFY(std::ranges::is_sorted(record.memory, {}, &MemoryEvent::time_us));
         // What comes in a pass goes in it, all but its logits, which the caller still holds.

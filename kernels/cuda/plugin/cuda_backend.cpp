@@ -355,10 +355,9 @@ void CudaBackend::addRmsNorm(float* residual, ConstElements delta, const Weight&
 void CudaBackend::linear(ConstElements x, std::int64_t x_stride, const Weight& weight, const Weight& bias, Elements y,
                          std::int64_t rows) {
     if (suitsLinearStep(rows, weight.cols, weight.data.type)) {
-        LinearStepOp op;
-        op.rows = rows, op.inputs = weight.cols, op.outputs = weight.rows, op.x = x, op.x_stride = x_stride;
-        op.weight = weight.data, op.bias = bias ? bias.f32() : nullptr, op.y = y;
-        return m_runtime->launch([op](void* stream) { linearStep(stream, op); });
+        LinearStepArgs args;
+        args.rows = rows, args.x = x, args.x_stride = x_stride, args.weight = &weight, args.bias = &bias, args.y = y;
+        return linearStep(args);
     }
     if (bias) {
         const ConvertOp op = {rows, weight.rows, bias.data, 0, y, weight.rows};
@@ -462,6 +461,37 @@ void CudaBackend::gatedRmsNorm(Elements y, ConstElements z, std::int64_t z_strid
                                std::int64_t groups, std::int64_t rows) {
     const GatedRmsNormOp op = {rows, weight.cols, groups, y, z, z_stride, weight.f32(), eps};
     m_runtime->launch([op](void* stream) { cuda::gatedRmsNorm(stream, op); });
+}
+
+// Fused steps --------------------------------------------------------------------------------------------------------
+
+FusedSteps* CudaBackend::fusedSteps(std::int64_t rows, std::int64_t inputs) {
+    static_assert(kMostTaps == kMostStepTaps);
+    return suitsLinearStep(rows, inputs, m_device.precision) ? this : nullptr;
+}
+
+void CudaBackend::linearStep(const LinearStepArgs& a) {
+    LinearStepOp op;
+    op.rows = a.rows, op.inputs = a.weight->cols, op.outputs = a.weight->rows, op.x = a.x, op.x_stride = a.x_stride;
+    op.norm_weight = a.norm ? a.norm->f32() : nullptr, op.groups = a.groups, op.eps = a.eps;
+    op.weight = a.weight->data, op.bias = a.bias && *a.bias ? a.bias->f32() : nullptr;
+    op.y = a.y, op.accumulate = a.accumulate;
+    op.conv_first = a.conv_first, op.conv_channels = a.conv.channels, op.conv_kernel = a.conv.kernel;
+    op.conv_weight = a.conv.weight, op.conv_bias = a.conv.bias, op.conv_state = a.conv.state;
+    m_runtime->launch([op](void* stream) { cuda::linearStep(stream, op); });
+}
+
+void CudaBackend::mamba1Step(const Mamba1StepArgs& a) {
+    Mamba1StepOp op;
+    op.scan = opOf(a.scan), op.x_stride = a.x_stride, op.scan.z = a.z, op.scan.z_stride = a.z_stride;
+    op.low = a.low, op.dt_weight = a.dt_weight->data, op.rank = a.dt_weight->cols;
+    m_runtime->launch([op](void* stream) { cuda::mamba1Step(stream, op); });
+}
+
+void CudaBackend::mamba2Step(const Mamba2StepArgs& a) {
+    GatedSsdStepOp op;
+    op.ssd = opOf(a.ssd), op.z = a.z, op.z_stride = a.z_stride, op.y = a.y;
+    m_runtime->launch([op](void* stream) { gatedSsdStep(stream, op); });
 }
 
 }  // namespace perfmamba::kernels::cuda

@@ -19,7 +19,7 @@ namespace perfmamba::kernels::cuda {
 
 /// One stream. Nothing waits for it but toHost(), beginPass() and endPass(); nothing comes to the host but what
 /// toHost() is asked for. After a fault that the device does not recover from, everything throws the same Error.
-class CudaBackend final : public Backend {
+class CudaBackend final : public Backend, private FusedSteps {
 public:
     /// @param tracer may be null: then spans are timed by events
     CudaBackend(std::unique_ptr<Runtime> runtime, std::unique_ptr<Tracer> tracer, DType precision);
@@ -50,6 +50,8 @@ public:
     [[nodiscard]] bool replays() const override { return true; }
     void replay(const ReplayKey& key, std::span<const std::int32_t> tokens, const std::function<void()>& work) override;
 
+    [[nodiscard]] FusedSteps* fusedSteps(std::int64_t rows, std::int64_t inputs) override;
+
     void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) override;
     void addRmsNorm(float* residual, ConstElements delta, const Weight& weight, float eps, Elements out,
                     std::int64_t rows) override;
@@ -69,6 +71,10 @@ private:
     using Clock = std::chrono::steady_clock;
     /// Who times the spans of the pass under way.
     enum class Timing : std::uint8_t { None, Events, Tracer };
+
+    void linearStep(const LinearStepArgs& args) override;
+    void mamba1Step(const Mamba1StepArgs& args) override;
+    void mamba2Step(const Mamba2StepArgs& args) override;
 
     void release(void* data, std::size_t bytes, MemoryKind kind) noexcept override;
     void charge(const void* block, MemoryKind kind, std::int64_t delta_bytes);
