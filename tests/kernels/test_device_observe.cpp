@@ -3,6 +3,7 @@
 
 #include "kernels/reference/reference.h"
 #include "tests/support/device_values.h"
+#include "tests/support/seen.h"
 
 using namespace perfmamba;
 using namespace perfmamba::kernels;
@@ -14,38 +15,6 @@ namespace {
 
 // Sums of float32 over at most 32 tokens: ‖Δ‖/‖reference‖ of each statistic.
 constexpr double kTolerance = 3e-6;
-
-/// The sums of `rows` × `states`, as an engine keeps them, with gaps between the rows.
-class Seen {
-public:
-    Seen(std::int64_t rows, std::int64_t states, std::int64_t groups, const Bins& bins)
-        : m_rows(rows), m_states(states), m_width(groups * states), m_bins(bins) {
-        m_sum.resize(kStatisticCount * size(rows * stride()));
-        m_most.resize(kStatisticCount * size(rows * stride()));
-        m_binned.resize((kStatisticCount + 1) * size(bins.count * m_width));
-    }
-
-    Observation target(std::int64_t position) {
-        return {m_sum.data(),           m_most.data(), m_rows * stride(), stride(),      m_binned.data(),
-                m_bins.count * m_width, m_width,       m_bins.count,      m_bins.tokens, position};
-    }
-    [[nodiscard]] Observed observed() const { return {dense(m_sum), dense(m_most), m_binned}; }
-
-private:
-    static std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
-    [[nodiscard]] std::int64_t stride() const { return m_states + 2; }
-    [[nodiscard]] Values dense(const Values& padded) const {
-        Values result;
-        for (auto row = padded.begin(); row != padded.end(); row += stride()) {
-            result.insert(result.end(), row, row + m_states);
-        }
-        return result;
-    }
-
-    std::int64_t m_rows, m_states, m_width;
-    Bins m_bins;
-    Values m_sum, m_most, m_binned;
-};
 
 /// Each plane on its own: they differ by orders of magnitude.
 void comparePlanes(const Values& got, const Values& expected, std::size_t planes, const char* what) {

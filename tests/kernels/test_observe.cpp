@@ -9,6 +9,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference/reference.h"
 #include "tests/support/kernel_values.h"
+#include "tests/support/seen.h"
 
 using namespace perfmamba;
 using namespace perfmamba::kernels;
@@ -16,54 +17,13 @@ using reference::Bins;
 using reference::Observed;
 using reference::Values;
 using tests::Random;
+using tests::Seen;
 using tests::toFloat;
 
 namespace {
 
 // Sums of float32 over at most 64 tokens: ‖Δ‖/‖reference‖ of each statistic.
 constexpr double kTolerance = 3e-6;
-
-/// The sums of `rows` × `states`, as an engine keeps them, with gaps between the rows.
-class Seen {
-public:
-    Seen(std::int64_t rows, std::int64_t states, std::int64_t groups, const Bins& bins)
-        : m_rows(rows), m_states(states), m_width(groups * states), m_bins(bins) {
-        m_sum.resize(kStatisticCount * size(rows * stride()));
-        m_most.resize(kStatisticCount * size(rows * stride()));
-        m_binned.resize((kStatisticCount + 1) * size(bins.count * m_width));
-    }
-
-    Observation target(std::int64_t position) {
-        Observation result;
-        result.sum = m_sum.data();
-        result.most = m_most.data();
-        result.plane = m_rows * stride();
-        result.row_stride = stride();
-        result.binned = m_binned.data();
-        result.bin_plane = m_bins.count * m_width;
-        result.bin_stride = m_width;
-        result.bins = m_bins.count;
-        result.bin_tokens = m_bins.tokens;
-        result.position = position;
-        return result;
-    }
-    [[nodiscard]] Observed observed() const { return {dense(m_sum), dense(m_most), m_binned}; }
-
-private:
-    static std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
-    [[nodiscard]] std::int64_t stride() const { return m_states + 2; }
-    [[nodiscard]] Values dense(const Values& padded) const {
-        Values result;
-        for (auto row = padded.begin(); row != padded.end(); row += stride()) {
-            result.insert(result.end(), row, row + m_states);
-        }
-        return result;
-    }
-
-    std::int64_t m_rows, m_states, m_width;
-    Bins m_bins;
-    Values m_sum, m_most, m_binned;
-};
 
 /// Each plane on its own: they differ by orders of magnitude.
 void compare(const Values& got, const Values& expected, std::size_t planes, const char* what,
