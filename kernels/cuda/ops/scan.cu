@@ -79,7 +79,13 @@ template <int n, bool wide, class T>
 SIMT_DEVICE Packed<T, n> loadSome(const T* from, int count) {
     Packed<T, n> some{};
     if constexpr (wide) {
-        if (count > 0) some = simt::loadAs<Packed<T, n>>(from);
+        if constexpr (n > kWidest<T>) {
+            float values[n] = {};
+            if (count > 0) load(from, values);
+            some = pack<T>(values);
+        } else if (count > 0) {
+            some = simt::loadAs<Packed<T, n>>(from);
+        }
     } else {
         float values[n];
         SIMT_UNROLL
@@ -89,7 +95,7 @@ SIMT_DEVICE Packed<T, n> loadSome(const T* from, int count) {
     return some;
 }
 
-/// `wide`: rows of x, dt, z, y, B and C can be accessed by vectors of four. `few`: all states are staged at once.
+/// `wide`: rows of x, dt, z, y, B and C can be accessed by vectors. `few`: all states are staged at once.
 template <class T, class S, bool wide, bool few>
 class ScanBlock {
 public:
@@ -386,9 +392,9 @@ void selectiveScanKernel(ScanParams<T> p) {
 
 template <class S, int blocks, class T>
 void launchScan(void* stream, std::int64_t batch, const ScanParams<T>& p) {
-    constexpr std::size_t kBytes = 4 * sizeof(T);
-    const bool wide = aligned(kBytes, p.x, p.dt, p.y, p.z, p.B, p.C) && p.channels % 4 == 0 && p.states % 4 == 0 &&
-                      p.bc_stride % 4 == 0 && (!p.z || p.z_stride % 4 == 0);
+    const bool wide = aligned(S::kOwn * sizeof(T), p.x, p.dt, p.y, p.z) && aligned(kFloats * sizeof(T), p.B, p.C) &&
+                      p.channels % S::kOwn == 0 && p.states % kFloats == 0 && p.bc_stride % kFloats == 0 &&
+                      (!p.z || p.z_stride % S::kOwn == 0);
     const auto kernel = !wide                    ? selectiveScanKernel<T, S, false, false, blocks>
                         : p.states <= S::kStates ? selectiveScanKernel<T, S, true, true, blocks>
                                                  : selectiveScanKernel<T, S, true, false, blocks>;
@@ -397,6 +403,8 @@ void launchScan(void* stream, std::int64_t batch, const ScanParams<T>& p) {
 }
 
 using Long = Division<8, 16, 3, 4>;
+/// For more channels than the multiprocessors take at once so: smaller blocks, of which one holds three.
+using Many = Division<4, 16, 1, 4>;
 /// For sequences that would leave half of the lanes without tokens, and devices with less shared memory.
 using Short = Division<8, 8, 3, 4>;
 
@@ -413,6 +421,10 @@ void selectiveScan(void* stream, const SelectiveScanOp& op) {
         }
         if (op.length == 1) return scanStep(stream, op.batch, p);
         const bool fits = static_cast<std::int64_t>(sizeof(ScanTile<Long>)) <= simt::limits().shared;
+        const std::int64_t blocks = divideUp(p.channels, Long::kChannels) * op.batch;
+        if (op.length > Short::kChunk && blocks > simt::limits().multiprocessors) {
+            return launchScan<Many, 3>(stream, op.batch, p);
+        }
         if (fits && op.length > Short::kChunk) return launchScan<Long, 1>(stream, op.batch, p);
         launchScan<Short, 1>(stream, op.batch, p);
     });
