@@ -266,7 +266,7 @@ public:
                         packed[k] = simt::packPair<T>(sum[0] + skip[2 * n + k][0] * first,
                                                       sum[1] + skip[2 * n + k][1] * second);
                     }
-                    const std::uint32_t other = simt::shuffleXor(packed[odd ? 0 : 1], 1);
+                    const std::uint32_t other = simt::shuffleXor(odd ? packed[0] : packed[1], 1);
                     const Vector<std::uint32_t, 2> four = {{odd ? other : packed[0], odd ? packed[1] : other}};
                     if (tokenOf(i, half) < tokens) simt::storeAs(row + n * kPiece, four);
                 }

@@ -101,10 +101,11 @@ public:
     SIMT_DEVICE void start(StepTile<T, columns>& to, int step, std::int64_t tokens) const {
         const T* from = m_from + step * kStep * m_stride;
         const int row = simt::threadIndex() / kAcross;
+        const int left = m_inside ? static_cast<int>(simt::lesser<std::int64_t>(tokens, kStep)) - row : 0;
         T* at = &to.rows[row][column()];
         SIMT_UNROLL
         for (int i = 0; i < kStep; i += kRows) {
-            simt::copyAsync(at + i * kPadded, from + i * m_stride, m_inside && row + i < tokens);
+            simt::copyAsync(at + i * kPadded, from + i * m_stride, i < left);
         }
     }
 
@@ -211,7 +212,7 @@ public:
                 for (float& value : four) value *= decay;
             }
         }
-        SIMT_UNROLL
+        SIMT_ROLLED
         for (int k = 0; k < kPieces; ++k) {
             std::uint32_t left[Shape::pieces][4];
             float weight[2][2];
