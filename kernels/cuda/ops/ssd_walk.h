@@ -6,9 +6,9 @@
 //   y_t = exp(c_t)·C_t·h + Σ_{s≤t} (C_t·B_s)·exp(c_t − c_s)·Δ_s·x_s + D·x_t
 //   h' = exp(c_last)·h + Σ_s exp(c_last − c_s)·Δ_s·x_s ⊗ B_s
 // with c from the start of the step. Rounded to 16 bits, the results that h is are, register by register, the right
-// operand of C·h; C·Bᵀ is kept as the left operand of its product with x. Neither passes through shared memory, whose
-// bandwidth would otherwise be the limit of mma.sync. What the warps of a block share, B, C and their slices of x, is
-// copied asynchronously, a step ahead.
+// operand of C·h, and what C·Bᵀ is stored as is the left operand of its product with x. What the warps of a block
+// share, B, C, C·Bᵀ and their slices of x, is copied asynchronously, a step ahead. The caches' bandwidth limits how
+// small a block may be: one of 64 channels reads 2·N elements a token for its 64 of x.
 #pragma once
 
 #include "kernels/cuda/ops/ssd.h"
