@@ -215,6 +215,9 @@ private Q_SLOTS:
         ::ssd(type, {2, 80, 6, 32, 2, 16, 256}, 0, 4);    // a block's warps in several heads, the last without any
         ::ssd(type, {1, 130, 2, 128, 2, 16, 256}, 0, 4);  // a head of a whole block
         ::ssd(type, {17, 70, 1, 64, 1, 16, 256}, 0, 4);
+        // Blocks of 256 channels, the last with warps that have none.
+        ::ssd(type, {1, 200, 5, 64, 1, 128, 256}, 8, 4);
+        ::ssd(type, {1, 70, 12, 32, 1, 40, 256}, 0, 4);
     }
 
     /// Decays that add up to thousands within a chunk: what float sums would lose.

@@ -21,13 +21,15 @@ SIMT_DEVICE void cumulate(const SsdParams<T>& p, std::int64_t b, std::int64_t pa
     const float bias = p.dt_bias[head];
     double carry = 0;
     for (std::int64_t t = begin + 2 * simt::lane(); t - 2 * simt::lane() < end; t += kStep) {
-        float delta[2];
+        const auto tokens = simt::lesser(end, p.at.length);
+        float delta[2] = {};
+        SIMT_UNROLL
+        for (int i = 0; i < 2; ++i) {  // both on their way before either is waited for
+            if (t + i < tokens) delta[i] = toFloat(dt[(t + i) * p.dt_stride]);
+        }
         SIMT_UNROLL
         for (int i = 0; i < 2; ++i) {
-            delta[i] = 0;
-            if (t + i < simt::lesser(end, p.at.length)) {
-                delta[i] = stepOf(toFloat(dt[(t + i) * p.dt_stride]), bias, p.dt_min, p.dt_max);
-            }
+            delta[i] = t + i < tokens ? stepOf(delta[i], bias, p.dt_min, p.dt_max) : 0.0F;
         }
         const double first = static_cast<double>(delta[0]) * A;
         const double both = first + static_cast<double>(delta[1]) * A;

@@ -28,6 +28,8 @@ void ssdCumsumKernel(SsdParams<T> p) {
 
 constexpr int kPassingThreads = 128;
 constexpr int kAhead = 16;
+/// Where there are more chunks, a thread takes half as much of the state and reads twice as far ahead.
+constexpr int kFarAhead = 32;
 
 /// n neighbours a thread, the states and decays of `ahead` chunks at once.
 template <class T, int n, int ahead>
@@ -176,10 +178,18 @@ void ssdStatePassing(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
         if (p.at.walks && p.at.chunks == 1) return;
-        const bool vectors = p.at.headState() % 4 == 0 && aligned(4 * sizeof(float), p.h);
-        const std::int64_t block = std::int64_t{kPassingThreads} * (vectors ? 4 : 1);
-        simt::launch(stream, {{divideUp(p.at.headState(), block), p.at.heads, p.at.batch}, kPassingThreads},
-                     vectors ? ssdStatePassingKernel<T, 4, kAhead> : ssdStatePassingKernel<T, 1, kAhead>, p);
+        const auto start = [&]<int n, int ahead>() {
+            const std::int64_t block = std::int64_t{kPassingThreads} * n;
+            simt::launch(stream, {{divideUp(p.at.headState(), block), p.at.heads, p.at.batch}, kPassingThreads},
+                         ssdStatePassingKernel<T, n, ahead>, p);
+        };
+        if (p.at.headState() % 4 != 0 || !aligned(4 * sizeof(float), p.h)) {
+            start.template operator()<1, kAhead>();
+        } else if (p.at.chunks > kAhead) {
+            start.template operator()<2, kFarAhead>();
+        } else {
+            start.template operator()<4, kAhead>();
+        }
     });
 }
 

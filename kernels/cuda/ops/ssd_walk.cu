@@ -7,6 +7,8 @@
 // tensor cores with Q = 64 / 2, or the bytes, (2·P·H + 2·G·N)·size.
 #include "kernels/cuda/ops/ssd_walk.h"
 
+#include <type_traits>
+
 #include "kernels/cuda/ops/ssd_cumsum.h"
 
 namespace perfmamba::kernels::cuda {
@@ -83,7 +85,7 @@ struct StateStage {
 template <class T, class Shape, int stages>
 struct StateShared {
     StateStage<T, Shape> stages_[stages];
-    StepWeights weights[Shape::warps];
+    float weights[Shape::warps][kStep];
 };
 
 template <class T, class Shape, int stages, int blocks>
@@ -114,7 +116,7 @@ void ssdWalkStatesKernel(SsdParams<T> p) {
         SliceState<T, Shape> state(p.at.states);
         state.clear();
         float decay = 1;
-        StepWeights& weights = shared.weights[simt::warp()];
+        auto& weights = shared.weights[simt::warp()];
         for (int step = 0; step < at.steps; ++step) {
             simt::waitForCopies<stages - 2>();
             simt::syncBlock();
@@ -125,7 +127,7 @@ void ssdWalkStatesKernel(SsdParams<T> p) {
             weigh(weights, decays);
             const float own = simt::fastExp2(decays.c[kStep - 1].high + decays.c[kStep - 1].low);
             decay *= own;
-            state.add(own, stage.x, simt::warp() * Shape::slice, weights.to_end, stage.B);
+            state.add(own, stage.x, simt::warp() * Shape::slice, weights, stage.B);
         }
         if (!at.works) return;
         const int channel = at.headChannel(p);
@@ -140,118 +142,71 @@ struct OutputStage {
     StepTile<T, kMostWalkStates> B;
     StepTile<T, Shape::channels> x;
     StepDecays decays[Shape::warps];
+    alignas(16) std::uint32_t cb[kCbWords];
 };
 template <class T, class Shape>
 struct OutputShared {
     OutputStage<T, Shape> stages_[2];
     StepWeights weights[Shape::warps];
+    float D[Shape::channels];
 };
 
-/// y of a step and of a warp's slice: token piece · 16 + half · 8 + g, channel n · 8 + 2t + i in [piece][n][half · 2 +
-/// i].
+constexpr int kPassPieces = 2;  // of the tokens of a pass
+
+/// y of a pass, kPassPieces pieces of a step's tokens from piece `begin` on, and of a warp's slice: token (begin +
+/// piece) · 16 + half · 8 + g, channel n · 8 + 2t + i in [piece][n][half · 2 + i].
 template <class T, class Shape>
 class SliceOutputs {
 public:
     static constexpr int kAcross = Shape::slice / 8;
-
-    /// exp(c_t)·C_t·h
-    SIMT_DEVICE SliceOutputs(const SliceState<T, Shape>& state, const StepTile<T, kMostWalkStates>& C,
-                             const StepDecays& decays) {
+    SIMT_DEVICE SliceOutputs(const SliceState<T, Shape>& state, const StepTile<T, kMostWalkStates>& C, const StepWeights& weights, int begin) {
         SIMT_UNROLL
-        for (auto& piece : m_y) {
-            SIMT_UNROLL
-            for (auto& four : piece) {
-                SIMT_UNROLL
-                for (float& value : four) value = 0;
-            }
-        }
+        for (auto& piece : m_y) for (auto& four : piece) for (float& value : four) value = 0;
         SIMT_UNROLL
         for (int n = 0; n < kStatePieces; ++n) {
             if (!state.has(n)) continue;
+            std::uint32_t left[kPassPieces][4];
+            SIMT_UNROLL
+            for (int i = 0; i < kPassPieces; ++i) simt::loadMatrices(left[i], rowsFirst(C, (begin + i) * kPiece, n * kPiece));
             std::uint32_t right[kAcross][2];
             state.operand(n, right);
             SIMT_UNROLL
-            for (int i = 0; i < kPieces; ++i) {
-                std::uint32_t left[4];
-                simt::loadMatrices(left, rowsFirst(C, i * kPiece, n * kPiece));
+            for (int i = 0; i < kPassPieces; ++i) {
                 SIMT_UNROLL
-                for (int j = 0; j < kAcross; ++j) simt::mma<T>(m_y[i][j], left, right[j]);
+                for (int j = 0; j < kAcross; ++j) simt::mma<T>(m_y[i][j], left[i], right[j]);
             }
         }
         SIMT_UNROLL
-        for (int i = 0; i < kPieces; ++i) {
+        for (int i = 0; i < kPassPieces; ++i) {
             SIMT_UNROLL
             for (int half = 0; half < 2; ++half) {
-                const Cumulated c = decays.c[tokenOf(i, half)];
-                const float decay = simt::fastExp2(c.high + c.low);
+                const float decay = weights.of_piece[tokenOf(begin + i, half)] * weights.between[begin + i][0];
                 SIMT_UNROLL
-                for (int j = 0; j < kAcross; ++j) {
-                    m_y[i][j][2 * half] *= decay;
-                    m_y[i][j][2 * half + 1] *= decay;
-                }
+                for (int j = 0; j < kAcross; ++j) { m_y[i][j][2 * half] *= decay; m_y[i][j][2 * half + 1] *= decay; }
             }
         }
     }
-
-    /// Σ_{s≤t} (C_t·B_s)·exp(c_t − c_s)·Δ_s·x_s. Below the diagonal c_t − c_s is (c_t − c_r) + (c_r − c_s), r the last
-    /// token of the piece that s is in: both parts are at most 0.
     template <int columns>
-    SIMT_DEVICE void addTokens(const std::uint32_t* cb, const StepTile<T, columns>& x, int column,
-                               const StepDecays& decays, const StepWeights& weights) {
+    SIMT_DEVICE void addTokens(const std::uint32_t* cb, const StepTile<T, columns>& x, int column, const StepDecays& decays, const StepWeights& weights, int begin) {
         cb += simt::lane() * 4;
-        SIMT_UNROLL
-        for (int j = 0; j < kPieces; ++j) {
-            std::uint32_t right[Shape::pieces][4];
-            SIMT_UNROLL
-            for (int n = 0; n < Shape::pieces; ++n) {
-                simt::loadMatricesTransposed(right[n], rowsFirst(x, j * kPiece, column + n * kPiece));
-            }
-            float weight[2][2];
-            SIMT_UNROLL
-            for (int half = 0; half < 2; ++half)
-                load(weights.to_piece + j * kPiece + half * 8 + simt::lane() % 4 * 2, weight[half]);
-            const Cumulated last = decays.c[j * kPiece + kPiece - 1];
-            SIMT_UNROLL
-            for (int i = j; i < kPieces; ++i) {
-                const auto operand = simt::loadAs<Vector<std::uint32_t, 4>>(cb + cbPiece(i, j));
-                std::uint32_t left[4];
-                if (i == j) {
-                    weighDiagonal(operand, j, decays, left);
-                } else {
-                    SIMT_UNROLL
-                    for (int half = 0; half < 2; ++half) {
-                        const float decay = simt::fastExp2(difference(decays.c[tokenOf(i, half)], last));
-                        left[half] = scalePair<T>(operand.at[half], decay * weight[0][0], decay * weight[0][1]);
-                        left[half + 2] = scalePair<T>(operand.at[half + 2], decay * weight[1][0], decay * weight[1][1]);
-                    }
-                }
-                SIMT_UNROLL
-                for (int n = 0; n < Shape::pieces; ++n) {
-                    simt::mma<T>(m_y[i][2 * n], left, {right[n][0], right[n][1]});
-                    simt::mma<T>(m_y[i][2 * n + 1], left, {right[n][2], right[n][3]});
-                }
-            }
-        }
+        SIMT_ROLLED
+        for (int j = 0; j < begin; ++j) addPiece<0, false>(cb, x, column, decays, weights, begin, j);
+        addPiece<0, true>(cb, x, column, decays, weights, begin, begin);
+        addPiece<1, true>(cb, x, column, decays, weights, begin, begin + 1);
     }
-
-    /// + D·x, to y. Lanes exchange halves of two neighbouring groups of 8 channels, so that each has 4 in a row and a
-    /// warp writes whole sectors.
     template <int columns>
-    SIMT_DEVICE void store(T* y, std::int64_t stride, std::int64_t tokens, const float* D,
-                           const StepTile<T, columns>& x, int column) {
+    SIMT_DEVICE void store(T* y, std::int64_t stride, std::int64_t tokens, const float* D, const StepTile<T, columns>& x, int column, int begin) {
         const int pair = simt::lane() % 4 * 2;
         const bool odd = simt::lane() % 2 != 0;
-        T* row = y + tokenOf(0, 0) * stride + (odd ? 8 + pair - 2 : pair);
+        T* row = y + tokenOf(begin, 0) * stride + (odd ? 8 + pair - 2 : pair);
         float skip[kAcross][2];
         SIMT_UNROLL
         for (int j = 0; j < kAcross; ++j) load(D + j * 8 + pair, skip[j]);
         SIMT_UNROLL
-        for (int i = 0; i < kPieces; ++i) {
+        for (int i = 0; i < kPassPieces; ++i) {
             std::uint32_t own[Shape::pieces][4];
             SIMT_UNROLL
-            for (int n = 0; n < Shape::pieces; ++n) {
-                simt::loadMatrices(own[n], rowsFirst(x, i * kPiece, column + n * kPiece));
-            }
+            for (int n = 0; n < Shape::pieces; ++n) simt::loadMatrices(own[n], rowsFirst(x, (begin + i) * kPiece, column + n * kPiece));
             SIMT_UNROLL
             for (int half = 0; half < 2; ++half) {
                 SIMT_UNROLL
@@ -259,30 +214,53 @@ public:
                     std::uint32_t packed[2];
                     SIMT_UNROLL
                     for (int k = 0; k < 2; ++k) {
-                        float first = 0;
-                        float second = 0;
+                        float first = 0, second = 0;
                         unpackPair<T>(own[n][2 * k + half], first, second);
                         const float* sum = &m_y[i][2 * n + k][2 * half];
-                        packed[k] = simt::packPair<T>(sum[0] + skip[2 * n + k][0] * first,
-                                                      sum[1] + skip[2 * n + k][1] * second);
+                        packed[k] = simt::packPair<T>(sum[0] + skip[2 * n + k][0] * first, sum[1] + skip[2 * n + k][1] * second);
                     }
-                    const std::uint32_t other = simt::shuffleXor(packed[odd ? 0 : 1], 1);
+                    const std::uint32_t other = simt::shuffleXor(odd ? packed[0] : packed[1], 1);
                     const Vector<std::uint32_t, 2> four = {{odd ? other : packed[0], odd ? packed[1] : other}};
-                    if (tokenOf(i, half) < tokens) simt::storeAs(row + n * kPiece, four);
+                    if (tokenOf(begin + i, half) < tokens) simt::storeAs(row + n * kPiece, four);
                 }
                 row += 8 * stride;
             }
         }
     }
-
 private:
-    [[nodiscard]] SIMT_DEVICE static int tokenOf(int piece, int half) {
-        return piece * kPiece + half * 8 + simt::lane() / 4;
+    [[nodiscard]] SIMT_DEVICE static int tokenOf(int piece, int half) { return piece * kPiece + half * 8 + simt::lane() / 4; }
+    template <int from, bool diagonal, int columns>
+    SIMT_DEVICE void addPiece(const std::uint32_t* cb, const StepTile<T, columns>& x, int column, const StepDecays& decays, const StepWeights& weights, int begin, int j) {
+        Vector<std::uint32_t, 4> operand[kPassPieces];
+        SIMT_UNROLL
+        for (int i = from; i < kPassPieces; ++i) operand[i] = simt::loadAs<Vector<std::uint32_t, 4>>(cb + cbPiece(begin + i, j));
+        std::uint32_t right[Shape::pieces][4];
+        SIMT_UNROLL
+        for (int n = 0; n < Shape::pieces; ++n) simt::loadMatricesTransposed(right[n], rowsFirst(x, j * kPiece, column + n * kPiece));
+        float weight[2][2];
+        SIMT_UNROLL
+        for (int half = 0; half < 2; ++half) load(weights.to_piece + j * kPiece + half * 8 + simt::lane() % 4 * 2, weight[half]);
+        SIMT_UNROLL
+        for (int i = from; i < kPassPieces; ++i) {
+            std::uint32_t left[4];
+            if (diagonal && i == from) {
+                weighDiagonal(operand[i], j, decays, weights, left);
+            } else {
+                SIMT_UNROLL
+                for (int half = 0; half < 2; ++half) {
+                    const float decay = weights.of_piece[tokenOf(begin + i, half)] * weights.between[begin + i][j + 1];
+                    left[half] = scalePair<T>(operand[i].at[half], decay * weight[0][0], decay * weight[0][1]);
+                    left[half + 2] = scalePair<T>(operand[i].at[half + 2], decay * weight[1][0], decay * weight[1][1]);
+                }
+            }
+            SIMT_UNROLL
+            for (int n = 0; n < Shape::pieces; ++n) {
+                simt::mma<T>(m_y[i][2 * n], left, {right[n][0], right[n][1]});
+                simt::mma<T>(m_y[i][2 * n + 1], left, {right[n][2], right[n][3]});
+            }
+        }
     }
-
-    /// On the diagonal every element has its own exponential; the upper right quarter is above it.
-    SIMT_DEVICE static void weighDiagonal(const Vector<std::uint32_t, 4>& operand, int piece, const StepDecays& decays,
-                                          std::uint32_t (&to)[4]) {
+    SIMT_DEVICE static void weighDiagonal(const Vector<std::uint32_t, 4>& operand, int piece, const StepDecays& decays, const StepWeights& weights, std::uint32_t (&to)[4]) {
         SIMT_UNROLL
         for (int right = 0; right < 2; ++right) {
             const int s = piece * kPiece + right * 8 + simt::lane() % 4 * 2;
@@ -294,16 +272,15 @@ private:
                 SIMT_UNROLL
                 for (int k = 0; k < 2; ++k) {
                     const bool below = right < half || s + k <= t;
-                    weight[k] =
-                        below ? simt::fastExp2(difference(decays.c[t], decays.c[s + k])) * decays.delta[s + k] : 0.0F;
+                    const float w = simt::fastExp2(weights.within[t] - weights.within[s + k]) * decays.delta[s + k];
+                    weight[k] = below ? w : 0.0F;
                 }
                 to[half + 2 * right] = scalePair<T>(operand.at[half + 2 * right], weight[0], weight[1]);
             }
         }
         to[2] = 0;
     }
-
-    float m_y[kPieces][kAcross][4];
+    float m_y[kPassPieces][kAcross][4];
 };
 
 template <class T, class Shape, int blocks>
@@ -327,9 +304,18 @@ void ssdWalkOutputsKernel(SsdParams<T> p) {
             B.start(to.B, step, tokens);
             x.start(to.x, step, tokens);
             copyDecays(to.decays[simt::warp()], p, decays_at + step * kStep);
+            const std::uint32_t* cb = cbOfStep(p, at.b, at.first / kStep + step, at.group);
+            SIMT_UNROLL
+            for (int first = 0; first < kCbWords; first += 4 * Shape::threads) {
+                const int i = first + 4 * simt::threadIndex();
+                if (i < kCbWords) simt::copyAsync(to.cb + i, cb + i, true);
+            }
             simt::endCopies();
         };
         copy(0);
+        for (int i = simt::threadIndex(); i < at.channels; i += Shape::threads) {
+            shared.D[i] = p.D[at.block_channel + i];
+        }
 
         const int channel = at.headChannel(p);
         float* kept = p.h + (at.b * p.at.heads + at.head) * p.at.headState() + channel * p.at.states;
@@ -348,14 +334,14 @@ void ssdWalkOutputsKernel(SsdParams<T> p) {
             const StepDecays& decays = stage.decays[simt::warp()];
             weigh(weights, decays);
             const std::int64_t first = at.first + step * kStep;
-            {
-                SliceOutputs<T, Shape> y(state, stage.C, decays);
-                y.addTokens(cbOfStep(p, at.b, first / kStep, at.group), stage.x, column, decays, weights);
-                y.store(p.y + (at.b * p.at.length + first) * p.y_stride + at.channel, p.y_stride, p.at.length - first,
-                        p.D + at.channel, stage.x, column);
+            T* y = p.y + (at.b * p.at.length + first) * p.y_stride + at.channel;
+            SIMT_ROLLED
+            for (int begin = 0; begin < kPieces; begin += kPassPieces) {
+                SliceOutputs<T, Shape> sums(state, stage.C, weights, begin);
+                sums.addTokens(stage.cb, stage.x, column, decays, weights, begin);
+                sums.store(y, p.y_stride, p.at.length - first, shared.D + column, stage.x, column, begin);
             }
-            const Cumulated last = decays.c[kStep - 1];
-            state.add(simt::fastExp2(last.high + last.low), stage.x, column, weights.to_end, stage.B);
+            state.add(weights.between[kPieces][0], stage.x, column, weights.to_end, stage.B);
         }
         if (at.works && at.chunk == p.at.chunks - 1) state.write(kept);
     }
@@ -380,28 +366,42 @@ void startOutputs(void* stream, const SsdParams<T>& p) {
                  ssdWalkOutputsKernel<T, Shape, blocks>, p);
 }
 
-constexpr int kWarps = 4;
-constexpr int kSlicePieces = 2;
-constexpr int kBlocks = 2;  // of a multiprocessor
-constexpr int kStateStages = 2;
-
+// Wide blocks read B and C from the L2 cache once for 256 channels, and fill a multiprocessor each; narrow ones are for
+// devices with less shared memory, and for few channels.
 template <bool all>
-using Shape = WalkShape<kWarps, kSlicePieces, all>;
+using WideShape = WalkShape<8, 2, all>;
+template <bool all>
+using NarrowShape = WalkShape<4, 2, all>;
+template <bool all>
+using NarrowOutputs = WalkShape<4, 1, all>;
+constexpr int kNarrowBlocks = 2;  // of a multiprocessor
+
+[[nodiscard]] bool isWide(std::int64_t channels_of_group) {
+    constexpr auto kShared = static_cast<std::int64_t>(sizeof(OutputShared<BFloat16, WideShape<true>>));
+    return simt::limits().shared >= kShared && channels_of_group >= WideShape<true>::channels;
+}
+
+/// Calls work(std::bool_constant: whether there are as many states as there can be).
+template <class T, class Work>
+void withAllStates(const SsdParams<T>& p, const Work& work) {
+    p.at.states == kMostWalkStates ? work(std::true_type{}) : work(std::false_type{});
+}
 
 }  // namespace
 
 bool ssdWalks(const SsdOp& op) {
     if (sizeOf(op.x.type) != 2) return false;
-    constexpr auto kShared = static_cast<std::int64_t>(sizeof(OutputShared<BFloat16, Shape<true>>));
+    constexpr auto kShared = static_cast<std::int64_t>(sizeof(OutputShared<BFloat16, NarrowOutputs<true>>));
     return simt::limits().mma && simt::limits().shared >= kShared && op.states % 8 == 0 &&
-           op.states <= kMostWalkStates && op.head_dim % Shape<true>::slice == 0 && op.xbc_stride % 8 == 0 &&
-           op.y_stride % 4 == 0 && aligned(16, op.x.data, op.B.data, op.C.data) && aligned(8, op.y.data, op.D, op.h);
+           op.states <= kMostWalkStates && op.head_dim % NarrowShape<true>::slice == 0 && op.xbc_stride % 8 == 0 &&
+           op.y_stride % 4 == 0 && aligned(16, op.x.data, op.B.data, op.C.data) && aligned(8, op.y.data, op.h);
 }
 
 std::int64_t ssdWalkChunk(const SsdOp& op) {
     const std::int64_t blocks =
-        op.batch * op.groups * divideUp(op.heads / op.groups * op.head_dim, Shape<true>::channels);
-    const std::int64_t chunks = simt::greater<std::int64_t>(simt::limits().multiprocessors * kBlocks / blocks, 1);
+        op.batch * op.groups * divideUp(op.heads / op.groups * op.head_dim, NarrowShape<true>::channels);
+    const std::int64_t chunks =
+        simt::greater<std::int64_t>(simt::limits().multiprocessors * kNarrowBlocks / blocks, 1);
     return divideUp(divideUp(op.length, kStep), chunks) * kStep;
 }
 
@@ -420,21 +420,25 @@ template <class T>
 void walkStates(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
         if (p.at.chunks == 1) return;
-        if (p.at.states == kMostWalkStates) {
-            startStates<T, Shape<true>, kStateStages, kBlocks>(stream, p);
-        } else {
-            startStates<T, Shape<false>, kStateStages, kBlocks>(stream, p);
-        }
+        withAllStates(p, [&](auto all) {
+            if (isWide(p.at.headsOfGroup() * p.at.head_dim)) {
+                startStates<T, WideShape<all>, 3, 1>(stream, p);
+            } else {
+                startStates<T, NarrowShape<all>, 2, kNarrowBlocks>(stream, p);
+            }
+        });
     }
 }
 template <class T>
 void walkOutputs(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
-        if (p.at.states == kMostWalkStates) {
-            startOutputs<T, Shape<true>, kBlocks>(stream, p);
-        } else {
-            startOutputs<T, Shape<false>, kBlocks>(stream, p);
-        }
+        withAllStates(p, [&](auto all) {
+            if (isWide(p.at.headsOfGroup() * p.at.head_dim)) {
+                startOutputs<T, WideShape<all>, 1>(stream, p);
+            } else {
+                startOutputs<T, NarrowOutputs<all>, kNarrowBlocks>(stream, p);
+            }
+        });
     }
 }
 

@@ -6,9 +6,9 @@
 //   y_t = exp(c_t)·C_t·h + Σ_{s≤t} (C_t·B_s)·exp(c_t − c_s)·Δ_s·x_s + D·x_t
 //   h' = exp(c_last)·h + Σ_s exp(c_last − c_s)·Δ_s·x_s ⊗ B_s
 // with c from the start of the step. Rounded to 16 bits, the results that h is are, register by register, the right
-// operand of C·h; C·Bᵀ is kept as the left operand of its product with x. Neither passes through shared memory, whose
-// bandwidth would otherwise be the limit of mma.sync. What the warps of a block share, B, C and their slices of x, is
-// copied asynchronously, a step ahead.
+// operand of C·h, and what C·Bᵀ is stored as is the left operand of its product with x. What the warps of a block
+// share, B, C, C·Bᵀ and their slices of x, is copied asynchronously, a step ahead. The caches' bandwidth limits how
+// small a block may be: one of 64 channels reads 2·N elements a token for its 64 of x.
 #pragma once
 
 #include "kernels/cuda/ops/ssd.h"
@@ -47,10 +47,13 @@ struct alignas(16) StepDecays {
     float delta[kStep];
 };
 
-/// Of one warp: Δ_s times the decay from s to the end of the step, and to the end of its piece of 16 tokens.
+/// Of one warp and step, for y; with e_i = c at the end of piece i of 16 tokens, and 0 before the first.
 struct StepWeights {
-    float to_end[kStep];
-    float to_piece[kStep];
+    float to_end[kStep];                  // exp(c_last − c_s)·Δ_s
+    float to_piece[kStep];                // exp(e_i − c_s)·Δ_s for s in piece i
+    float of_piece[kStep];                // exp(c_t − e_{i−1}) for t in piece i
+    float within[kStep];                  // c_s − e_i for s in piece i
+    float between[kPieces + 1][kPieces];  // [i][j]: exp(e_{i−1} − e_{j−1}), j <= i
 };
 
 /// Where a warp is: which channels of which head in which chunk.
@@ -101,10 +104,11 @@ public:
     SIMT_DEVICE void start(StepTile<T, columns>& to, int step, std::int64_t tokens) const {
         const T* from = m_from + step * kStep * m_stride;
         const int row = simt::threadIndex() / kAcross;
+        const int left = m_inside ? static_cast<int>(simt::lesser<std::int64_t>(tokens, kStep)) - row : 0;
         T* at = &to.rows[row][column()];
         SIMT_UNROLL
         for (int i = 0; i < kStep; i += kRows) {
-            simt::copyAsync(at + i * kPadded, from + i * m_stride, m_inside && row + i < tokens);
+            simt::copyAsync(at + i * kPadded, from + i * m_stride, i < left);
         }
     }
 
@@ -131,15 +135,34 @@ SIMT_DEVICE void copyDecays(StepDecays& to, const SsdParams<T>& p, std::int64_t 
     if (i * kOfDelta < kStep) simt::copyAsync(&to.delta[i * kOfDelta], p.delta + first + i * kOfDelta, true);
 }
 
-/// By all lanes of the warp, which may read them afterwards.
+// By all lanes of the warp, which may read them afterwards.
+
+SIMT_DEVICE void weigh(float (&to_end)[kStep], const StepDecays& decays) {
+    SIMT_UNROLL
+    for (int s = simt::lane(); s < kStep; s += simt::kWarp) {
+        to_end[s] = simt::fastExp2(difference(decays.c[kStep - 1], decays.c[s])) * decays.delta[s];
+    }
+    simt::syncWarp();
+}
+
+/// Before the piece.
+SIMT_DEVICE Cumulated endBefore(int piece, const StepDecays& decays) {
+    return piece == 0 ? Cumulated{0, 0} : decays.c[piece * kPiece - 1];
+}
 SIMT_DEVICE void weigh(StepWeights& to, const StepDecays& decays) {
     SIMT_UNROLL
     for (int s = simt::lane(); s < kStep; s += simt::kWarp) {
         const Cumulated c = decays.c[s];
         const float delta = decays.delta[s];
+        const float within = difference(c, decays.c[s | (kPiece - 1)]);
         to.to_end[s] = simt::fastExp2(difference(decays.c[kStep - 1], c)) * delta;
-        to.to_piece[s] = simt::fastExp2(difference(decays.c[s | (kPiece - 1)], c)) * delta;
+        to.to_piece[s] = simt::fastExp2(-within) * delta;
+        to.of_piece[s] = simt::fastExp2(difference(c, endBefore(s / kPiece, decays)));
+        to.within[s] = within;
     }
+    const int i = simt::lane() / kPieces;
+    const int j = simt::lane() % kPieces;
+    if (i <= kPieces) to.between[i][j] = simt::fastExp2(difference(endBefore(i, decays), endBefore(j, decays)));
     simt::syncWarp();
 }
 
@@ -211,7 +234,7 @@ public:
                 for (float& value : four) value *= decay;
             }
         }
-        SIMT_UNROLL
+        SIMT_ROLLED
         for (int k = 0; k < kPieces; ++k) {
             std::uint32_t left[Shape::pieces][4];
             float weight[2][2];

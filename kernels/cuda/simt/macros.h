@@ -10,6 +10,8 @@
 /// SIMT_SHARED(type, name); an array type has a name: using Tile = float[8][33].
 #define SIMT_SHARED(type, name) __shared__ type name
 #define SIMT_UNROLL _Pragma("unroll")
+/// A loop that stays one, for its registers' and its code's sake.
+#define SIMT_ROLLED _Pragma("unroll 1")
 
 #else
 
@@ -20,5 +22,6 @@
     static char name##_key;     \
     type& name = ::perfmamba::simt::host::sharedVariable<type>(&name##_key)
 #define SIMT_UNROLL
+#define SIMT_ROLLED
 
 #endif
