@@ -15,27 +15,35 @@ namespace {
 
 template <bool normed, class Tile, class T, class X, class Y>
 void start(void* stream, const LinearStepParams<T, X, Y>& p) {
+    const int groups = normed ? p.inputs / p.norm_width : 1;
     simt::launch(stream,
-                 {{divideUp(p.outputs, Tile::block_outputs), divideUp(p.rows, Tile::M)},
+                 {{divideUp(p.outputs, Tile::R * Tile::teams), divideUp(p.rows, Tile::M)},
                   Tile::threads,
-                  linearSharedBytes<T, Tile>(p.inputs)},
+                  linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, groups)},
                  linearStepKernel<T, X, Y, normed, Tile>, p);
 }
 
-/// Outputs below which the warps of a block share them.
-constexpr int kFewOutputs = 512;
+/// Few outputs have more warps at each, so that all multiprocessors have some.
+template <bool normed, int M, class T, class X, class Y>
+void startRows(void* stream, const LinearStepParams<T, X, Y>& p) {
+    constexpr int n = kWidest<T>;
+    if (p.outputs < 2048) return start<normed, LinearTile<n, M, 4, 4, 4, 3>>(stream, p);
+    start<normed, LinearTile<n, M, 4, 8, 1, 3>>(stream, p);
+}
 
 template <bool normed, class T, class X, class Y>
 void choose(void* stream, const LinearStepParams<T, X, Y>& p) {
     constexpr int n = kWidest<T>;
     const bool vectors = p.inputs % n == 0 && p.norm_width % n == 0 && p.x_stride % kWidest<X> == 0 &&
                          aligned(16, p.weight, p.x, p.norm_weight);
-    if (!vectors) return start<normed, LinearTile<1, 1, 1, 4, false, 1>>(stream, p);
-    if (p.rows > 4) return start<normed, LinearTile<n, 8, 4, 4, false, 4>>(stream, p);
-    if (p.rows > 2) return start<normed, LinearTile<n, 4, 4, 4, false, 4>>(stream, p);
-    if (p.rows > 1) return start<normed, LinearTile<n, 2, 4, 4, false, 4>>(stream, p);
-    if (p.outputs < kFewOutputs) return start<normed, LinearTile<n, 1, 1, 4, true, 4>>(stream, p);
-    start<normed, LinearTile<n, 1, 2, 8, false, 4>>(stream, p);
+    if (!vectors) return start<normed, LinearTile<1, 1, 1, 4, 1, 1>>(stream, p);
+    if (p.rows > 4) return startRows<normed, 8>(stream, p);
+    if (p.rows > 2) return startRows<normed, 4>(stream, p);
+    if (p.rows > 1) return startRows<normed, 2>(stream, p);
+    if (p.outputs < 512) return start<normed, LinearTile<n, 1, 1, 8, 8, 4>>(stream, p);
+    if (p.outputs < 2048) return start<normed, LinearTile<n, 1, 2, 4, 4, 4>>(stream, p);
+    if (p.outputs < 3000) return start<normed, LinearTile<n, 1, 4, 8, 2, 4>>(stream, p);
+    start<normed, LinearTile<n, 1, 4, 8, 1, 4>>(stream, p);
 }
 
 template <bool normed, class T, class X, class Y>
