@@ -34,8 +34,9 @@ struct LinearTile {
     static constexpr int n = n_, M = M_, R = R_, warps = warps_, parts = parts_, stages = stages_;
     static constexpr int threads = warps * simt::kWarp;
     static constexpr int sums = M * R;
-    static constexpr int teams = warps / parts;           // of a block
-    static constexpr int step = parts * simt::kWarp * n;  // inputs that one vector of each lane covers
+    static constexpr int resident = (M == 1 ? 768 : 512) / threads;  // blocks of a multiprocessor
+    static constexpr int teams = warps / parts;                      // of a block
+    static constexpr int step = parts * simt::kWarp * n;             // inputs that one vector of each lane covers
 };
 
 /// As what x lies in shared memory. Before its norm it may be beyond the numbers of Half.
@@ -157,7 +158,7 @@ public:
 
 private:
     static constexpr int v = Tile::n == 1 ? 1 : kWidest<X>;
-    static constexpr int kAtOnce = Tile::M < 4 ? 4 / Tile::M : 1;
+    static constexpr int kAtOnce = Tile::M > 1 ? 1 : Tile::R < 4 ? 3 : 2;  // as registers allow
     static constexpr int kStep = Tile::threads * v;
 
     [[nodiscard]] SIMT_DEVICE static int at(int first, int i) { return first + i * kStep + simt::threadIndex() * v; }
@@ -256,7 +257,7 @@ private:
 
 /// X is float where x is normalized first, else T.
 template <class T, class X, class Y, bool normed, class Tile>
-SIMT_KERNEL(Tile::threads, 512 / Tile::threads)
+SIMT_KERNEL(Tile::threads, Tile::resident)
 void linearStepKernel(LinearStepParams<T, X, Y> p) {
     constexpr int n = Tile::n, M = Tile::M, R = Tile::R;
     using In = LinearInput<T, normed>;
