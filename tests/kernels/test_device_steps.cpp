@@ -72,9 +72,9 @@ Values normalized(const Values& x, const Values& weight, std::int64_t groups, DT
     return Array(type, result).values();
 }
 
-void normedLinear(DType type, const Product& s, std::int64_t groups) {
+void normedLinear(DType type, const Product& s, std::int64_t groups, double largest = 3) {
     Random random(22);
-    const Values x = random.values(s.rows * s.inputs, -3, 3);
+    const Values x = random.values(s.rows * s.inputs, -largest, largest);
     const Values norm = random.values(s.inputs, 0.5, 1.5);
     const Values weight = representable(random, type, s.outputs * s.inputs);
     const std::vector<float> xs = toFloat(beside(s.rows, {&x}, s.gap));
@@ -87,7 +87,7 @@ void normedLinear(DType type, const Product& s, std::int64_t groups) {
     op.eps = 1e-5F;
     cuda::linearStep(nullptr, op);
     const Values expected = reference::linear(normalized(x, norm, groups, type), weight, {}, s.inputs, s.outputs);
-    // What is normalized may be rounded to the neighbour of what the reference gets.
+    // What is rounded is x times the norm's weight, not times both factors as in the reference.
     compare(y.values(), expected, tolerance(type), "y");
 }
 
@@ -272,6 +272,10 @@ private Q_SLOTS:
         }
         ::linear(type, {1, 1536, 520});
         ::linear(type, {1, 5120, 7});
+        ::linear(type, {1, 40, 2050});
+        ::linear(type, {1, 40, 3001});
+        ::linear(type, {5, 64, 2050});
+        ::linear(type, {5, 1000, 2050});  // too wide for the largest blocks
         ::linear(type, {1, 1, 1});
     }
 
@@ -286,6 +290,10 @@ private Q_SLOTS:
         ::normedLinear(type, {1, 768, 520}, 1);
         ::normedLinear(type, {1, 9000, 3}, 1);  // a row that registers cannot hold
         ::normedLinear(type, {8, 5120, 3}, 2);
+        ::normedLinear(type, {1, 256, 2050}, 1);
+        ::normedLinear(type, {1, 256, 3001}, 2);
+        ::normedLinear(type, {3, 256, 2050}, 2);
+        for (const std::int64_t groups : {1, 4}) ::normedLinear(type, {2, 64, 9}, groups, 1e5);  // more than f16 holds
     }
 
     void convolvedLinear_data() { addTypesAndOrders(); }

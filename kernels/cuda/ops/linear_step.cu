@@ -4,10 +4,12 @@
 //
 // Bound by the weight, N·K·size bytes over the bandwidth, which takes as many loads under way as the device holds:
 // 4.3 TB/s times 0.7 µs are 23 KB a multiprocessor. A warp takes R rows of the weight, its lanes vectors of 16 bytes,
-// and asks for several vectors of each row, into shared memory, before anything else. While they are on their way,
-// every block works the norm out for itself, and keeps x, rounded as the norm alone would leave it, in shared memory,
-// too. Where outputs are few, all warps of a block take the same rows, and a part of the inputs each. The lane that has
-// an output's sum also has its channel of the convolution, whose state nobody else touches.
+// and asks for several vectors of each row, into shared memory, before it waits for x. Every block keeps all of x,
+// times norm_weight, in shared memory, too. The norm's other factor is the same for a whole row and waits for the end,
+// where the lane that has an output's sum multiplies with it, so that nothing waits for the norm; with several groups
+// it cannot, and the block reads x twice. Where outputs are few, several warps take the same rows of the weight, and a
+// part of the inputs each. The lane that has a sum also has its channel of the convolution, whose state nobody else
+// touches.
 #include "kernels/cuda/ops/linear_step.h"
 
 namespace perfmamba::kernels::cuda {
@@ -15,27 +17,54 @@ namespace {
 
 template <bool normed, class Tile, class T, class X, class Y>
 void start(void* stream, const LinearStepParams<T, X, Y>& p) {
+    const int groups = normed ? p.inputs / p.norm_width : 1;
     simt::launch(stream,
-                 {{divideUp(p.outputs, Tile::block_outputs), divideUp(p.rows, Tile::M)},
+                 {{divideUp(p.outputs, Tile::R * Tile::teams), divideUp(p.rows, Tile::M)},
                   Tile::threads,
-                  linearSharedBytes<T, Tile>(p.inputs)},
+                  linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, groups)},
                  linearStepKernel<T, X, Y, normed, Tile>, p);
 }
 
-/// Outputs below which the warps of a block share them.
-constexpr int kFewOutputs = 512;
+/// Shared memory of a block on the smallest of devices, but for the kernel's own variables.
+constexpr std::int64_t kMostShared = 62 << 10;
+template <bool normed, class Tile, class T, class X, class Y>
+bool fits(const LinearStepParams<T, X, Y>& p) {
+    const int groups = normed ? p.inputs / p.norm_width : 1;
+    return linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, groups) <= kMostShared;
+}
+
+/// Few outputs have several warps at each, so that all multiprocessors have some. Otherwise a large block, since every
+/// block reads all of x.
+template <bool normed, int M, class T, class X, class Y>
+void startRows(void* stream, const LinearStepParams<T, X, Y>& p) {
+    constexpr int n = kWidest<T>;
+    using Large = LinearTile<n, M, 4, 8, 1, 3>;
+    if (p.outputs < 2048) return start<normed, LinearTile<n, M, 4, 4, 4, 3>>(stream, p);
+    if (fits<normed, Large>(p)) return start<normed, Large>(stream, p);
+    start<normed, LinearTile<n, M, 4, 4, 1, 3>>(stream, p);
+}
+template <bool normed, class T, class X, class Y>
+void startRow(void* stream, const LinearStepParams<T, X, Y>& p) {
+    constexpr int n = kWidest<T>;
+    using Large = LinearTile<n, 1, 4, 8, 1, 3>;
+    using Halves = LinearTile<n, 1, 4, 8, 2, 3>;
+    if (p.outputs < 512) return start<normed, LinearTile<n, 1, 1, 8, 8, 4>>(stream, p);
+    if (p.outputs < 2048) return start<normed, LinearTile<n, 1, 2, 4, 4, 4>>(stream, p);
+    if (!fits<normed, Large>(p)) return start<normed, LinearTile<n, 1, 2, 8, 1, 3>>(stream, p);
+    if (p.outputs < 3000) return start<normed, Halves>(stream, p);
+    start<normed, Large>(stream, p);
+}
 
 template <bool normed, class T, class X, class Y>
 void choose(void* stream, const LinearStepParams<T, X, Y>& p) {
     constexpr int n = kWidest<T>;
     const bool vectors = p.inputs % n == 0 && p.norm_width % n == 0 && p.x_stride % kWidest<X> == 0 &&
                          aligned(16, p.weight, p.x, p.norm_weight);
-    if (!vectors) return start<normed, LinearTile<1, 1, 1, 4, false, 1>>(stream, p);
-    if (p.rows > 4) return start<normed, LinearTile<n, 8, 4, 4, false, 4>>(stream, p);
-    if (p.rows > 2) return start<normed, LinearTile<n, 4, 4, 4, false, 4>>(stream, p);
-    if (p.rows > 1) return start<normed, LinearTile<n, 2, 4, 4, false, 4>>(stream, p);
-    if (p.outputs < kFewOutputs) return start<normed, LinearTile<n, 1, 1, 4, true, 4>>(stream, p);
-    start<normed, LinearTile<n, 1, 2, 8, false, 4>>(stream, p);
+    if (!vectors) return start<normed, LinearTile<1, 1, 1, 4, 1, 1>>(stream, p);
+    if (p.rows > 4) return startRows<normed, 8>(stream, p);
+    if (p.rows > 2) return startRows<normed, 4>(stream, p);
+    if (p.rows > 1) return startRows<normed, 2>(stream, p);
+    startRow<normed>(stream, p);
 }
 
 template <bool normed, class T, class X, class Y>
@@ -71,11 +100,12 @@ void startFor(void* stream, const LinearStepOp& op) {
 }  // namespace
 
 bool suitsLinearStep(std::int64_t rows, std::int64_t inputs, DType type) {
-    // With what is under way of the weight, half of the shared memory that the smallest of devices has.
+    // Half of the shared memory that the smallest of devices has: the rest is for what is under way of the weight.
     constexpr std::int64_t kMostBytes = 32 << 10;
     constexpr std::int64_t kMostRows = 8;
     const std::int64_t padded = rows > 4 ? 8 : rows > 2 ? 4 : rows;
-    return rows <= kMostRows && padded * inputs * static_cast<std::int64_t>(sizeOf(type)) <= kMostBytes;
+    const std::size_t size = type == DType::F16 ? sizeof(float) : sizeOf(type);  // LinearInput
+    return rows <= kMostRows && padded * inputs * static_cast<std::int64_t>(size) <= kMostBytes;
 }
 
 void linearStep(void* stream, const LinearStepOp& op) {

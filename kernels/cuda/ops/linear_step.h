@@ -26,29 +26,37 @@ struct LinearStepParams {
     float* conv_state;
 };
 
-/// How the work is laid out: vectors of n inputs, M rows of x against R rows of the weight in each warp, all warps of a
-/// block on the same R where `shared` (each then takes a part of the inputs), and room for `stages` vectors of every
-/// row of the weight in each lane. M and R are powers of two, at most 32 together.
-template <int n_, int M_, int R_, int warps_, bool shared_, int stages_>
+/// How the work is laid out: vectors of n inputs, M rows of x against R rows of the weight in each warp, `parts` warps
+/// on the same R with a part of the inputs each, and room for `stages` vectors of every row of the weight in each lane.
+/// M and R are powers of two, at most 32 together.
+template <int n_, int M_, int R_, int warps_, int parts_, int stages_>
 struct LinearTile {
-    static constexpr int n = n_, M = M_, R = R_, warps = warps_, stages = stages_;
-    static constexpr bool shared = shared_;
+    static constexpr int n = n_, M = M_, R = R_, warps = warps_, parts = parts_, stages = stages_;
     static constexpr int threads = warps * simt::kWarp;
     static constexpr int sums = M * R;
-    static constexpr int parts = shared ? warps : 1;         // warps that divide the inputs
-    static constexpr int block_outputs = R * warps / parts;  // of a block
-    static constexpr int step = parts * simt::kWarp * n;     // inputs that one vector of each lane covers
+    static constexpr int resident = (M == 1 ? 768 : 512) / threads;  // blocks of a multiprocessor
+    static constexpr int teams = warps / parts;                      // of a block
+    static constexpr int step = parts * simt::kWarp * n;             // inputs that one vector of each lane covers
 };
 
-/// Where the inputs, as T, and what has come of the weight lie in shared memory.
-template <class T, class Tile>
-SIMT_BOTH std::int64_t linearInputBytes(int inputs) {
-    return roundUp(std::int64_t{Tile::M} * inputs * static_cast<std::int64_t>(sizeof(T)), 16);
+/// As what x lies in shared memory. Before its norm it may be beyond the numbers of Half.
+template <class T, bool normed>
+using LinearInput = std::conditional_t<normed && std::is_same_v<T, simt::Half>, float, T>;
+
+/// Where x, the factors of its groups and what has come of the weight lie in shared memory.
+template <class In, class Tile>
+SIMT_BOTH std::int64_t linearFactors(int inputs) {
+    return roundUp(std::int64_t{Tile::M} * inputs * static_cast<std::int64_t>(sizeof(In)), 16);
 }
-template <class T, class Tile>
-SIMT_BOTH std::int64_t linearSharedBytes(int inputs) {
+template <class In, class Tile>
+SIMT_BOTH std::int64_t linearWeights(int inputs, int groups) {
+    const std::int64_t factors = groups > 1 ? std::int64_t{Tile::M} * groups : 0;
+    return linearFactors<In, Tile>(inputs) + roundUp(factors * static_cast<std::int64_t>(sizeof(float)), 16);
+}
+template <class In, class Tile>
+SIMT_BOTH std::int64_t linearSharedBytes(int inputs, int groups) {
     constexpr int kStages = Tile::n == 1 ? 0 : Tile::stages;
-    return linearInputBytes<T, Tile>(inputs) + std::int64_t{Tile::threads} * kStages * Tile::R * 16;
+    return linearWeights<In, Tile>(inputs, groups) + std::int64_t{Tile::threads} * kStages * Tile::R * 16;
 }
 
 /// A warp's rows of the weight, a vector of each in every lane at a step. They come through shared memory, where each
@@ -107,83 +115,88 @@ private:
     const T* m_rows[Tile::R];
 };
 
-/// Rows of x, as they are.
-template <class Tile, class T, class Y>
-SIMT_DEVICE void copyInputs(const LinearStepParams<T, T, Y>& p, int first_row, T* to) {
-    using Part = Vector<T, Tile::n>;
-    SIMT_UNROLL
-    for (int m = 0; m < Tile::M; ++m) {
-        const T* x = p.x + simt::lesser(first_row + m, p.rows - 1) * p.x_stride;
-        for (int k = simt::threadIndex() * Tile::n; k < p.inputs; k += Tile::threads * Tile::n) {
-            simt::storeAs(to + m * p.inputs + k, simt::loadAs<Part>(x + k));
+/// Rows of x on their way to shared memory, times the norm's weight where there is a norm. The first vectors of each
+/// thread are asked for at once.
+template <class Tile, class X, class In, bool normed>
+class InputRows {
+public:
+    template <class Params>
+    SIMT_DEVICE InputRows(const Params& p, int first_row) : m_x(p.x), m_weight(p.norm_weight), m_inputs(p.inputs) {
+        SIMT_UNROLL
+        for (int m = 0; m < Tile::M; ++m) m_rows[m] = simt::lesser(first_row + m, p.rows - 1) * p.x_stride;
+        ask(0);
+    }
+
+    /// `factor` (row, input) is what else a norm multiplies with. `squares`: the thread's sums of x².
+    template <class Factor>
+    SIMT_DEVICE void write(In* to, float (&squares)[Tile::M], const Factor& factor) {
+        for (int first = 0; first < m_inputs; first += kAtOnce * kStep) {
+            if (first > 0) ask(first);
+            SIMT_UNROLL
+            for (int i = 0; i < kAtOnce; ++i) {
+                const int k = at(first, i);
+                if (k >= m_inputs) continue;
+                SIMT_UNROLL
+                for (int m = 0; m < Tile::M; ++m) {
+                    if constexpr (normed) {
+                        const float scale = factor(m, k);
+                        float values[v];
+                        SIMT_UNROLL
+                        for (int j = 0; j < v; ++j) {
+                            const float x = m_asked[i][m].at[j];
+                            squares[m] += x * x;
+                            values[j] = x * scale * m_weights[i].at[j];
+                        }
+                        store(to + m * m_inputs + k, values);
+                    } else {
+                        simt::storeAs(to + m * m_inputs + k, m_asked[i][m]);
+                    }
+                }
+            }
         }
     }
+
+private:
+    static constexpr int v = Tile::n == 1 ? 1 : kWidest<X>;
+    static constexpr int kAtOnce = Tile::M > 1 ? 1 : Tile::R < 4 ? 3 : 2;  // as registers allow
+    static constexpr int kStep = Tile::threads * v;
+
+    [[nodiscard]] SIMT_DEVICE static int at(int first, int i) { return first + i * kStep + simt::threadIndex() * v; }
+    SIMT_DEVICE void ask(int first) {
+        SIMT_UNROLL
+        for (int i = 0; i < kAtOnce; ++i) {
+            const int k = at(first, i);
+            if (k >= m_inputs) continue;
+            SIMT_UNROLL
+            for (int m = 0; m < Tile::M; ++m) m_asked[i][m] = simt::loadAs<Vector<X, v>>(m_x + m_rows[m] + k);
+            if constexpr (normed) m_weights[i] = simt::loadAs<Vector<float, v>>(m_weight + k);
+        }
+    }
+
+    const X* m_x;
+    const float* m_weight;
+    int m_inputs;
+    std::int64_t m_rows[Tile::M];
+    Vector<X, v> m_asked[kAtOnce][Tile::M] = {};
+    Vector<float, v> m_weights[kAtOnce] = {};
+};
+
+template <class Params>
+SIMT_DEVICE float normFactor(const Params& p, float squares) {
+    return 1.0F / std::sqrt(squares / static_cast<float>(p.norm_width) + p.eps);
 }
 
-/// Rows of x, normalized. The warps divide the rows among them, or share them.
-template <class Tile, class T, class Y>
-SIMT_DEVICE void normalizeInputs(const LinearStepParams<T, float, Y>& p, int first_row, float (&partial)[Tile::warps],
-                                 T* to) {
-    constexpr int v = Tile::n == 1 ? 1 : 4;
-    constexpr int kHeld = 4;  // vectors of a lane that stay in registers: all, at one row and widths of models
-    constexpr int kTeams = Tile::M < Tile::warps ? Tile::M : Tile::warps;
-    constexpr int kTeam = Tile::warps / kTeams;  // warps on one row
-    constexpr int kStep = kTeam * simt::kWarp * v;
-    const int own = (simt::warp() % kTeam * simt::kWarp + simt::lane()) * v;
-    for (int m = simt::warp() / kTeam; m < Tile::M; m += kTeams) {
-        const float* x = p.x + simt::lesser(first_row + m, p.rows - 1) * p.x_stride;
-        for (int begin = 0; begin < p.inputs; begin += p.norm_width) {
-            const int end = begin + p.norm_width;
-            float held[kHeld][v] = {};
-            float weight[kHeld][v] = {};
-            SIMT_UNROLL
-            for (int i = 0; i < kHeld; ++i) {
-                const int k = begin + own + i * kStep;
-                if (k >= end) continue;
-                load(x + k, held[i]);
-                load(p.norm_weight + k, weight[i]);
-            }
-            float squares = 0;
-            SIMT_UNROLL
-            for (int i = 0; i < kHeld; ++i) {
-                SIMT_UNROLL
-                for (int j = 0; j < v; ++j) squares += held[i][j] * held[i][j];
-            }
-            for (int k = begin + own + kHeld * kStep; k < end; k += kStep) {
-                float values[v];
-                load(x + k, values);
-                SIMT_UNROLL
-                for (int j = 0; j < v; ++j) squares += values[j] * values[j];
-            }
-            float sum = simt::warpSum(squares);
-            if constexpr (kTeam > 1) {
-                if (begin > 0 || m >= kTeams) simt::syncBlock();
-                if (simt::lane() == 0) partial[simt::warp()] = sum;
-                simt::syncBlock();
-                sum = 0;
-                SIMT_UNROLL
-                for (int i = 0; i < kTeam; ++i) sum += partial[simt::warp() / kTeam * kTeam + i];
-            }
-            const float scale = 1.0F / std::sqrt(sum / static_cast<float>(p.norm_width) + p.eps);
-            const auto write = [&](int k, const float(&values)[v], const float(&weights)[v]) {
-                float result[v];
-                SIMT_UNROLL
-                for (int j = 0; j < v; ++j) result[j] = values[j] * scale * weights[j];
-                store(to + m * p.inputs + k, result);
-            };
-            SIMT_UNROLL
-            for (int i = 0; i < kHeld; ++i) {
-                const int k = begin + own + i * kStep;
-                if (k < end) write(k, held[i], weight[i]);
-            }
-            for (int k = begin + own + kHeld * kStep; k < end; k += kStep) {
-                float values[v];
-                float weights[v];
-                load(x + k, values);
-                load(p.norm_weight + k, weights);
-                write(k, values, weights);
-            }
-        }
+/// What the norm multiplies each group of each row with, a warp at a time.
+template <class Tile, class Params>
+SIMT_DEVICE void groupFactors(const Params& p, int first_row, float* factors) {
+    const int groups = p.inputs / p.norm_width;
+    for (int i = simt::warp(); i < Tile::M * groups; i += Tile::warps) {
+        const std::int64_t row = simt::lesser(first_row + i / groups, p.rows - 1);
+        const auto* x = p.x + row * p.x_stride + i % groups * p.norm_width;
+        float squares = 0;
+        for (int k = simt::lane(); k < p.norm_width; k += simt::kWarp) squares += x[k] * x[k];
+        squares = simt::warpSum(squares);
+        if (simt::lane() == 0) factors[i] = normFactor(p, squares);
     }
 }
 
@@ -244,27 +257,38 @@ private:
 
 /// X is float where x is normalized first, else T.
 template <class T, class X, class Y, bool normed, class Tile>
-SIMT_KERNEL(Tile::threads, 512 / Tile::threads)
+SIMT_KERNEL(Tile::threads, Tile::resident)
 void linearStepKernel(LinearStepParams<T, X, Y> p) {
     constexpr int n = Tile::n, M = Tile::M, R = Tile::R;
-    using Squares = float[Tile::warps];
-    using Sums = float[Tile::parts][Tile::sums];
-    SIMT_SHARED(Squares, squares);
+    using In = LinearInput<T, normed>;
+    using Squares = float[Tile::warps][M];
+    using Sums = float[Tile::warps][Tile::sums];
+    SIMT_SHARED(Squares, all_squares);
     SIMT_SHARED(Sums, all_sums);
-    auto* x = reinterpret_cast<T*>(simt::dynamicShared());
-    const int team = simt::blockX() * (Tile::warps / Tile::parts) + (Tile::shared ? 0 : simt::warp());
-    const int part = Tile::shared ? simt::warp() : 0;
-    const int first_output = team * R;
+    const int groups = normed ? p.inputs / p.norm_width : 1;
+    auto* x = reinterpret_cast<In*>(simt::dynamicShared());
+    auto* factors = reinterpret_cast<float*>(simt::dynamicShared() + linearFactors<In, Tile>(p.inputs));
+    const int part = simt::warp() % Tile::parts;
+    const int first_output = (simt::blockX() * Tile::teams + simt::warp() / Tile::parts) * R;
     const int first_row = simt::blockY() * M;
 
-    WeightRows<T, Tile> weight(p, simt::dynamicShared() + linearInputBytes<T, Tile>(p.inputs), first_output, part);
+    InputRows<Tile, X, In, normed> inputs(p, first_row);
+    WeightRows<T, Tile> weight(p, simt::dynamicShared() + linearWeights<In, Tile>(p.inputs, groups), first_output,
+                               part);
     const bool writes = part == 0 && simt::lane() < Tile::sums;
     const LinearOutput<T, X, Y> output(p, writes ? first_output + simt::lane() / M : p.outputs,
                                        first_row + simt::lane() % M);
+    float squares[M] = {};
     if constexpr (normed) {
-        normalizeInputs<Tile>(p, first_row, squares, x);
-    } else {
-        copyInputs<Tile>(p, first_row, x);
+        if (groups > 1) {
+            groupFactors<Tile>(p, first_row, factors);
+            simt::syncBlock();
+        }
+    }
+    inputs.write(x, squares, [&](int m, int k) { return groups > 1 ? factors[m * groups + k / p.norm_width] : 1.0F; });
+    if constexpr (normed) {
+        const float own = warpSums(squares);
+        if (simt::lane() < M) all_squares[simt::warp()][simt::lane()] = own;
     }
     simt::syncBlock();
 
@@ -288,12 +312,20 @@ void linearStepKernel(LinearStepParams<T, X, Y> p) {
         }
     }
     float sum = warpSums(sums);
-    if constexpr (Tile::shared) {
-        if (simt::lane() < Tile::sums) all_sums[part][simt::lane()] = sum;
+    if constexpr (Tile::parts > 1) {
+        if (simt::lane() < Tile::sums) all_sums[simt::warp()][simt::lane()] = sum;
         simt::syncBlock();
         sum = 0;
         SIMT_UNROLL
-        for (int i = 0; i < Tile::parts; ++i) sum += all_sums[i][simt::lane() % Tile::sums];
+        for (int i = 0; i < Tile::parts; ++i) {
+            sum += all_sums[simt::warp() / Tile::parts * Tile::parts + i][simt::lane() % Tile::sums];
+        }
+    }
+    if constexpr (normed) {
+        float row = 0;
+        SIMT_UNROLL
+        for (int i = 0; i < Tile::warps; ++i) row += all_squares[i][simt::lane() % M];
+        if (groups == 1) sum *= normFactor(p, row);
     }
     output.write(sum);
 }

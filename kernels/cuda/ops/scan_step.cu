@@ -123,8 +123,8 @@ void scanStepKernel(StepParams<T> step) {
     states.read(p, b, d, simt::warp());
     const float x = toFloat(p.x[b * step.x_stride + d]);
     const float bias = p.dt_bias ? p.dt_bias[d] : 0.0F;
-    const float skip = p.D[d] * x;
-    const float gate = p.z ? silu(toFloat(p.z[b * p.z_stride + d])) : 1.0F;
+    const float D = p.D[d];
+    const float z = p.z ? toFloat(p.z[b * p.z_stride + d]) : 0.0F;
     float dt = 0;
     if constexpr (n == kNoProduct) {
         dt = toFloat(p.dt[b * p.channels + d]);
@@ -148,10 +148,10 @@ void scanStepKernel(StepParams<T> step) {
     sums[simt::warp()][simt::lane()] = sum;
     simt::syncBlock();
     if (simt::warp() > 0 || !inside) return;
-    float total = skip;
+    float total = D * x;
     SIMT_UNROLL
     for (int i = 0; i < kParts; ++i) total += sums[i][simt::lane()];
-    p.y[b * p.channels + d] = fromFloat<T>(total * gate);
+    p.y[b * p.channels + d] = fromFloat<T>(p.z ? total * silu(z) : total);
 }
 
 }  // namespace

@@ -60,18 +60,24 @@ void ssdStepKernel(StepParams<T, Y> step) {
     float* h = p.h + (b * p.at.heads * p.at.head_dim + channel) * states;
     float state[kOwn][v] = {};
     loadStates(h, rows, states, simt::lane() * v, state);
-    const float delta = stepOf(toFloat(p.dt[b * p.dt_stride + head]), p.dt_bias[head], p.dt_min, p.dt_max);
-    const float decay = std::exp(delta * p.A[head]);
+    const float dt = toFloat(p.dt[b * p.dt_stride + head]);
+    const float dt_bias = p.dt_bias[head];
+    const float A = p.A[head];
+    const std::int64_t own = channel + simt::lesser(simt::threadIndex(), rows - 1);
+    const float x = toFloat(p.x[row + own]);
+    const float D = p.D[own];
+    const float z = step.z ? toFloat(step.z[b * step.z_stride + own]) : 0.0F;
     const std::int64_t bc = row + head / p.at.headsOfGroup() * states;
     for (int n = simt::threadIndex(); n < states; n += kThreads) {
-        B[n] = toFloat(p.B[bc + n]);
-        C[n] = toFloat(p.C[bc + n]);
+        const float in = toFloat(p.B[bc + n]);
+        const float out = toFloat(p.C[bc + n]);
+        B[n] = in;
+        C[n] = out;
     }
+    const float delta = stepOf(dt, dt_bias, p.dt_min, p.dt_max);
+    const float decay = std::exp(delta * A);
     if (simt::threadIndex() < rows) {
-        const std::int64_t own = channel + simt::threadIndex();
-        const float x = toFloat(p.x[row + own]);
-        const float gate = step.z ? silu(toFloat(step.z[b * step.z_stride + own])) : 1.0F;
-        channels[simt::threadIndex()] = {delta * x, p.D[own] * x, gate};
+        channels[simt::threadIndex()] = {delta * x, D * x, step.z ? silu(z) : 1.0F};
     }
     simt::syncBlock();
 
