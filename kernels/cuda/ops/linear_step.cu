@@ -17,11 +17,10 @@ namespace {
 
 template <bool normed, class Tile, class T, class X, class Y>
 void start(void* stream, const LinearStepParams<T, X, Y>& p) {
-    const int groups = normed ? p.inputs / p.norm_width : 1;
     simt::launch(stream,
                  {{divideUp(p.outputs, Tile::R * Tile::teams), divideUp(p.rows, Tile::M)},
                   Tile::threads,
-                  linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, groups)},
+                  linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, p.groups)},
                  linearStepKernel<T, X, Y, normed, Tile>, p);
 }
 
@@ -29,8 +28,7 @@ void start(void* stream, const LinearStepParams<T, X, Y>& p) {
 constexpr std::int64_t kMostShared = 62 << 10;
 template <bool normed, class Tile, class T, class X, class Y>
 bool fits(const LinearStepParams<T, X, Y>& p) {
-    const int groups = normed ? p.inputs / p.norm_width : 1;
-    return linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, groups) <= kMostShared;
+    return linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, p.groups) <= kMostShared;
 }
 
 /// Few outputs have several warps at each, so that all multiprocessors have some. Otherwise a large block, since every
@@ -75,6 +73,7 @@ void start(void* stream, const LinearStepOp& op) {
                                       pointer<X>(op.x),
                                       op.x_stride,
                                       op.norm_weight,
+                                      static_cast<int>(op.groups),
                                       static_cast<int>(op.inputs / op.groups),
                                       op.eps,
                                       pointer<T>(op.weight),

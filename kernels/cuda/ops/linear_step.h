@@ -14,7 +14,7 @@ struct LinearStepParams {
     const X* x;
     std::int64_t x_stride;
     const float* norm_weight;
-    int norm_width;  // inputs that a norm is over
+    int groups, norm_width;  // norms in a row, and inputs of each
     float eps;
     const T* weight;
     const float* bias;
@@ -189,10 +189,9 @@ SIMT_DEVICE float normFactor(const Params& p, float squares) {
 /// What the norm multiplies each group of each row with, a warp at a time.
 template <class Tile, class Params>
 SIMT_DEVICE void groupFactors(const Params& p, int first_row, float* factors) {
-    const int groups = p.inputs / p.norm_width;
-    for (int i = simt::warp(); i < Tile::M * groups; i += Tile::warps) {
-        const std::int64_t row = simt::lesser(first_row + i / groups, p.rows - 1);
-        const auto* x = p.x + row * p.x_stride + i % groups * p.norm_width;
+    for (int i = simt::warp(); i < Tile::M * p.groups; i += Tile::warps) {
+        const std::int64_t row = simt::lesser(first_row + i / p.groups, p.rows - 1);
+        const auto* x = p.x + row * p.x_stride + i % p.groups * p.norm_width;
         float squares = 0;
         for (int k = simt::lane(); k < p.norm_width; k += simt::kWarp) squares += x[k] * x[k];
         squares = simt::warpSum(squares);
@@ -265,7 +264,7 @@ void linearStepKernel(LinearStepParams<T, X, Y> p) {
     using Sums = float[Tile::warps][Tile::sums];
     SIMT_SHARED(Squares, all_squares);
     SIMT_SHARED(Sums, all_sums);
-    const int groups = normed ? p.inputs / p.norm_width : 1;
+    const int groups = normed ? p.groups : 1;
     auto* x = reinterpret_cast<In*>(simt::dynamicShared());
     auto* factors = reinterpret_cast<float*>(simt::dynamicShared() + linearFactors<In, Tile>(p.inputs));
     const int part = simt::warp() % Tile::parts;
