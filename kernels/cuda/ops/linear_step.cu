@@ -24,15 +24,14 @@ void start(void* stream, const LinearStepParams<T, X, Y>& p) {
                  linearStepKernel<T, X, Y, normed, Tile>, p);
 }
 
-/// Shared memory of a block on the smallest of devices, but for the kernel's own variables.
-constexpr std::int64_t kMostShared = 62 << 10;
 template <bool normed, class Tile, class T, class X, class Y>
 bool fits(const LinearStepParams<T, X, Y>& p) {
-    return linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, p.groups) <= kMostShared;
+    constexpr std::int64_t kVariables = 2 << 10;  // the kernel's own
+    return linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, p.groups) + kVariables <= simt::limits().shared;
 }
 
 /// Few outputs have several warps at each, so that all multiprocessors have some. Otherwise a large block, since every
-/// block reads all of x.
+/// block reads all of x. The tiles are the fastest of a dozen on an H200 at the sizes of 130m and 2.7b models.
 template <bool normed, int M, class T, class X, class Y>
 void startRows(void* stream, const LinearStepParams<T, X, Y>& p) {
     constexpr int n = kWidest<T>;
@@ -44,13 +43,14 @@ void startRows(void* stream, const LinearStepParams<T, X, Y>& p) {
 template <bool normed, class T, class X, class Y>
 void startRow(void* stream, const LinearStepParams<T, X, Y>& p) {
     constexpr int n = kWidest<T>;
-    using Large = LinearTile<n, 1, 4, 8, 1, 3>;
-    using Halves = LinearTile<n, 1, 4, 8, 2, 3>;
+    using Quarters = LinearTile<n, 1, 4, 8, 4, 4>;
+    using Long = LinearTile<n, 1, 2, 8, 1, 4>;
+    using Short = LinearTile<n, 1, 4, 8, 1, 3>;
     if (p.outputs < 512) return start<normed, LinearTile<n, 1, 1, 8, 8, 4>>(stream, p);
-    if (p.outputs < 2048) return start<normed, LinearTile<n, 1, 2, 4, 4, 4>>(stream, p);
-    if (!fits<normed, Large>(p)) return start<normed, LinearTile<n, 1, 2, 8, 1, 3>>(stream, p);
-    if (p.outputs < 3000) return start<normed, Halves>(stream, p);
-    start<normed, Large>(stream, p);
+    if (p.outputs < 3000 && fits<normed, Quarters>(p)) return start<normed, Quarters>(stream, p);
+    if (p.inputs > 1024 && fits<normed, Long>(p)) return start<normed, Long>(stream, p);
+    if (p.inputs <= 1024 && fits<normed, Short>(p)) return start<normed, Short>(stream, p);
+    start<normed, LinearTile<n, 1, 2, 8, 1, 3>>(stream, p);
 }
 
 template <bool normed, class T, class X, class Y>

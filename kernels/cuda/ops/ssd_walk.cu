@@ -159,15 +159,19 @@ template <class T, class Shape>
 class SliceOutputs {
 public:
     static constexpr int kAcross = Shape::slice / 8;
-    SIMT_DEVICE SliceOutputs(const SliceState<T, Shape>& state, const StepTile<T, kMostWalkStates>& C, const StepWeights& weights, int begin) {
+    SIMT_DEVICE SliceOutputs(const SliceState<T, Shape>& state, const StepTile<T, kMostWalkStates>& C,
+                             const StepWeights& weights, int begin) {
         SIMT_UNROLL
-        for (auto& piece : m_y) for (auto& four : piece) for (float& value : four) value = 0;
+        for (auto& piece : m_y)
+            for (auto& four : piece)
+                for (float& value : four) value = 0;
         SIMT_UNROLL
         for (int n = 0; n < kStatePieces; ++n) {
             if (!state.has(n)) continue;
             std::uint32_t left[kPassPieces][4];
             SIMT_UNROLL
-            for (int i = 0; i < kPassPieces; ++i) simt::loadMatrices(left[i], rowsFirst(C, (begin + i) * kPiece, n * kPiece));
+            for (int i = 0; i < kPassPieces; ++i)
+                simt::loadMatrices(left[i], rowsFirst(C, (begin + i) * kPiece, n * kPiece));
             std::uint32_t right[kAcross][2];
             state.operand(n, right);
             SIMT_UNROLL
@@ -182,12 +186,16 @@ public:
             for (int half = 0; half < 2; ++half) {
                 const float decay = weights.of_piece[tokenOf(begin + i, half)] * weights.between[begin + i][0];
                 SIMT_UNROLL
-                for (int j = 0; j < kAcross; ++j) { m_y[i][j][2 * half] *= decay; m_y[i][j][2 * half + 1] *= decay; }
+                for (int j = 0; j < kAcross; ++j) {
+                    m_y[i][j][2 * half] *= decay;
+                    m_y[i][j][2 * half + 1] *= decay;
+                }
             }
         }
     }
     template <int columns>
-    SIMT_DEVICE void addTokens(const std::uint32_t* cb, const StepTile<T, columns>& x, int column, const StepDecays& decays, const StepWeights& weights, int begin) {
+    SIMT_DEVICE void addTokens(const std::uint32_t* cb, const StepTile<T, columns>& x, int column,
+                               const StepDecays& decays, const StepWeights& weights, int begin) {
         cb += simt::lane() * 4;
         SIMT_ROLLED
         for (int j = 0; j < begin; ++j) addPiece<0, false>(cb, x, column, decays, weights, begin, j);
@@ -195,7 +203,8 @@ public:
         addPiece<1, true>(cb, x, column, decays, weights, begin, begin + 1);
     }
     template <int columns>
-    SIMT_DEVICE void store(T* y, std::int64_t stride, std::int64_t tokens, const float* D, const StepTile<T, columns>& x, int column, int begin) {
+    SIMT_DEVICE void store(T* y, std::int64_t stride, std::int64_t tokens, const float* D,
+                           const StepTile<T, columns>& x, int column, int begin) {
         const int pair = simt::lane() % 4 * 2;
         const bool odd = simt::lane() % 2 != 0;
         T* row = y + tokenOf(begin, 0) * stride + (odd ? 8 + pair - 2 : pair);
@@ -206,7 +215,8 @@ public:
         for (int i = 0; i < kPassPieces; ++i) {
             std::uint32_t own[Shape::pieces][4];
             SIMT_UNROLL
-            for (int n = 0; n < Shape::pieces; ++n) simt::loadMatrices(own[n], rowsFirst(x, (begin + i) * kPiece, column + n * kPiece));
+            for (int n = 0; n < Shape::pieces; ++n)
+                simt::loadMatrices(own[n], rowsFirst(x, (begin + i) * kPiece, column + n * kPiece));
             SIMT_UNROLL
             for (int half = 0; half < 2; ++half) {
                 SIMT_UNROLL
@@ -217,7 +227,8 @@ public:
                         float first = 0, second = 0;
                         unpackPair<T>(own[n][2 * k + half], first, second);
                         const float* sum = &m_y[i][2 * n + k][2 * half];
-                        packed[k] = simt::packPair<T>(sum[0] + skip[2 * n + k][0] * first, sum[1] + skip[2 * n + k][1] * second);
+                        packed[k] = simt::packPair<T>(sum[0] + skip[2 * n + k][0] * first,
+                                                      sum[1] + skip[2 * n + k][1] * second);
                     }
                     const std::uint32_t other = simt::shuffleXor(odd ? packed[0] : packed[1], 1);
                     const Vector<std::uint32_t, 2> four = {{odd ? other : packed[0], odd ? packed[1] : other}};
@@ -227,19 +238,26 @@ public:
             }
         }
     }
+
 private:
-    [[nodiscard]] SIMT_DEVICE static int tokenOf(int piece, int half) { return piece * kPiece + half * 8 + simt::lane() / 4; }
+    [[nodiscard]] SIMT_DEVICE static int tokenOf(int piece, int half) {
+        return piece * kPiece + half * 8 + simt::lane() / 4;
+    }
     template <int from, bool diagonal, int columns>
-    SIMT_DEVICE void addPiece(const std::uint32_t* cb, const StepTile<T, columns>& x, int column, const StepDecays& decays, const StepWeights& weights, int begin, int j) {
+    SIMT_DEVICE void addPiece(const std::uint32_t* cb, const StepTile<T, columns>& x, int column,
+                              const StepDecays& decays, const StepWeights& weights, int begin, int j) {
         Vector<std::uint32_t, 4> operand[kPassPieces];
         SIMT_UNROLL
-        for (int i = from; i < kPassPieces; ++i) operand[i] = simt::loadAs<Vector<std::uint32_t, 4>>(cb + cbPiece(begin + i, j));
+        for (int i = from; i < kPassPieces; ++i)
+            operand[i] = simt::loadAs<Vector<std::uint32_t, 4>>(cb + cbPiece(begin + i, j));
         std::uint32_t right[Shape::pieces][4];
         SIMT_UNROLL
-        for (int n = 0; n < Shape::pieces; ++n) simt::loadMatricesTransposed(right[n], rowsFirst(x, j * kPiece, column + n * kPiece));
+        for (int n = 0; n < Shape::pieces; ++n)
+            simt::loadMatricesTransposed(right[n], rowsFirst(x, j * kPiece, column + n * kPiece));
         float weight[2][2];
         SIMT_UNROLL
-        for (int half = 0; half < 2; ++half) load(weights.to_piece + j * kPiece + half * 8 + simt::lane() % 4 * 2, weight[half]);
+        for (int half = 0; half < 2; ++half)
+            load(weights.to_piece + j * kPiece + half * 8 + simt::lane() % 4 * 2, weight[half]);
         SIMT_UNROLL
         for (int i = from; i < kPassPieces; ++i) {
             std::uint32_t left[4];
@@ -260,7 +278,8 @@ private:
             }
         }
     }
-    SIMT_DEVICE static void weighDiagonal(const Vector<std::uint32_t, 4>& operand, int piece, const StepDecays& decays, const StepWeights& weights, std::uint32_t (&to)[4]) {
+    SIMT_DEVICE static void weighDiagonal(const Vector<std::uint32_t, 4>& operand, int piece, const StepDecays& decays,
+                                          const StepWeights& weights, std::uint32_t (&to)[4]) {
         SIMT_UNROLL
         for (int right = 0; right < 2; ++right) {
             const int s = piece * kPiece + right * 8 + simt::lane() % 4 * 2;
@@ -367,7 +386,7 @@ void startOutputs(void* stream, const SsdParams<T>& p) {
 }
 
 // Wide blocks read B and C from the L2 cache once for 256 channels, and fill a multiprocessor each; narrow ones are for
-// devices with less shared memory, and for few channels.
+// devices with less shared memory, and where wide ones would leave most multiprocessors without any.
 template <bool all>
 using WideShape = WalkShape<8, 2, all>;
 template <bool all>
@@ -376,9 +395,11 @@ template <bool all>
 using NarrowOutputs = WalkShape<4, 1, all>;
 constexpr int kNarrowBlocks = 2;  // of a multiprocessor
 
-[[nodiscard]] bool isWide(std::int64_t channels_of_group) {
-    constexpr auto kShared = static_cast<std::int64_t>(sizeof(OutputShared<BFloat16, WideShape<true>>));
-    return simt::limits().shared >= kShared && channels_of_group >= WideShape<true>::channels;
+template <class T>
+bool isWide(const SsdParams<T>& p) {
+    constexpr auto kShared = static_cast<std::int64_t>(sizeof(OutputShared<T, WideShape<true>>));
+    const simt::Extent blocks = gridOf<T, WideShape<true>>(p, p.at.chunks);
+    return simt::limits().shared >= kShared && 2 * blocks.x * blocks.y * blocks.z >= simt::limits().multiprocessors;
 }
 
 /// Calls work(std::bool_constant: whether there are as many states as there can be).
@@ -400,8 +421,7 @@ bool ssdWalks(const SsdOp& op) {
 std::int64_t ssdWalkChunk(const SsdOp& op) {
     const std::int64_t blocks =
         op.batch * op.groups * divideUp(op.heads / op.groups * op.head_dim, NarrowShape<true>::channels);
-    const std::int64_t chunks =
-        simt::greater<std::int64_t>(simt::limits().multiprocessors * kNarrowBlocks / blocks, 1);
+    const std::int64_t chunks = simt::greater<std::int64_t>(simt::limits().multiprocessors * kNarrowBlocks / blocks, 1);
     return divideUp(divideUp(op.length, kStep), chunks) * kStep;
 }
 
@@ -421,7 +441,7 @@ void walkStates(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
         if (p.at.chunks == 1) return;
         withAllStates(p, [&](auto all) {
-            if (isWide(p.at.headsOfGroup() * p.at.head_dim)) {
+            if (isWide(p)) {
                 startStates<T, WideShape<all>, 3, 1>(stream, p);
             } else {
                 startStates<T, NarrowShape<all>, 2, kNarrowBlocks>(stream, p);
@@ -433,7 +453,7 @@ template <class T>
 void walkOutputs(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
         withAllStates(p, [&](auto all) {
-            if (isWide(p.at.headsOfGroup() * p.at.head_dim)) {
+            if (isWide(p)) {
                 startOutputs<T, WideShape<all>, 1>(stream, p);
             } else {
                 startOutputs<T, NarrowOutputs<all>, kNarrowBlocks>(stream, p);

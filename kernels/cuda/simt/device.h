@@ -150,7 +150,8 @@ void launch(void* stream, const Shape& shape, void (*kernel)(P), const P& params
     void* arguments[] = {const_cast<P*>(&params)};
     const void* code = reinterpret_cast<const void*>(kernel);
     cudaError_t error = cudaSuccess;
-    if (shape.dynamic_shared > kSharedUnasked) {
+    // The kernel's own variables count among what need not be asked for: far fewer than half.
+    if (shape.dynamic_shared > kSharedUnasked / 2) {
         error = cudaFuncSetAttribute(code, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                      static_cast<int>(shape.dynamic_shared));
     }
