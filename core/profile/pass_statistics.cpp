@@ -54,11 +54,10 @@ void PassStatistics::add(kernels::PassRecord&& record) {
     }
     if (record.trace.detail == TraceDetail::Kernels) {
         addKernels(record, pass);
-        addMemoryOfKernels(record);
     } else {
         addSpans(record, pass);
-        addMemory(record);
     }
+    addMemory(record);
     addTo(m_rows[rowIndex(Component::Other, kNoLayer)].samples, pass, std::max(0.0, record.total_us - m_charged));
     // A row has a sample for every pass, also for one in which it did not run or its records were lost.
     for (Row& row : m_rows) {
@@ -96,26 +95,6 @@ void PassStatistics::addKernels(const kernels::PassRecord& record, std::size_t p
         if (run.stage != Stage::Whole) addTo(m_stages[static_cast<std::size_t>(run.stage)], pass, times[i]);
         m_charged += times[i];
     }
-}
-
-/// The host allocates long before the device runs: whose an allocation is, its event says.
-void PassStatistics::addMemoryOfKernels(const kernels::PassRecord& record) {
-    MemoryUse use = record.memory_at_start;
-    std::int64_t peak = use.total();
-    m_memory.peak_component = Component::Other;
-    m_memory.peak_layer = kNoLayer;
-    for (const MemoryEvent& event : record.memory) {
-        use[event.kind] += event.delta_bytes;
-        Row& row = m_rows[rowIndex(event.component, event.layer)];
-        if (!row.samples.empty()) row.peak_bytes = std::max(row.peak_bytes, transient(use));
-        if (use.total() > peak) {
-            peak = use.total();
-            m_memory.peak_component = event.component;
-            m_memory.peak_layer = event.layer;
-        }
-    }
-    m_memory.peak = record.memory_peak;
-    m_memory.at_start = record.memory_at_start;
 }
 
 void PassStatistics::addMemory(const kernels::PassRecord& record) {
