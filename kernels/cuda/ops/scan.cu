@@ -37,6 +37,8 @@ struct Division {
     static constexpr int kChannels = groups * kOwn;
     static constexpr int kThreads = groups * parts * simt::kWarp;
     static constexpr int kChunk = time * items;
+    static constexpr int kBrought = items / parts;  // channels of a token that a thread brings and takes
+    static_assert(kChunk * kChannels == kThreads * kBrought);
     static constexpr int kStates = 16;  // staged at a time
 };
 
@@ -45,16 +47,27 @@ constexpr int kFloats = kWidest<float>;
 template <class S>
 struct ScanTile {
     // Token t lies at position p with t == tokenAt<S>(p). Rows end in 16 bytes more, which moves the next row by four
-    // banks.
+    // banks; a channel's, in so many that eight neighbouring lanes, each 16 bytes of its own, touch every bank once.
     using Row = float[S::kChunk + kFloats];
+    // Where three threads bring a token, a warp's threads of one group have 11 neighbours: they get 12 banks.
+    struct Group {
+        float rows[S::kOwn][S::kChunk + S::kTime];
+        float apart[12];
+    };
+    using Channels = Group[S::kGroups];
 
     alignas(16) Row states[2][2 * S::kStates];  // B, then C
-    alignas(16) Row delta[2][S::kChannels];
-    alignas(16) Row dx[2][S::kChannels];  // Δ·x
-    alignas(16) Row sums[2][S::kParts][S::kChannels];
+    alignas(16) Channels delta[2];
+    alignas(16) Channels dx[2];  // Δ·x
+    alignas(16) Channels sums[2][S::kParts];
     alignas(16) float dt_bias[S::kChannels];
     alignas(16) float D[S::kChannels];
 };
+
+template <class S>
+SIMT_DEVICE float* rowOf(typename ScanTile<S>::Channels& channels, int channel) {
+    return channels[channel / S::kOwn].rows[channel % S::kOwn];
+}
 
 /// Rows in shared memory begin with the first vectors of all lanes side by side, then their second ones: a warp's
 /// access touches every bank once. Lane i has the tokens [i·items, (i + 1)·items).
@@ -105,12 +118,12 @@ public:
           m_own(simt::warp() % S::kGroups * S::kOwn + simt::lane() % S::kOwn),
           m_part(simt::warp() / S::kGroups),
           m_time(simt::lane() / S::kOwn),
-          m_group(simt::threadIndex() % S::kGroups * S::kOwn),
-          m_position(simt::threadIndex() / S::kGroups),
+          m_group(simt::threadIndex() % kBringers * S::kBrought),
+          m_position(simt::threadIndex() / kBringers),
           m_token(tokenAt<S>(m_position)) {
         const std::int64_t first_row = simt::blockY() * p.length;
         const std::int64_t d = firstChannel() + m_group;
-        m_count = idle() ? 0 : static_cast<int>(simt::lesser<std::int64_t>(p.channels - d, S::kOwn));
+        m_count = static_cast<int>(simt::lesser<std::int64_t>(p.channels - d, S::kBrought));
         m_at = (first_row + m_token) * p.channels + d;
         m_states_at = first_row * p.bc_stride + stateVector() * kFloats % S::kStates;
         m_A_at = static_cast<std::int64_t>(m_part + m_time * S::kParts) * p.channels + firstChannel() + m_own;
@@ -167,7 +180,7 @@ public:
     }
 
 private:
-    using Input = Packed<T, S::kOwn>;  // of one token, the channels of a warp
+    using Input = Packed<T, S::kBrought>;  // of one token
     using State = Packed<T, kFloats>;  // of one token, four states of B or C
 
     // Which four tokens and states a thread stages: warps read whole rows of B and C, and write without bank conflicts.
@@ -175,14 +188,11 @@ private:
     static constexpr int kVectors = S::kChunk / kFloats;
     static constexpr int kRounds = static_cast<int>(divideUp(kStateVectors * kVectors, S::kThreads));
     static constexpr int kTokensOfWarp = simt::kWarp / kStateVectors;
-    static_assert(kStateVectors == 8 && S::kChunk * S::kGroups <= S::kThreads && S::kStates / S::kParts <= S::kTime);
+    static_assert(kStateVectors == 8 && S::kStates / S::kParts <= S::kTime);
+    static constexpr int kBringers = S::kChannels / S::kBrought;  // threads of one token
 
     [[nodiscard]] SIMT_DEVICE static std::int64_t firstChannel() {
         return static_cast<std::int64_t>(simt::blockX()) * S::kChannels;
-    }
-    /// Whether there is no token at this thread's position.
-    [[nodiscard]] SIMT_DEVICE bool idle() const {
-        return S::kChunk * S::kGroups < S::kThreads && m_position >= S::kChunk;
     }
     [[nodiscard]] SIMT_DEVICE static int vectorOf(int round) {
         const int warp = round * (S::kThreads / simt::kWarp) + simt::warp();
@@ -226,35 +236,34 @@ private:
 
     SIMT_DEVICE void fetchInputs(int left) {
         const int count = m_token < left ? m_count : 0;
-        m_x = loadSome<S::kOwn, wide>(p.x + m_at, count);
-        m_dt = loadSome<S::kOwn, wide>(p.dt + m_at, count);
+        m_x = loadSome<S::kBrought, wide>(p.x + m_at, count);
+        m_dt = loadSome<S::kBrought, wide>(p.dt + m_at, count);
     }
 
     [[nodiscard]] SIMT_DEVICE Input fetchGate(int begin, int left) const {
         const std::int64_t row = simt::blockY() * p.length + begin + m_token;
-        return loadSome<S::kOwn, wide>(p.z + row * p.z_stride + firstChannel() + m_group, m_token < left ? m_count : 0);
+        return loadSome<S::kBrought, wide>(p.z + row * p.z_stride + firstChannel() + m_group, m_token < left ? m_count : 0);
     }
 
     /// Past the end of the sequence Δ is 0: the map that changes nothing.
     SIMT_DEVICE void stageInputs(unsigned buffer, int left) {
-        if (idle()) return;
-        float delta[S::kOwn] = {};
-        float dx[S::kOwn] = {};
+        float delta[S::kBrought] = {};
+        float dx[S::kBrought] = {};
         if (m_token < left) {
-            float bias[S::kOwn];
+            float bias[S::kBrought];
             load(m.dt_bias + m_group, bias);
             unpack<T>(m_dt, delta);
             unpack<T>(m_x, dx);
             SIMT_UNROLL
-            for (int r = 0; r < S::kOwn; ++r) {
+            for (int r = 0; r < S::kBrought; ++r) {
                 delta[r] = softplus(delta[r] + bias[r]);
                 dx[r] *= delta[r];
             }
         }
         SIMT_UNROLL
-        for (int r = 0; r < S::kOwn; ++r) {
-            m.delta[buffer][m_group + r][m_position] = delta[r];
-            m.dx[buffer][m_group + r][m_position] = dx[r];
+        for (int r = 0; r < S::kBrought; ++r) {
+            rowOf<S>(m.delta[buffer], m_group + r)[m_position] = delta[r];
+            rowOf<S>(m.dx[buffer], m_group + r)[m_position] = dx[r];
         }
     }
 
@@ -276,8 +285,8 @@ private:
     SIMT_DEVICE void advance(int count, unsigned buffer, unsigned inputs, float (&y)[S::kItems]) {
         float delta[S::kItems];
         float dx[S::kItems];
-        loadOwn<S>(m.delta[inputs][m_own], m_time, delta);
-        loadOwn<S>(m.dx[inputs][m_own], m_time, dx);
+        loadOwn<S>(rowOf<S>(m.delta[inputs], m_own), m_time, delta);
+        loadOwn<S>(rowOf<S>(m.dx[inputs], m_own), m_time, dx);
         float delta_all = delta[0];
         SIMT_UNROLL
         for (int i = 1; i < S::kItems; ++i) delta_all += delta[i];
@@ -329,28 +338,28 @@ private:
     SIMT_DEVICE void giveSums(unsigned buffer, const float (&y)[S::kItems]) {
         SIMT_UNROLL
         for (int v = 0; v < S::kItems / kFloats; ++v) {
-            store(m.sums[buffer][m_part][m_own] + (v * S::kTime + m_time) * kFloats, part<kFloats>(y, v * kFloats));
+            store(rowOf<S>(m.sums[buffer][m_part], m_own) + (v * S::kTime + m_time) * kFloats, part<kFloats>(y, v * kFloats));
         }
     }
 
     /// y of this thread's token and channels, of the chunk before the one that m_at is in.
     SIMT_DEVICE void finish(unsigned buffer, const Input& packed_x, const Input& packed_z) const {
         if (m_count <= 0) return;
-        float x[S::kOwn];
-        float y[S::kOwn];
+        float x[S::kBrought];
+        float y[S::kBrought];
         unpack<T>(packed_x, x);
         load(m.D + m_group, y);
         SIMT_UNROLL
-        for (int r = 0; r < S::kOwn; ++r) {
+        for (int r = 0; r < S::kBrought; ++r) {
             y[r] *= x[r];
             SIMT_UNROLL
-            for (int i = 0; i < S::kParts; ++i) y[r] += m.sums[buffer][i][m_group + r][m_position];
+            for (int i = 0; i < S::kParts; ++i) y[r] += rowOf<S>(m.sums[buffer][i], m_group + r)[m_position];
         }
         if (p.z) {
-            float z[S::kOwn];
+            float z[S::kBrought];
             unpack<T>(packed_z, z);
             SIMT_UNROLL
-            for (int r = 0; r < S::kOwn; ++r) y[r] *= silu(z[r]);
+            for (int r = 0; r < S::kBrought; ++r) y[r] *= silu(z[r]);
         }
         T* to = p.y + m_at - S::kChunk * p.channels;
         if constexpr (wide) {
@@ -392,9 +401,9 @@ void selectiveScanKernel(ScanParams<T> p) {
 
 template <class S, int blocks, class T>
 void launchScan(void* stream, std::int64_t batch, const ScanParams<T>& p) {
-    const bool wide = aligned(S::kOwn * sizeof(T), p.x, p.dt, p.y, p.z) && aligned(kFloats * sizeof(T), p.B, p.C) &&
-                      p.channels % S::kOwn == 0 && p.states % kFloats == 0 && p.bc_stride % kFloats == 0 &&
-                      (!p.z || p.z_stride % S::kOwn == 0);
+    const bool wide = aligned(S::kBrought * sizeof(T), p.x, p.dt, p.y, p.z) && aligned(kFloats * sizeof(T), p.B, p.C) &&
+                      p.channels % S::kBrought == 0 && p.states % kFloats == 0 && p.bc_stride % kFloats == 0 &&
+                      (!p.z || p.z_stride % S::kBrought == 0);
     const auto kernel = !wide                    ? selectiveScanKernel<T, S, false, false, blocks>
                         : p.states <= S::kStates ? selectiveScanKernel<T, S, true, true, blocks>
                                                  : selectiveScanKernel<T, S, true, false, blocks>;
