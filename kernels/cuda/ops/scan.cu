@@ -26,8 +26,9 @@ namespace perfmamba::kernels::cuda {
 namespace {
 
 /// How a block divides its work: `groups` of warps, each with the channels of a warp; in a group `parts` warps that
-/// divide the states; in a warp `time` lanes for each channel; a lane has `items` tokens.
-template <int time, int items, int groups, int parts>
+/// divide the states; in a warp `time` lanes for each channel; a lane has `items` tokens. The first `early` warps bring
+/// the next chunk in before they compute this one, the others after.
+template <int time, int items, int groups, int parts, int early>
 struct Division {
     static constexpr int kTime = time;
     static constexpr int kItems = items;
@@ -40,6 +41,7 @@ struct Division {
     static constexpr int kBrought = items / parts;  // channels of a token that a thread brings and takes
     static_assert(kChunk * kChannels == kThreads * kBrought);
     static constexpr int kStates = 16;  // staged at a time
+    static constexpr int kEarly = early;
 };
 
 constexpr int kFloats = kWidest<float>;
@@ -138,43 +140,33 @@ public:
         }
         const int length = static_cast<int>(p.length);
         const int states = static_cast<int>(p.states);
+        m_left = length;
         fetchStates(0, length);
         fetchInputs(length);
         if (few) loadCarry(0);
         simt::syncBlock();
-        stageStates(0);
-        stageInputs(0, length);
+        bring(0, 0);
         simt::syncBlock();
         unsigned chunk = 0;
         unsigned unit = 0;
         for (int left = length; left > 0; left -= S::kChunk, ++chunk) {
-            const Input x = m_x;
+            const Input x = m_staged_x;
             Input z{};
             if (p.z) z = fetchGate(length - left, left);
             float y[S::kItems] = {};
             bool last = false;
             for (int first = 0; !last; first += S::kStates, ++unit) {
                 last = few || first + S::kStates >= states;
-                const int next_left = last ? left - S::kChunk : left;
-                if (last) {
-                    m_states_at += S::kChunk * p.bc_stride;
-                    m_at += S::kChunk * p.channels;
-                }
-                if (next_left > 0) {
-                    fetchStates(last ? 0 : first + S::kStates, next_left);
-                    if (last) fetchInputs(next_left);
-                }
+                const bool early = simt::warp() < S::kEarly;
+                if (early) bring((unit + 1) % 2, (chunk + 1) % 2);
                 if (!few) loadCarry(first);
                 advance(simt::lesser(S::kStates, states - first), unit % 2, chunk % 2, y);
                 if (!few) storeCarry(first);
                 if (last) giveSums(chunk % 2, y);
-                if (next_left > 0) {
-                    stageStates((unit + 1) % 2);
-                    if (last) stageInputs((chunk + 1) % 2, next_left);
-                }
+                if (!early) bring((unit + 1) % 2, (chunk + 1) % 2);
                 simt::syncBlock();
             }
-            if (m_token < left) finish(chunk % 2, x, z);
+            if (m_token < left) finish(chunk % 2, x, z, m_left - left);
         }
         if (few) storeCarry(0);
     }
@@ -199,6 +191,25 @@ private:
         return warp * kTokensOfWarp + simt::lane() % kTokensOfWarp;
     }
     [[nodiscard]] SIMT_DEVICE static int stateVector() { return simt::lane() / kTokensOfWarp; }
+
+    /// Stages what is on the way, and sends for what follows it.
+    SIMT_DEVICE void bring(unsigned buffer, unsigned inputs) {
+        if (m_left > 0) {
+            stageStates(buffer);
+            if (m_first == 0) stageInputs(inputs, m_left);
+        }
+        m_first += S::kStates;
+        if (few || m_first >= p.states) {
+            m_first = 0;
+            m_left -= S::kChunk;
+            m_states_at += S::kChunk * p.bc_stride;
+            m_at += S::kChunk * p.channels;
+        }
+        if (m_left > 0) {
+            fetchStates(m_first, m_left);
+            if (m_first == 0) fetchInputs(m_left);
+        }
+    }
 
     /// States from `first` on, of a chunk that begins `left` tokens before the end.
     SIMT_DEVICE void fetchStates(int first, int left) {
@@ -247,6 +258,7 @@ private:
 
     /// Past the end of the sequence Δ is 0: the map that changes nothing.
     SIMT_DEVICE void stageInputs(unsigned buffer, int left) {
+        m_staged_x = m_x;
         float delta[S::kBrought] = {};
         float dx[S::kBrought] = {};
         if (m_token < left) {
@@ -342,8 +354,8 @@ private:
         }
     }
 
-    /// y of this thread's token and channels, of the chunk before the one that m_at is in.
-    SIMT_DEVICE void finish(unsigned buffer, const Input& packed_x, const Input& packed_z) const {
+    /// y of this thread's token and channels, of the chunk `ahead` tokens from the one that m_at is in.
+    SIMT_DEVICE void finish(unsigned buffer, const Input& packed_x, const Input& packed_z, int ahead) const {
         if (m_count <= 0) return;
         float x[S::kBrought];
         float y[S::kBrought];
@@ -361,7 +373,7 @@ private:
             SIMT_UNROLL
             for (int r = 0; r < S::kBrought; ++r) y[r] *= silu(z[r]);
         }
-        T* to = p.y + m_at - S::kChunk * p.channels;
+        T* to = p.y + m_at + ahead * p.channels;
         if constexpr (wide) {
             store(to, y);
         } else {
@@ -384,10 +396,13 @@ private:
     std::int64_t m_states_at;
     std::int64_t m_A_at;
     std::int64_t m_h_at;
-    // On the way from memory.
+    // On the way from memory: states from m_first on, of the chunk that begins m_left tokens before the end.
+    int m_first = 0;
+    int m_left;
     State m_states[kRounds][kFloats];
     Input m_x;
     Input m_dt;
+    Input m_staged_x;
     // A · log2(e) and the state before the chunk.
     float m_A = 0;
     float m_h = 0;
@@ -411,11 +426,11 @@ void launchScan(void* stream, std::int64_t batch, const ScanParams<T>& p) {
     simt::launch(stream, shape, kernel, p);
 }
 
-using Long = Division<8, 16, 3, 4>;
+using Long = Division<8, 16, 3, 4, 4>;
 /// For more channels than the multiprocessors take at once so: smaller blocks, of which one holds three.
-using Many = Division<4, 16, 1, 4>;
+using Many = Division<4, 16, 1, 4, 4>;
 /// For sequences that would leave half of the lanes without tokens, and devices with less shared memory.
-using Short = Division<8, 8, 3, 4>;
+using Short = Division<8, 8, 3, 4, 4>;
 
 }  // namespace
 
