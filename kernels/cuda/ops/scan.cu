@@ -127,7 +127,8 @@ public:
         const std::int64_t d = firstChannel() + m_group;
         m_count = static_cast<int>(simt::lesser<std::int64_t>(p.channels - d, S::kBrought));
         m_at = (first_row + m_token) * p.channels + d;
-        m_states_at = first_row * p.bc_stride + stateVector() * kFloats % S::kStates;
+        m_states_from = (stateVector() * kFloats < S::kStates ? p.B : p.C) + stateVector() * kFloats % S::kStates +
+                        (first_row + firstOf(0)) * p.bc_stride;
         m_A_at = static_cast<std::int64_t>(m_part + m_time * S::kParts) * p.channels + firstChannel() + m_own;
         m_h_at = simt::blockY() * p.states * p.channels + m_A_at;
     }
@@ -190,6 +191,7 @@ private:
         const int warp = round * (S::kThreads / simt::kWarp) + simt::warp();
         return warp * kTokensOfWarp + simt::lane() % kTokensOfWarp;
     }
+    [[nodiscard]] SIMT_DEVICE static int firstOf(int round) { return tokenAt<S>(vectorOf(round) * kFloats); }
     [[nodiscard]] SIMT_DEVICE static int stateVector() { return simt::lane() / kTokensOfWarp; }
 
     /// Stages what is on the way, and sends for what follows it.
@@ -202,7 +204,7 @@ private:
         if (few || m_first >= p.states) {
             m_first = 0;
             m_left -= S::kChunk;
-            m_states_at += S::kChunk * p.bc_stride;
+            m_states_from += S::kChunk * p.bc_stride;
             m_at += S::kChunk * p.channels;
         }
         if (m_left > 0) {
@@ -214,12 +216,12 @@ private:
     /// States from `first` on, of a chunk that begins `left` tokens before the end.
     SIMT_DEVICE void fetchStates(int first, int left) {
         const int count = static_cast<int>(p.states) - first - stateVector() * kFloats % S::kStates;
-        const T* of = (stateVector() * kFloats < S::kStates ? p.B : p.C) + m_states_at + first;
         SIMT_UNROLL
         for (int round = 0; round < kRounds; ++round) {
             if (vectorOf(round) >= kVectors) continue;
-            const int t = tokenAt<S>(vectorOf(round) * kFloats);
-            const T* from = of + t * p.bc_stride;
+            const int t = firstOf(round);
+            const T* from = m_states_from + first;
+            if (round > 0) from += (t - firstOf(0)) * p.bc_stride;
             SIMT_UNROLL
             for (int i = 0; i < kFloats; ++i) {
                 m_states[round][i] = loadSome<kFloats, wide>(from, t + i < left ? count : 0);
@@ -259,23 +261,17 @@ private:
     /// Past the end of the sequence Δ is 0: the map that changes nothing.
     SIMT_DEVICE void stageInputs(unsigned buffer, int left) {
         m_staged_x = m_x;
-        float delta[S::kBrought] = {};
-        float dx[S::kBrought] = {};
-        if (m_token < left) {
-            float bias[S::kBrought];
-            load(m.dt_bias + m_group, bias);
-            unpack<T>(m_dt, delta);
-            unpack<T>(m_x, dx);
-            SIMT_UNROLL
-            for (int r = 0; r < S::kBrought; ++r) {
-                delta[r] = softplus(delta[r] + bias[r]);
-                dx[r] *= delta[r];
-            }
-        }
+        float bias[S::kBrought];
+        float dt[S::kBrought];
+        float x[S::kBrought];
+        load(m.dt_bias + m_group, bias);
+        unpack<T>(m_dt, dt);
+        unpack<T>(m_x, x);
         SIMT_UNROLL
         for (int r = 0; r < S::kBrought; ++r) {
-            rowOf<S>(m.delta[buffer], m_group + r)[m_position] = delta[r];
-            rowOf<S>(m.dx[buffer], m_group + r)[m_position] = dx[r];
+            const float delta = m_token < left ? softplus(dt[r] + bias[r]) : 0.0F;
+            rowOf<S>(m.delta[buffer], m_group + r)[m_position] = delta;
+            rowOf<S>(m.dx[buffer], m_group + r)[m_position] = delta * x[r];
         }
     }
 
@@ -393,7 +389,7 @@ private:
     int m_token;
     int m_count;
     std::int64_t m_at;
-    std::int64_t m_states_at;
+    const T* m_states_from;
     std::int64_t m_A_at;
     std::int64_t m_h_at;
     // On the way from memory: states from m_first on, of the chunk that begins m_left tokens before the end.
