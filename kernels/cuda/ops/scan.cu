@@ -14,8 +14,9 @@
 //   a chunk in and y out: 80 for each (t, d). The decay over all of a lane's tokens is exp(A·ΣΔ), not a product.
 // - B and C lie in shared memory as float, transposed, so that a lane reads four of its tokens in one access, which
 //   the lanes of four channels share.
-// - While a chunk is computed the next one is under way from memory to registers. What a chunk needs and leaves lies
-//   in two buffers in turn, so that one barrier a chunk is enough.
+// - A chunk is on its way from memory to registers while the one before the last is computed, and is staged beside the
+//   computation of the last, by some warps before it and by others after it: they have different work at a time. What
+//   a chunk needs and leaves lies in two buffers in turn, so that one barrier a chunk is enough.
 // - Up to 16 states, h stays in registers from the first chunk to the last. More are staged 16 at a time.
 // - 12 channels are what each of an H200's multiprocessors gets of a small model's 1536. Rows of x, Δ and y are
 //   accessed 12 channels at a time, most of a sector of 32 bytes.
@@ -158,7 +159,8 @@ public:
             bool last = false;
             for (int first = 0; !last; first += S::kStates, ++unit) {
                 last = few || first + S::kStates >= states;
-                const bool early = simt::warp() < S::kEarly;
+                const bool early =
+                    S::kEarly * simt::kWarp >= S::kThreads || (S::kEarly > 0 && simt::warp() < S::kEarly);
                 if (early) bring((unit + 1) % 2, (chunk + 1) % 2);
                 if (!few) loadCarry(first);
                 advance(simt::lesser(S::kStates, states - first), unit % 2, chunk % 2, y);
@@ -255,10 +257,12 @@ private:
 
     [[nodiscard]] SIMT_DEVICE Input fetchGate(int begin, int left) const {
         const std::int64_t row = simt::blockY() * p.length + begin + m_token;
-        return loadSome<S::kBrought, wide>(p.z + row * p.z_stride + firstChannel() + m_group, m_token < left ? m_count : 0);
+        const T* from = p.z + row * p.z_stride + firstChannel() + m_group;
+        return loadSome<S::kBrought, wide>(from, m_token < left ? m_count : 0);
     }
 
-    /// Past the end of the sequence Δ is 0: the map that changes nothing.
+    /// Past the end of the sequence Δ is 0: the map that changes nothing. The softplus of a number that low is, and
+    /// unlike a choice between two results it leaves no branch.
     SIMT_DEVICE void stageInputs(unsigned buffer, int left) {
         m_staged_x = m_x;
         float bias[S::kBrought];
@@ -269,7 +273,7 @@ private:
         unpack<T>(m_x, x);
         SIMT_UNROLL
         for (int r = 0; r < S::kBrought; ++r) {
-            const float delta = m_token < left ? softplus(dt[r] + bias[r]) : 0.0F;
+            const float delta = softplus(m_token < left ? dt[r] + bias[r] : -1e30F);
             rowOf<S>(m.delta[buffer], m_group + r)[m_position] = delta;
             rowOf<S>(m.dx[buffer], m_group + r)[m_position] = delta * x[r];
         }
@@ -344,9 +348,10 @@ private:
     }
 
     SIMT_DEVICE void giveSums(unsigned buffer, const float (&y)[S::kItems]) {
+        float* row = rowOf<S>(m.sums[buffer][m_part], m_own);
         SIMT_UNROLL
         for (int v = 0; v < S::kItems / kFloats; ++v) {
-            store(rowOf<S>(m.sums[buffer][m_part], m_own) + (v * S::kTime + m_time) * kFloats, part<kFloats>(y, v * kFloats));
+            store(row + (v * S::kTime + m_time) * kFloats, part<kFloats>(y, v * kFloats));
         }
     }
 
