@@ -14,8 +14,9 @@
 //   a chunk in and y out: 80 for each (t, d). The decay over all of a lane's tokens is exp(A·ΣΔ), not a product.
 // - B and C lie in shared memory as float, transposed, so that a lane reads four of its tokens in one access, which
 //   the lanes of four channels share.
-// - While a chunk is computed the next one is under way from memory to registers. What a chunk needs and leaves lies
-//   in two buffers in turn, so that one barrier a chunk is enough.
+// - A chunk is on its way from memory to registers while the one before the last is computed, and is staged beside the
+//   computation of the last, by some warps before it and by others after it: they have different work at a time. What
+//   a chunk needs and leaves lies in two buffers in turn, so that one barrier a chunk is enough.
 // - Up to 16 states, h stays in registers from the first chunk to the last. More are staged 16 at a time.
 // - 12 channels are what each of an H200's multiprocessors gets of a small model's 1536. Rows of x, Δ and y are
 //   accessed 12 channels at a time, most of a sector of 32 bytes.
@@ -26,8 +27,9 @@ namespace perfmamba::kernels::cuda {
 namespace {
 
 /// How a block divides its work: `groups` of warps, each with the channels of a warp; in a group `parts` warps that
-/// divide the states; in a warp `time` lanes for each channel; a lane has `items` tokens.
-template <int time, int items, int groups, int parts>
+/// divide the states; in a warp `time` lanes for each channel; a lane has `items` tokens. The first `early` warps bring
+/// the next chunk in before they compute this one, the others after.
+template <int time, int items, int groups, int parts, int early>
 struct Division {
     static constexpr int kTime = time;
     static constexpr int kItems = items;
@@ -37,7 +39,10 @@ struct Division {
     static constexpr int kChannels = groups * kOwn;
     static constexpr int kThreads = groups * parts * simt::kWarp;
     static constexpr int kChunk = time * items;
+    static constexpr int kBrought = items / parts;  // channels of a token that a thread brings and takes
+    static_assert(kChunk * kChannels == kThreads * kBrought);
     static constexpr int kStates = 16;  // staged at a time
+    static constexpr int kEarly = early;
 };
 
 constexpr int kFloats = kWidest<float>;
@@ -45,16 +50,27 @@ constexpr int kFloats = kWidest<float>;
 template <class S>
 struct ScanTile {
     // Token t lies at position p with t == tokenAt<S>(p). Rows end in 16 bytes more, which moves the next row by four
-    // banks.
+    // banks; a channel's, in so many that eight neighbouring lanes, each 16 bytes of its own, touch every bank once.
     using Row = float[S::kChunk + kFloats];
+    // Where three threads bring a token, a warp's threads of one group have 11 neighbours: they get 12 banks.
+    struct Group {
+        float rows[S::kOwn][S::kChunk + S::kTime];
+        float apart[12];
+    };
+    using Channels = Group[S::kGroups];
 
     alignas(16) Row states[2][2 * S::kStates];  // B, then C
-    alignas(16) Row delta[2][S::kChannels];
-    alignas(16) Row dx[2][S::kChannels];  // Δ·x
-    alignas(16) Row sums[2][S::kParts][S::kChannels];
+    alignas(16) Channels delta[2];
+    alignas(16) Channels dx[2];  // Δ·x
+    alignas(16) Channels sums[2][S::kParts];
     alignas(16) float dt_bias[S::kChannels];
     alignas(16) float D[S::kChannels];
 };
+
+template <class S>
+SIMT_DEVICE float* rowOf(typename ScanTile<S>::Channels& channels, int channel) {
+    return channels[channel / S::kOwn].rows[channel % S::kOwn];
+}
 
 /// Rows in shared memory begin with the first vectors of all lanes side by side, then their second ones: a warp's
 /// access touches every bank once. Lane i has the tokens [i·items, (i + 1)·items).
@@ -105,14 +121,15 @@ public:
           m_own(simt::warp() % S::kGroups * S::kOwn + simt::lane() % S::kOwn),
           m_part(simt::warp() / S::kGroups),
           m_time(simt::lane() / S::kOwn),
-          m_group(simt::threadIndex() % S::kGroups * S::kOwn),
-          m_position(simt::threadIndex() / S::kGroups),
+          m_group(simt::threadIndex() % kBringers * S::kBrought),
+          m_position(simt::threadIndex() / kBringers),
           m_token(tokenAt<S>(m_position)) {
         const std::int64_t first_row = simt::blockY() * p.length;
         const std::int64_t d = firstChannel() + m_group;
-        m_count = idle() ? 0 : static_cast<int>(simt::lesser<std::int64_t>(p.channels - d, S::kOwn));
+        m_count = static_cast<int>(simt::lesser<std::int64_t>(p.channels - d, S::kBrought));
         m_at = (first_row + m_token) * p.channels + d;
-        m_states_at = first_row * p.bc_stride + stateVector() * kFloats % S::kStates;
+        m_states_from = (stateVector() * kFloats < S::kStates ? p.B : p.C) + stateVector() * kFloats % S::kStates +
+                        (first_row + firstOf(0)) * p.bc_stride;
         m_A_at = static_cast<std::int64_t>(m_part + m_time * S::kParts) * p.channels + firstChannel() + m_own;
         m_h_at = simt::blockY() * p.states * p.channels + m_A_at;
     }
@@ -125,49 +142,40 @@ public:
         }
         const int length = static_cast<int>(p.length);
         const int states = static_cast<int>(p.states);
+        m_left = length;
         fetchStates(0, length);
         fetchInputs(length);
         if (few) loadCarry(0);
         simt::syncBlock();
-        stageStates(0);
-        stageInputs(0, length);
+        bring(0, 0);
         simt::syncBlock();
         unsigned chunk = 0;
         unsigned unit = 0;
         for (int left = length; left > 0; left -= S::kChunk, ++chunk) {
-            const Input x = m_x;
+            const Input x = m_staged_x;
             Input z{};
             if (p.z) z = fetchGate(length - left, left);
             float y[S::kItems] = {};
             bool last = false;
             for (int first = 0; !last; first += S::kStates, ++unit) {
                 last = few || first + S::kStates >= states;
-                const int next_left = last ? left - S::kChunk : left;
-                if (last) {
-                    m_states_at += S::kChunk * p.bc_stride;
-                    m_at += S::kChunk * p.channels;
-                }
-                if (next_left > 0) {
-                    fetchStates(last ? 0 : first + S::kStates, next_left);
-                    if (last) fetchInputs(next_left);
-                }
+                const bool early =
+                    S::kEarly * simt::kWarp >= S::kThreads || (S::kEarly > 0 && simt::warp() < S::kEarly);
+                if (early) bring((unit + 1) % 2, (chunk + 1) % 2);
                 if (!few) loadCarry(first);
                 advance(simt::lesser(S::kStates, states - first), unit % 2, chunk % 2, y);
                 if (!few) storeCarry(first);
                 if (last) giveSums(chunk % 2, y);
-                if (next_left > 0) {
-                    stageStates((unit + 1) % 2);
-                    if (last) stageInputs((chunk + 1) % 2, next_left);
-                }
+                if (!early) bring((unit + 1) % 2, (chunk + 1) % 2);
                 simt::syncBlock();
             }
-            if (m_token < left) finish(chunk % 2, x, z);
+            if (m_token < left) finish(chunk % 2, x, z, m_left - left);
         }
         if (few) storeCarry(0);
     }
 
 private:
-    using Input = Packed<T, S::kOwn>;  // of one token, the channels of a warp
+    using Input = Packed<T, S::kBrought>;  // of one token
     using State = Packed<T, kFloats>;  // of one token, four states of B or C
 
     // Which four tokens and states a thread stages: warps read whole rows of B and C, and write without bank conflicts.
@@ -175,30 +183,47 @@ private:
     static constexpr int kVectors = S::kChunk / kFloats;
     static constexpr int kRounds = static_cast<int>(divideUp(kStateVectors * kVectors, S::kThreads));
     static constexpr int kTokensOfWarp = simt::kWarp / kStateVectors;
-    static_assert(kStateVectors == 8 && S::kChunk * S::kGroups <= S::kThreads && S::kStates / S::kParts <= S::kTime);
+    static_assert(kStateVectors == 8 && S::kStates / S::kParts <= S::kTime);
+    static constexpr int kBringers = S::kChannels / S::kBrought;  // threads of one token
 
     [[nodiscard]] SIMT_DEVICE static std::int64_t firstChannel() {
         return static_cast<std::int64_t>(simt::blockX()) * S::kChannels;
-    }
-    /// Whether there is no token at this thread's position.
-    [[nodiscard]] SIMT_DEVICE bool idle() const {
-        return S::kChunk * S::kGroups < S::kThreads && m_position >= S::kChunk;
     }
     [[nodiscard]] SIMT_DEVICE static int vectorOf(int round) {
         const int warp = round * (S::kThreads / simt::kWarp) + simt::warp();
         return warp * kTokensOfWarp + simt::lane() % kTokensOfWarp;
     }
+    [[nodiscard]] SIMT_DEVICE static int firstOf(int round) { return tokenAt<S>(vectorOf(round) * kFloats); }
     [[nodiscard]] SIMT_DEVICE static int stateVector() { return simt::lane() / kTokensOfWarp; }
+
+    /// Stages what is on the way, and sends for what follows it.
+    SIMT_DEVICE void bring(unsigned buffer, unsigned inputs) {
+        if (m_left > 0) {
+            stageStates(buffer);
+            if (m_first == 0) stageInputs(inputs, m_left);
+        }
+        m_first += S::kStates;
+        if (few || m_first >= p.states) {
+            m_first = 0;
+            m_left -= S::kChunk;
+            m_states_from += S::kChunk * p.bc_stride;
+            m_at += S::kChunk * p.channels;
+        }
+        if (m_left > 0) {
+            fetchStates(m_first, m_left);
+            if (m_first == 0) fetchInputs(m_left);
+        }
+    }
 
     /// States from `first` on, of a chunk that begins `left` tokens before the end.
     SIMT_DEVICE void fetchStates(int first, int left) {
         const int count = static_cast<int>(p.states) - first - stateVector() * kFloats % S::kStates;
-        const T* of = (stateVector() * kFloats < S::kStates ? p.B : p.C) + m_states_at + first;
         SIMT_UNROLL
         for (int round = 0; round < kRounds; ++round) {
             if (vectorOf(round) >= kVectors) continue;
-            const int t = tokenAt<S>(vectorOf(round) * kFloats);
-            const T* from = of + t * p.bc_stride;
+            const int t = firstOf(round);
+            const T* from = m_states_from + first;
+            if (round > 0) from += (t - firstOf(0)) * p.bc_stride;
             SIMT_UNROLL
             for (int i = 0; i < kFloats; ++i) {
                 m_states[round][i] = loadSome<kFloats, wide>(from, t + i < left ? count : 0);
@@ -226,35 +251,31 @@ private:
 
     SIMT_DEVICE void fetchInputs(int left) {
         const int count = m_token < left ? m_count : 0;
-        m_x = loadSome<S::kOwn, wide>(p.x + m_at, count);
-        m_dt = loadSome<S::kOwn, wide>(p.dt + m_at, count);
+        m_x = loadSome<S::kBrought, wide>(p.x + m_at, count);
+        m_dt = loadSome<S::kBrought, wide>(p.dt + m_at, count);
     }
 
     [[nodiscard]] SIMT_DEVICE Input fetchGate(int begin, int left) const {
         const std::int64_t row = simt::blockY() * p.length + begin + m_token;
-        return loadSome<S::kOwn, wide>(p.z + row * p.z_stride + firstChannel() + m_group, m_token < left ? m_count : 0);
+        const T* from = p.z + row * p.z_stride + firstChannel() + m_group;
+        return loadSome<S::kBrought, wide>(from, m_token < left ? m_count : 0);
     }
 
-    /// Past the end of the sequence Δ is 0: the map that changes nothing.
+    /// Past the end of the sequence Δ is 0: the map that changes nothing. The softplus of a number that low is, and
+    /// unlike a choice between two results it leaves no branch.
     SIMT_DEVICE void stageInputs(unsigned buffer, int left) {
-        if (idle()) return;
-        float delta[S::kOwn] = {};
-        float dx[S::kOwn] = {};
-        if (m_token < left) {
-            float bias[S::kOwn];
-            load(m.dt_bias + m_group, bias);
-            unpack<T>(m_dt, delta);
-            unpack<T>(m_x, dx);
-            SIMT_UNROLL
-            for (int r = 0; r < S::kOwn; ++r) {
-                delta[r] = softplus(delta[r] + bias[r]);
-                dx[r] *= delta[r];
-            }
-        }
+        m_staged_x = m_x;
+        float bias[S::kBrought];
+        float dt[S::kBrought];
+        float x[S::kBrought];
+        load(m.dt_bias + m_group, bias);
+        unpack<T>(m_dt, dt);
+        unpack<T>(m_x, x);
         SIMT_UNROLL
-        for (int r = 0; r < S::kOwn; ++r) {
-            m.delta[buffer][m_group + r][m_position] = delta[r];
-            m.dx[buffer][m_group + r][m_position] = dx[r];
+        for (int r = 0; r < S::kBrought; ++r) {
+            const float delta = softplus(m_token < left ? dt[r] + bias[r] : -1e30F);
+            rowOf<S>(m.delta[buffer], m_group + r)[m_position] = delta;
+            rowOf<S>(m.dx[buffer], m_group + r)[m_position] = delta * x[r];
         }
     }
 
@@ -276,8 +297,8 @@ private:
     SIMT_DEVICE void advance(int count, unsigned buffer, unsigned inputs, float (&y)[S::kItems]) {
         float delta[S::kItems];
         float dx[S::kItems];
-        loadOwn<S>(m.delta[inputs][m_own], m_time, delta);
-        loadOwn<S>(m.dx[inputs][m_own], m_time, dx);
+        loadOwn<S>(rowOf<S>(m.delta[inputs], m_own), m_time, delta);
+        loadOwn<S>(rowOf<S>(m.dx[inputs], m_own), m_time, dx);
         float delta_all = delta[0];
         SIMT_UNROLL
         for (int i = 1; i < S::kItems; ++i) delta_all += delta[i];
@@ -327,32 +348,33 @@ private:
     }
 
     SIMT_DEVICE void giveSums(unsigned buffer, const float (&y)[S::kItems]) {
+        float* row = rowOf<S>(m.sums[buffer][m_part], m_own);
         SIMT_UNROLL
         for (int v = 0; v < S::kItems / kFloats; ++v) {
-            store(m.sums[buffer][m_part][m_own] + (v * S::kTime + m_time) * kFloats, part<kFloats>(y, v * kFloats));
+            store(row + (v * S::kTime + m_time) * kFloats, part<kFloats>(y, v * kFloats));
         }
     }
 
-    /// y of this thread's token and channels, of the chunk before the one that m_at is in.
-    SIMT_DEVICE void finish(unsigned buffer, const Input& packed_x, const Input& packed_z) const {
+    /// y of this thread's token and channels, of the chunk `ahead` tokens from the one that m_at is in.
+    SIMT_DEVICE void finish(unsigned buffer, const Input& packed_x, const Input& packed_z, int ahead) const {
         if (m_count <= 0) return;
-        float x[S::kOwn];
-        float y[S::kOwn];
+        float x[S::kBrought];
+        float y[S::kBrought];
         unpack<T>(packed_x, x);
         load(m.D + m_group, y);
         SIMT_UNROLL
-        for (int r = 0; r < S::kOwn; ++r) {
+        for (int r = 0; r < S::kBrought; ++r) {
             y[r] *= x[r];
             SIMT_UNROLL
-            for (int i = 0; i < S::kParts; ++i) y[r] += m.sums[buffer][i][m_group + r][m_position];
+            for (int i = 0; i < S::kParts; ++i) y[r] += rowOf<S>(m.sums[buffer][i], m_group + r)[m_position];
         }
         if (p.z) {
-            float z[S::kOwn];
+            float z[S::kBrought];
             unpack<T>(packed_z, z);
             SIMT_UNROLL
-            for (int r = 0; r < S::kOwn; ++r) y[r] *= silu(z[r]);
+            for (int r = 0; r < S::kBrought; ++r) y[r] *= silu(z[r]);
         }
-        T* to = p.y + m_at - S::kChunk * p.channels;
+        T* to = p.y + m_at + ahead * p.channels;
         if constexpr (wide) {
             store(to, y);
         } else {
@@ -372,13 +394,16 @@ private:
     int m_token;
     int m_count;
     std::int64_t m_at;
-    std::int64_t m_states_at;
+    const T* m_states_from;
     std::int64_t m_A_at;
     std::int64_t m_h_at;
-    // On the way from memory.
+    // On the way from memory: states from m_first on, of the chunk that begins m_left tokens before the end.
+    int m_first = 0;
+    int m_left;
     State m_states[kRounds][kFloats];
     Input m_x;
     Input m_dt;
+    Input m_staged_x;
     // A · log2(e) and the state before the chunk.
     float m_A = 0;
     float m_h = 0;
@@ -392,9 +417,9 @@ void selectiveScanKernel(ScanParams<T> p) {
 
 template <class S, int blocks, class T>
 void launchScan(void* stream, std::int64_t batch, const ScanParams<T>& p) {
-    const bool wide = aligned(S::kOwn * sizeof(T), p.x, p.dt, p.y, p.z) && aligned(kFloats * sizeof(T), p.B, p.C) &&
-                      p.channels % S::kOwn == 0 && p.states % kFloats == 0 && p.bc_stride % kFloats == 0 &&
-                      (!p.z || p.z_stride % S::kOwn == 0);
+    const bool wide = aligned(S::kBrought * sizeof(T), p.x, p.dt, p.y, p.z) && aligned(kFloats * sizeof(T), p.B, p.C) &&
+                      p.channels % S::kBrought == 0 && p.states % kFloats == 0 && p.bc_stride % kFloats == 0 &&
+                      (!p.z || p.z_stride % S::kBrought == 0);
     const auto kernel = !wide                    ? selectiveScanKernel<T, S, false, false, blocks>
                         : p.states <= S::kStates ? selectiveScanKernel<T, S, true, true, blocks>
                                                  : selectiveScanKernel<T, S, true, false, blocks>;
@@ -402,11 +427,11 @@ void launchScan(void* stream, std::int64_t batch, const ScanParams<T>& p) {
     simt::launch(stream, shape, kernel, p);
 }
 
-using Long = Division<8, 16, 3, 4>;
+using Long = Division<8, 16, 3, 4, 4>;
 /// For more channels than the multiprocessors take at once so: smaller blocks, of which one holds three.
-using Many = Division<4, 16, 1, 4>;
+using Many = Division<4, 16, 1, 4, 4>;
 /// For sequences that would leave half of the lanes without tokens, and devices with less shared memory.
-using Short = Division<8, 8, 3, 4>;
+using Short = Division<8, 8, 3, 4, 4>;
 
 }  // namespace
 
