@@ -252,7 +252,7 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
         {tr("throughput"), threeDigits(point.tokens_per_second) + tr(" tokens/s"), {}},
         {tr("not recorded"), timeText(point.untraced), tr("passes with recording off")},
         {tr("recording costs"),
-         std::isfinite(point.overhead.median) && point.overhead.pairs > 0
+         std::isfinite(point.overhead.median) && point.overhead.known()
              ? (point.overhead.differs() ? tr("%1 %").arg(threeDigits((point.overhead.median - 1) * 100))
                                          : tr("no difference"))
              : QStringLiteral("n/a"),

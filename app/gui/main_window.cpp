@@ -342,7 +342,7 @@ void MainWindow::updateTexts() {
     m_device_label->setText(widgets::deviceText(provenance, point->device_use));
     m_workload->setTraceStatus(point->trace);
     const profile::Ratio& overhead = point->overhead;
-    m_overhead_label->setText(overhead.pairs == 0 ? QString()
+    m_overhead_label->setText(!overhead.known() ? QString()
                               : overhead.differs()
                                   ? tr("recording %1%2 %")
                                         .arg(overhead.median >= 1 ? QStringLiteral("+") : QStringLiteral("−"),

@@ -34,8 +34,10 @@ struct Ratio {
     double ci_high = 0;
     std::size_t pairs = 0;
 
+    /// Whether the pairs suffice for an interval.
+    [[nodiscard]] bool known() const { return pairs >= 6; }
     /// False where 1 lies inside the interval: no difference measured.
-    [[nodiscard]] bool differs() const { return pairs >= 6 && (ci_low > 1 || ci_high < 1); }
+    [[nodiscard]] bool differs() const { return known() && (ci_low > 1 || ci_high < 1); }
 };
 
 /// Ratio a/b of samples taken in turn; the longer one's surplus is left out.

@@ -180,6 +180,11 @@ std::string overheadText(const profile::Point& point) {
     const profile::Ratio& overhead = point.overhead;
     if (overhead.pairs == 0 || std::isnan(overhead.median)) return "what recording costs is not known\n";
     const auto change = [](double ratio) { return fmt::format("{:+.1f}", (ratio - 1) * 100); };
+    if (!overhead.known()) {
+        return fmt::format("what recording costs: too few passes to tell ({} … {} %; without it {}, n = {})\n",
+                           change(overhead.ci_low), change(overhead.ci_high), formatTime(point.untraced.median),
+                           point.untraced.n());
+    }
     if (!overhead.differs()) {
         return fmt::format("recording: no difference measured ({} … {} %)\n", change(overhead.ci_low),
                            change(overhead.ci_high));

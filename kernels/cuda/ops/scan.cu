@@ -176,7 +176,7 @@ public:
 
 private:
     using Input = Packed<T, S::kBrought>;  // of one token
-    using State = Packed<T, kFloats>;  // of one token, four states of B or C
+    using State = Packed<T, kFloats>;      // of one token, four states of B or C
 
     // Which four tokens and states a thread stages: warps read whole rows of B and C, and write without bank conflicts.
     static constexpr int kStateVectors = 2 * S::kStates / kFloats;
