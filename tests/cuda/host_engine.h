@@ -1,9 +1,7 @@
 // A model on the CUDA backend, which runs on the host here; and on the CPU, to compare with.
 #pragma once
 
-#include <cmath>
 #include <memory>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +10,7 @@
 #include "kernels/cuda/plugin/cuda_backend.h"
 #include "kernels/cuda/plugin/host_runtime.h"
 #include "kernels/devices.h"
+#include "tests/support/relative_error.h"
 
 namespace perfmamba::tests {
 
@@ -42,18 +41,6 @@ inline HostEngine onDevice(const CheckpointPtr& checkpoint, DType precision = DT
 
 inline std::unique_ptr<engine::Engine> onCpu(const CheckpointPtr& checkpoint) {
     return std::make_unique<engine::Engine>(checkpoint, kernels::makeBackend("cpu", {.threads = 1}));
-}
-
-/// ‖got − expected‖ / ‖expected‖; infinite where something is not a number.
-inline double relativeError(std::span<const float> got, std::span<const float> expected) {
-    if (got.size() != expected.size()) return HUGE_VAL;
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        difference += std::pow(double{got[i]} - double{expected[i]}, 2);
-        norm += std::pow(double{expected[i]}, 2);
-    }
-    return std::isfinite(difference) ? std::sqrt(difference / norm) : HUGE_VAL;
 }
 
 /// Ids that differ from sequence to sequence and token to token, always the same.

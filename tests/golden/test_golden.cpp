@@ -11,8 +11,10 @@
 #include "core/engine/engine.h"
 #include "core/model/safetensors.h"
 #include "kernels/devices.h"
+#include "tests/support/relative_error.h"
 
 using namespace perfmamba;
+using tests::relativeError;
 namespace fs = std::filesystem;
 
 namespace {
@@ -52,16 +54,6 @@ std::vector<Sequence> readExpected(const std::string& name) {
 
 fs::path checkpointOf(const std::string& name) {
     return name.starts_with("demo-") ? kDemos / name.substr(5) : kCases / name;
-}
-
-double relativeError(std::span<const float> got, std::span<const float> expected) {
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        difference += std::pow(static_cast<double>(got[i]) - static_cast<double>(expected[i]), 2);
-        norm += std::pow(static_cast<double>(expected[i]), 2);
-    }
-    return std::sqrt(difference / norm);
 }
 
 double toleranceOf(const std::string& name) {

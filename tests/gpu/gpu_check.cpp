@@ -14,8 +14,10 @@
 #include "kernels/error.h"
 #include "tests/gpu/benchmark.h"
 #include "tests/gpu/operations.h"
+#include "tests/support/relative_error.h"
 
 using namespace perfmamba;
+using tests::relativeError;
 namespace fs = std::filesystem;
 
 namespace {
@@ -71,16 +73,6 @@ std::vector<float> logitsOf(engine::Engine& engine, std::int64_t batch) {
         all.insert(all.end(), logits.begin(), logits.end());
     }
     return all;
-}
-
-double relativeError(const std::vector<float>& got, const std::vector<float>& expected) {
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        difference += std::pow(double{got[i]} - double{expected[i]}, 2);
-        norm += std::pow(double{expected[i]}, 2);
-    }
-    return std::isfinite(difference) ? std::sqrt(difference / norm) : HUGE_VAL;
 }
 
 void checkOperations(const std::string& device, const std::string& sizes, Tally& tally) {

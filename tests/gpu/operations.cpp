@@ -23,31 +23,6 @@ std::size_t size(std::int64_t count) {
     return static_cast<std::size_t>(count);
 }
 
-/// ‖got − expected‖ / ‖expected‖; infinite where something is not a number.
-double distance(const Values& got, const Values& expected) {
-    if (got.size() != expected.size()) return HUGE_VAL;
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        difference += std::pow(got[i] - expected[i], 2);
-        norm += std::pow(expected[i], 2);
-    }
-    return std::isfinite(difference) ? std::sqrt(difference / std::max(norm, 1e-300)) : HUGE_VAL;
-}
-
-/// Arrays side by side: (rows, Σ widths + gap).
-Values beside(std::int64_t rows, std::initializer_list<const Values*> parts, std::int64_t gap = 0) {
-    Values result;
-    for (std::int64_t row = 0; row < rows; ++row) {
-        for (const Values* part : parts) {
-            const std::int64_t width = static_cast<std::int64_t>(part->size()) / rows;
-            result.insert(result.end(), part->begin() + row * width, part->begin() + (row + 1) * width);
-        }
-        result.insert(result.end(), size(gap), 7.0);
-    }
-    return result;
-}
-
 class Checks {
 public:
     Checks(Backend& backend, bool large) : m_backend(backend), m_large(large) {

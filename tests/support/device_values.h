@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <initializer_list>
 #include <vector>
 
 #include "kernels/cuda/ops.h"
@@ -71,29 +70,6 @@ private:
 /// Random numbers that `type` can hold, so that the kernels and the reference start from the same.
 inline Values representable(Random& random, DType type, std::int64_t count, double low = -1, double high = 1) {
     return Array(type, random.values(count, low, high)).values();
-}
-
-/// The columns of several arrays side by side: (rows, Σ widths), and `gap` more that hold 7.
-inline Values beside(std::int64_t rows, std::initializer_list<const Values*> parts, std::int64_t gap = 0) {
-    Values result;
-    for (std::int64_t row = 0; row < rows; ++row) {
-        for (const Values* part : parts) {
-            const std::int64_t width = static_cast<std::int64_t>(part->size()) / rows;
-            result.insert(result.end(), part->begin() + row * width, part->begin() + (row + 1) * width);
-        }
-        result.insert(result.end(), static_cast<std::size_t>(gap), 7.0);
-    }
-    return result;
-}
-
-inline double distance(const Values& got, const Values& expected) {
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        difference += std::pow(got[i] - expected[i], 2);
-        norm += expected[i] * expected[i];
-    }
-    return std::sqrt(difference / std::max(norm, 1e-300));
 }
 
 inline void compare(const Values& got, const Values& expected, double bound, const char* what) {

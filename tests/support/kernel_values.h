@@ -1,7 +1,10 @@
-// Random numbers for kernels and their references.
+// Numbers for kernels and their references, and how far they lie apart.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <random>
 #include <vector>
 
@@ -28,6 +31,31 @@ private:
 
 inline std::vector<float> toFloat(const Values& values) {
     return {values.begin(), values.end()};
+}
+
+/// The columns of several arrays side by side: (rows, Σ widths), and `gap` more that hold 7.
+inline Values beside(std::int64_t rows, std::initializer_list<const Values*> parts, std::int64_t gap = 0) {
+    Values result;
+    for (std::int64_t row = 0; row < rows; ++row) {
+        for (const Values* part : parts) {
+            const std::int64_t width = static_cast<std::int64_t>(part->size()) / rows;
+            result.insert(result.end(), part->begin() + row * width, part->begin() + (row + 1) * width);
+        }
+        result.insert(result.end(), static_cast<std::size_t>(gap), 7.0);
+    }
+    return result;
+}
+
+/// ‖got − expected‖ / ‖expected‖; infinite where something is not a number.
+inline double distance(const Values& got, const Values& expected) {
+    if (got.size() != expected.size()) return HUGE_VAL;
+    double difference = 0;
+    double norm = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        difference += std::pow(got[i] - expected[i], 2);
+        norm += std::pow(expected[i], 2);
+    }
+    return std::isfinite(difference) ? std::sqrt(difference / std::max(norm, 1e-300)) : HUGE_VAL;
 }
 
 }  // namespace perfmamba::tests

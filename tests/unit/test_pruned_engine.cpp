@@ -16,6 +16,7 @@
 #include "kernels/devices.h"
 #include "kernels/error.h"
 #include "tests/support/checkpoint_folder.h"
+#include "tests/support/relative_error.h"
 
 using namespace perfmamba;
 using engine::Engine;
@@ -25,6 +26,7 @@ using engine::StateObserver;
 using kernels::Statistic;
 using model::Checkpoint;
 using model::Config;
+using tests::relativeError;
 namespace fs = std::filesystem;
 
 namespace {
@@ -66,16 +68,6 @@ std::vector<float> run(Engine& engine) {
 std::vector<float> run(const CheckpointPtr& checkpoint) {
     Engine engine = engineOf(checkpoint);
     return run(engine);
-}
-
-double relativeError(const std::vector<float>& got, const std::vector<float>& expected) {
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        difference += std::pow(static_cast<double>(got[i]) - static_cast<double>(expected[i]), 2);
-        norm += std::pow(static_cast<double>(expected[i]), 2);
-    }
-    return std::sqrt(difference / norm);
 }
 
 bool sameBits(const std::vector<float>& a, const std::vector<float>& b) {
