@@ -295,9 +295,10 @@ ProfilePtr mergedForLive(const ProfilePtr& previous, const ProfilePtr& next) {
     if (!previous || !next || !comparable(*previous, *next)) return next;
     // A point of one or two passes says little, unless no more are wanted.
     constexpr std::size_t kEnough = 3;
-    const std::size_t enough = next->complete             ? 1
-                               : next->options.repeat > 0 ? std::min<std::size_t>(kEnough, next->options.repeat)
-                                                          : kEnough;
+    const std::size_t enough = next->complete ? 1
+                               : next->options.repeat > 0
+                                   ? std::min(kEnough, static_cast<std::size_t>(next->options.repeat))
+                                   : kEnough;
     auto merged = std::make_shared<profile::Profile>(*next);
     merged->points.clear();
     for (const std::int64_t length : next->options.lengths) {

@@ -111,6 +111,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     connect(m_workload, &widgets::WorkloadBar::changed, this, &MainWindow::updateTexts);
     connect(m_session, &Session::devicesFound, this, [this](const std::vector<kernels::DeviceChoice>& found) {
         std::vector<widgets::WorkloadBar::Device> devices;
+        devices.reserve(found.size());
         for (const kernels::DeviceChoice& device : found) {
             devices.push_back({QString::fromStdString(device.id), QString::fromStdString(device.name),
                                QString::fromStdString(device.missing), device.precisions});

@@ -48,7 +48,7 @@ struct Engine::Pass {
     [[nodiscard]] kernels::SpanScope enter(kernels::Backend& backend, Component component,
                                            std::int32_t layer = kNoLayer) const {
         if (stop.stop_requested()) throw Cancelled();
-        return kernels::SpanScope(backend, component, layer);
+        return {backend, component, layer};
     }
 };
 

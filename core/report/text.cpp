@@ -253,7 +253,7 @@ Row rowOf(const std::string& title, const KernelCounts& counts) {
 
 /// Empty where nothing was asked for.
 std::string countersText(const profile::Point& point) {
-    const std::string missing = point.counted.missing.empty() ? "" : point.counted.missing + "\n";
+    std::string missing = point.counted.missing.empty() ? "" : point.counted.missing + "\n";
     if (point.counted.kernels.empty()) return missing;
     std::vector<Row> rows = {kCountsHead};
     for (const Component component : kComponents) {

@@ -31,6 +31,7 @@ namespace perfmamba::kernels::cuda::cupti {
 
 /// CUPTI's functions that tracing needs; all of them are there.
 struct Api {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name
 #define PERFMAMBA_CUPTI_MEMBER(member, function) decltype(&::function) member = nullptr;
     PERFMAMBA_CUPTI_FUNCTIONS(PERFMAMBA_CUPTI_MEMBER)
 #undef PERFMAMBA_CUPTI_MEMBER

@@ -36,6 +36,7 @@ namespace perfmamba::kernels::cuda::cupti {
     X(rangeInfo, cuptiRangeProfilerCounterDataGetRangeInfo)
 
 struct CounterApi {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name
 #define PERFMAMBA_CUPTI_MEMBER(member, function) decltype(&::function) member = nullptr;
     PERFMAMBA_CUPTI_COUNTER_FUNCTIONS(PERFMAMBA_CUPTI_MEMBER)
 #undef PERFMAMBA_CUPTI_MEMBER

@@ -15,6 +15,7 @@ struct BlasLibrary {
         each(MatmulDescCreate) each(MatmulDescDestroy) each(MatmulDescSetAttribute) each(MatrixLayoutCreate)    \
             each(MatrixLayoutDestroy) each(MatmulPreferenceCreate) each(MatmulPreferenceDestroy)                \
                 each(MatmulPreferenceSetAttribute)
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name
 #define PERFMAMBA_BLAS_MEMBER(name) decltype(&cublasLt##name) name = nullptr;
     PERFMAMBA_BLAS_FUNCTIONS(PERFMAMBA_BLAS_MEMBER)
 #undef PERFMAMBA_BLAS_MEMBER
