@@ -231,8 +231,7 @@ QString shortKernelName(std::string_view name) {
         if ((c == '>' || c == ')') && depth > 0) --depth;
     }
     if (const std::size_t colons = plain.rfind("::"); colons != std::string::npos) plain.erase(0, colons + 2);
-    return plain.empty() ? QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()))
-                         : QString::fromStdString(plain);
+    return plain.empty() ? fromView(name) : QString::fromStdString(plain);
 }
 
 std::vector<KernelSum> kernelsInside(const profile::Point& point, std::optional<Component> component,

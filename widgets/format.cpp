@@ -18,16 +18,16 @@ Unit metric(double largest, const std::array<QString, 5>& names) {
     return {factor, names[i]};
 }
 
-QString text(std::string_view s) {
-    return QString::fromUtf8(s.data(), static_cast<qsizetype>(s.size()));
-}
-
 QString groupDigits(QString digits) {
     for (qsizetype at = digits.size() - 3; at > 0 && digits[at - 1].isDigit(); at -= 3) digits.insert(at, kThinSpace);
     return digits;
 }
 
 }  // namespace
+
+QString fromView(std::string_view text) {
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
 
 Unit timeUnit(double largest_us) {
     if (!(largest_us >= 999.5)) return {1, QStringLiteral("µs")};
@@ -87,13 +87,13 @@ QString timeText(const profile::Summary& time) {
 }
 
 QString nameOf(Component component) {
-    return text(name(component));
+    return fromView(name(component));
 }
 QString nameOf(Stage stage) {
-    return text(name(stage));
+    return fromView(name(stage));
 }
 QString nameOf(MemoryKind kind) {
-    return text(name(kind));
+    return fromView(name(kind));
 }
 
 QString grouped(qint64 value) {

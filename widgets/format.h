@@ -2,12 +2,16 @@
 #pragma once
 
 #include <QString>
+#include <string_view>
 
 #include "core/profile/statistics.h"
 #include "kernels/component.h"
 #include "kernels/memory.h"
 
 namespace perfmamba::widgets {
+
+/// Qt 6.4 has no such constructor. UTF-8.
+QString fromView(std::string_view text);
 
 /// A unit for a whole column: value · factor is what is shown.
 struct Unit {

@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::int64_t kPrefillLength = 256;
 
-QString text(std::string_view s) {
-    return QString::fromUtf8(s.data(), static_cast<qsizetype>(s.size()));
-}
-
 Figure figureOf(const evaluate::Estimate& estimate) {
     Figure figure;
     figure.value = estimate.value;
@@ -153,13 +149,13 @@ Price priceOf(const model::Config& config, const prune::Plan& plan, const prune:
     price.quality_name = QObject::tr("accuracy");
     if (evidence.study != nullptr && evidence.study->unpruned.predictions > 0) {
         const evaluate::Accuracy& unpruned = evidence.study->unpruned;
-        price.quality_name = text(study::qualityName(unpruned));
+        price.quality_name = fromView(study::qualityName(unpruned));
         price.quality_unpruned = study::qualityOf(unpruned).value;
         price.higher_is_better = study::qualityOf(unpruned).higher_is_better;
     }
     if (evidence.unpruned != nullptr) {
         const evaluate::Accuracy& unpruned = evidence.unpruned->measurement.accuracy;
-        price.quality_name = text(study::qualityName(unpruned));
+        price.quality_name = fromView(study::qualityName(unpruned));
         price.quality_unpruned = study::qualityOf(unpruned).value;
         price.higher_is_better = study::qualityOf(unpruned).higher_is_better;
     }
@@ -168,7 +164,7 @@ Price priceOf(const model::Config& config, const prune::Plan& plan, const prune:
     if (measured != nullptr) {
         const evaluate::Accuracy& accuracy = measured->accuracy;
         const study::Quality quality = study::qualityOf(accuracy);
-        price.quality_name = text(study::qualityName(accuracy));
+        price.quality_name = fromView(study::qualityName(accuracy));
         price.higher_is_better = quality.higher_is_better;
         price.quality = figureOf({quality.value, quality.standard_error});
         price.quality.note = QObject::tr("%1 predictions in %2 sequences: %3")

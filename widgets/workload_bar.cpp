@@ -17,13 +17,6 @@
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
-namespace {
-
-QString latin1(std::string_view text) {
-    return QString::fromLatin1(text.data(), static_cast<qsizetype>(text.size()));
-}
-
-}  // namespace
 
 WorkloadBar::WorkloadBar(QWidget* parent) : QWidget(parent) {
     auto* layout = new QHBoxLayout(this);
@@ -177,7 +170,7 @@ void WorkloadBar::updateMore() {
                                           : tr("%1 passes").arg(m_repeat->value());
     if (m_threads->value() > 0) text += tr(", %1 threads").arg(m_threads->value());
     if (m_trace->currentData().toInt() == static_cast<int>(TraceMode::Off)) text += tr(", not recorded");
-    if (precision() != DType::F32) text += QStringLiteral(", ") + latin1(name(precision()));
+    if (precision() != DType::F32) text += QStringLiteral(", ") + fromView(name(precision()));
     m_more->setText(text + QStringLiteral(" ▾"));
 }
 
@@ -231,7 +224,7 @@ void WorkloadBar::deviceChosen() {
     const QSignalBlocker quiet(m_precision);
     m_precision->clear();
     for (const DType type : chosen.precisions) {
-        m_precision->addItem(latin1(name(type)), static_cast<int>(type));
+        m_precision->addItem(fromView(name(type)), static_cast<int>(type));
     }
     m_precision->setCurrentIndex(std::max(0, m_precision->findData(static_cast<int>(m_wanted_precision))));
     m_precision->setToolTip(m_stored_type.isEmpty()

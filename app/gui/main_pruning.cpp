@@ -18,6 +18,7 @@
 #include "core/report/pruning_text.h"
 #include "kernels/error.h"
 #include "widgets/details_panel.h"
+#include "widgets/format.h"
 #include "widgets/messages_panel.h"
 #include "widgets/prune_page.h"
 #include "widgets/score_histogram.h"
@@ -198,10 +199,8 @@ void MainWindow::pruningModelOpened() {
     const model::Checkpoint& checkpoint = *m_session->checkpoint();
     std::vector<widgets::CriterionChoice> criteria;
     for (const prune::Criterion* criterion : prune::criteria()) {
-        const auto text = [](std::string_view view) {
-            return QString::fromUtf8(view.data(), static_cast<qsizetype>(view.size()));
-        };
-        criteria.push_back({text(criterion->id()), text(criterion->title()), text(criterion->description()),
+        using widgets::fromView;
+        criteria.push_back({fromView(criterion->id()), fromView(criterion->title()), fromView(criterion->description()),
                             QString::fromStdString(criterion->refusal(checkpoint.config().architecture)),
                             criterion->needs() >= prune::Needs::Activity});
     }

@@ -7,6 +7,7 @@
 #include <QStandardPaths>
 
 #include "kernels/devices.h"
+#include "widgets/format.h"
 
 namespace perfmamba::app {
 namespace {
@@ -67,9 +68,7 @@ void Settings::save() const {
     set("recent/checkpoints", checkpoints);
     set("recent/reports", reports);
     set("workload/device", device);
-    const std::string_view precision_name = kernels::precisionName(precision);
-    set("workload/precision",
-        QString::fromLatin1(precision_name.data(), static_cast<qsizetype>(precision_name.size())));
+    set("workload/precision", widgets::fromView(kernels::precisionName(precision)));
     set("workload/mode", workload.mode == profile::Mode::Decode ? QStringLiteral("decode") : QStringLiteral("prefill"));
     set("workload/batch", static_cast<qlonglong>(workload.batch));
     set("workload/repeat", workload.repeat);
