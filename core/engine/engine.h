@@ -77,8 +77,8 @@ public:
     void setMask(std::int64_t layer, const std::vector<std::uint8_t>& flags);
 
     /// From the next pass on, adds what every state does to `observer`, which must be of this engine's configuration
-    /// and outlive its use; null ends it. The logits stay bit for bit the same, but those
-    /// of single tokens on a backend that fuses steps: while observed, their components run one by one.
+    /// and outlive its use; null ends it. The logits stay bit for bit the same, but those of single tokens on a backend
+    /// that fuses steps: while observed, their components run one by one.
     void observe(StateObserver* observer) { m_observer = observer; }
 
     /// forward() with the logits copied to the host.
