@@ -293,4 +293,22 @@ inline std::shared_ptr<profile::Profile> fabricatedProfile() {
     return profile;
 }
 
+/// The same run with every time `factor` times as long.
+inline std::shared_ptr<profile::Profile> scaledProfile(double factor) {
+    auto profile = fabricatedProfile();
+    const auto scale = [factor](profile::Summary& time) {
+        std::vector<double> samples = time.samples;
+        for (double& sample : samples) sample *= factor;
+        time = profile::summarise(std::move(samples));
+    };
+    for (profile::Point& point : profile->points) {
+        scale(point.total);
+        scale(point.untraced);
+        for (profile::ComponentCost& row : point.components) scale(row.time);
+        for (profile::ComponentCost& row : point.layers) scale(row.time);
+        for (profile::StageCost& row : point.stages) scale(row.time);
+    }
+    return profile;
+}
+
 }  // namespace perfmamba::test
