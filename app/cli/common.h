@@ -24,6 +24,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// `compare` was asked to fail where it is slower, and it is. Exit code 3.
+class TooSlow : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 /// A command adds itself to `app` and returns its function, which is called when it was chosen.
 struct Command {
     CLI::App* app = nullptr;
@@ -31,6 +37,7 @@ struct Command {
 };
 Command profileCommand(CLI::App& app, const std::string& command_line);
 Command showCommand(CLI::App& app);
+Command compareCommand(CLI::App& app);
 Command infoCommand(CLI::App& app);
 Command logitsCommand(CLI::App& app);
 Command devicesCommand(CLI::App& app);

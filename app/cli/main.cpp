@@ -16,6 +16,7 @@ using perfmamba::cli::Command;
 
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
+constexpr int kTooSlow = 3;
 
 /// One line, whatever was in it.
 int fail(std::string message, int code) {
@@ -35,11 +36,12 @@ int run(int argc, char** argv) {
         "Examples:\n"
         "  perfmamba-cli profile ~/models/mamba2-130m --report run.h5\n"
         "  perfmamba-cli show run.h5\n"
+        "  perfmamba-cli compare before.h5 after.h5\n"
         "  perfmamba-cli tradeoff ~/models/mamba2-130m --report study.h5\n"
         "  perfmamba-cli prune ~/models/mamba2-130m --criterion magnitude --keep 0.5 --out pruned\n"
         "  perfmamba-cli COMMAND --help\n"
         "\n"
-        "Exit codes: 0 done, 1 failed, 2 wrong use.");
+        "Exit codes: 0 done, 1 failed, 2 wrong use, 3 slower than 'compare --fail-if-slower' allows.");
     const std::string command_line = perfmamba::cli::commandLine(argc, argv);
     const std::vector<Command> commands = {
         perfmamba::cli::profileCommand(app, command_line),
@@ -48,6 +50,7 @@ int run(int argc, char** argv) {
         perfmamba::cli::pruneCommand(app),
         perfmamba::cli::tradeoffCommand(app, command_line),
         perfmamba::cli::showCommand(app),
+        perfmamba::cli::compareCommand(app),
         perfmamba::cli::infoCommand(app),
         perfmamba::cli::logitsCommand(app),
         perfmamba::cli::devicesCommand(app),
@@ -71,6 +74,8 @@ int run(int argc, char** argv) {
         return fail(fmt::format("{} ({})", error.what(), helpOf()), kWrongUse);
     } catch (const perfmamba::cli::UsageError& error) {
         return fail(fmt::format("{} ({})", error.what(), helpOf()), kWrongUse);
+    } catch (const perfmamba::cli::TooSlow& error) {
+        return fail(error.what(), kTooSlow);
     }
 }
 

@@ -9,6 +9,8 @@
 
 #include "core/report/report.h"
 #include "tests/cli/run_cli.h"
+#include "tests/unit/fabricated_activity.h"
+#include "tests/unit/fabricated_profile.h"
 
 using namespace perfmamba;
 using namespace perfmamba::tests;
@@ -54,6 +56,7 @@ private Q_SLOTS:
         for (const QStringList& arguments : {QStringList{"--help"},
                                              {"profile", "--help"},
                                              {"show", "--help"},
+                                             {"compare", "--help"},
                                              {"info", "--help"},
                                              {"logits", "--help"},
                                              {"devices", "--help"}}) {
@@ -69,6 +72,71 @@ private Q_SLOTS:
         QCOMPARE(outcome.code, 0);
         QVERIFY(outcome.out.startsWith("cpu"));
         QVERIFY(outcome.out.split('\n').first().endsWith("; f32"));
+    }
+
+    void compareAndItsExitCodes() {
+        const auto write = [this](const char* name, const profile::Profile& run) {
+            report::write(m_folder->filePath(name).toStdString(), run);
+            return m_folder->filePath(name);
+        };
+        const QString before = write("before.h5", *test::fabricatedProfile());
+        const QString after = write("after.h5", *test::scaledProfile(1.1));
+        const Outcome plain = runCli({"compare", before, after});
+        QCOMPARE(plain.code, 0);
+        QVERIFY(plain.err.isEmpty());
+        QVERIFY2(plain.out.contains("slower, ratio 1.100 (95 % interval"), qPrintable(plain.out));
+        QVERIFY(runCli({"compare", before, after, "--layers"}).out.size() > plain.out.size());
+
+        // Only where the whole interval lies beyond the limit.
+        const QStringList asked = {"compare", before, after, "--fail-if-slower"};
+        const Outcome slower = runCli(asked + QStringList{"5%"});
+        QCOMPARE(slower.code, 3);
+        QVERIFY2(slower.err.contains("slower by more than 5 %: prefill 64 takes 1.100 times as long"),
+                 qPrintable(slower.err));
+        QCOMPARE(slower.err.count('\n'), 1);
+        QCOMPARE(slower.out, plain.out);
+        QCOMPARE(runCli(asked + QStringList{"10"}).code, 0);
+        QCOMPARE(runCli(asked + QStringList{"20%"}).code, 0);
+        QCOMPARE(runCli({"compare", after, before, "--fail-if-slower", "0"}).code, 0);
+        QCOMPARE(runCli({"compare", before, before, "--fail-if-slower", "0"}).code, 0);
+        for (const char* wrong : {"five", "-1%", "%", "nan", "5%%"}) {
+            QCOMPARE(runCli(asked + QStringList{wrong}).code, 2);
+        }
+
+        const QString csv = m_folder->filePath("changes.csv");
+        const Outcome json = runCli({"compare", before, after, "--json", "-", "--csv", csv, "--fail-if-slower", "5"});
+        QCOMPARE(json.code, 3);
+        QCOMPARE(nlohmann::json::parse(json.out.toStdString())["points"][0]["changes"][0]["verdict"], "slower");
+        QFile file(csv);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        QVERIFY(file.readLine().startsWith("mode,batch,length,subject,"));
+    }
+
+    void compareWhatCannotBe() {
+        const auto path = [this](const char* name) { return m_folder->filePath(name); };
+        report::write(path("run.h5").toStdString(), *test::fabricatedProfile());
+        auto few = test::fabricatedProfile();
+        for (profile::Point& point : few->points) point.total = profile::summarise({9e6, 9e6});
+        report::write(path("few.h5").toStdString(), *few);
+        auto decode = test::fabricatedProfile();
+        decode->options.mode = profile::Mode::Decode;
+        report::write(path("decode.h5").toStdString(), *decode);
+        report::writeActivity(path("states.h5").toStdString(), *test::fabricatedActivity());
+
+        // What cannot be told is said, and is no failure.
+        const Outcome untold = runCli({"compare", path("run.h5"), path("few.h5"), "--fail-if-slower", "5%"});
+        QCOMPARE(untold.code, 0);
+        QCOMPARE(untold.err.count("too few passes to tell whether it is slower"), 3);
+        const Outcome none = runCli({"compare", path("run.h5"), path("decode.h5")});
+        QCOMPARE(none.code, 1);
+        QVERIFY(none.out.isEmpty());
+        QVERIFY2(none.err.contains("have no workload in common: prefill of 64, 256, 1024 tokens at batch 2 before"),
+                 qPrintable(none.err));
+        const Outcome states = runCli({"compare", path("run.h5"), path("states.h5")});
+        QCOMPARE(states.code, 1);
+        QVERIFY2(states.err.contains("states.h5: is of what a model's states did"), qPrintable(states.err));
+        QCOMPARE(runCli({"compare", path("run.h5"), path("missing.h5")}).code, 1);
+        QCOMPARE(runCli({"compare", path("run.h5")}).code, 2);
     }
 
     void precisionThatADeviceHasNot() {
