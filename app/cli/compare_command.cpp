@@ -70,7 +70,7 @@ void compare(const CompareOptions& options) {
     check(options.outputs);
     const profile::ProfilePtr before = profileIn(options.before);
     const profile::ProfilePtr after = profileIn(options.after);
-    const profile::Comparison comparison = profile::compare(before, after);
+    const profile::Comparison comparison = profile::compare(before, after, options.before + " and " + options.after);
     if (!options.outputs.json.empty()) writeText(options.outputs.json, toText(report::comparisonJson(comparison)));
     if (!options.outputs.csv.empty()) writeText(options.outputs.csv, report::comparisonCsv(comparison));
     if (!options.outputs.quiet()) {

@@ -235,7 +235,7 @@ const PointComparison* Comparison::at(std::int64_t length) const {
     return found == points.end() ? nullptr : &*found;
 }
 
-Comparison compare(const ProfilePtr& before, const ProfilePtr& after) {
+Comparison compare(const ProfilePtr& before, const ProfilePtr& after, const std::string& named) {
     Comparison result;
     result.before = before;
     result.after = after;
@@ -246,7 +246,7 @@ Comparison compare(const ProfilePtr& before, const ProfilePtr& after) {
     }
     if (result.points.empty()) {
         throw Error(
-            "the two runs",
+            named,
             fmt::format("have no workload in common: {} before, {} after", workloadsOf(*before), workloadsOf(*after)),
             "measure one of them with the mode, batch and a length of the other");
     }

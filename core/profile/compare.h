@@ -91,7 +91,8 @@ struct Comparison {
 /// Compares what both measured: the same mode, batch and length. Components are compared by name whatever the models
 /// are, layers only of models of the same shape but for the number of states. Throws Error where no workload is common,
 /// and says which ones each has.
-Comparison compare(const ProfilePtr& before, const ProfilePtr& after);
+/// @param named what to call the two in that error: "a.h5 and b.h5"
+Comparison compare(const ProfilePtr& before, const ProfilePtr& after, const std::string& named = "the two runs");
 
 /// In which ways the runs were not the same, the most telling first.
 std::vector<Difference> differencesOf(const Profile& before, const Profile& after);

@@ -215,7 +215,7 @@ std::string_view verdictText(const Change& change) {
 std::string subjectText(const Change& change) {
     switch (change.subject) {
         case Subject::Pass: return "whole pass";
-        case Subject::Unrecorded: return "whole pass, not recorded";
+        case Subject::Unrecorded: return "pass, not recorded";
         case Subject::Component: return std::string(name(change.component));
         case Subject::Stage: return fmt::format("{}: {}", name(change.component), name(change.stage));
         case Subject::Layer: return fmt::format("{} {}", change.layer, name(change.component));
