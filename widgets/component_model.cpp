@@ -15,9 +15,12 @@ constexpr int kChipSide = 12;
 
 }  // namespace
 
-void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus) {
+void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus, const ComparisonPtr& comparison) {
     std::vector<const profile::ComponentCost*> rows;
-    if (const profile::Point* point = profile ? pointOf(*profile, focus) : nullptr) {
+    const profile::Point* point = profile ? pointOf(*profile, focus) : nullptr;
+    m_comparison = comparison;
+    m_compared = comparedAt(comparison, point);
+    if (point != nullptr) {
         const bool one_layer = focus.layer.has_value() && *focus.layer >= 0;
         for (const profile::ComponentCost& cost : one_layer ? point->layers : point->components) {
             if (!one_layer || cost.layer == *focus.layer) rows.push_back(&cost);
@@ -43,6 +46,7 @@ void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus) {
     units[Bytes] = bytesUnit(kFiner * largest[Bytes]);
     units[ByteRate] = {1e-9, QStringLiteral("GB/s")};
     units[Peak] = bytesUnit(kFiner * largest[Peak]);
+    units[Delta] = units[Time];
 
     // Rows of the same components are updated in place, so that a live table neither scrolls nor loses its current row.
     const bool same_shape = rows.size() == m_rows.size() && !rows.empty() &&
@@ -87,7 +91,31 @@ double ComponentModel::value(const profile::ComponentCost& cost, int column) con
         case Bytes: return cost.bytes > 0 ? cost.bytes : kMissing;
         case ByteRate: return cost.bytes > 0 && seconds > 0 ? cost.bytes / seconds : kMissing;
         case Peak: return cost.component == Component::Other ? kMissing : static_cast<double>(cost.peak_bytes);
-        default: return kMissing;
+        default: break;
+    }
+    const profile::Change* change = changeOf(cost);
+    if (change == nullptr) return kMissing;
+    return column == Delta ? change->delta() : change->ratio.median;
+}
+
+const profile::Change* ComponentModel::changeOf(const profile::ComponentCost& cost) const {
+    return m_compared != nullptr ? m_compared->find(cost.component, cost.layer) : nullptr;
+}
+
+QVariant ComponentModel::changeData(const profile::ComponentCost& cost, int column, int role) const {
+    const profile::Change* change = changeOf(cost);
+    switch (role) {
+        case Qt::DisplayRole: {
+            const double v = value(cost, column);
+            if (change == nullptr || !std::isfinite(v)) return QStringLiteral("n/a");
+            if (column == Interval) return intervalText(*change);
+            if (column == Ratio) return ratioText(v);
+            const QString size = threeDigits(std::abs(v) * m_units[Delta].factor);
+            return v > 0 ? QLatin1Char('+') + size : v < 0 ? QChar(0x2212) + size : size;
+        }
+        case Qt::ForegroundRole: return change != nullptr ? changeColour(*change) : theme().colours().muted;
+        case Qt::ToolTipRole: return change != nullptr ? changeText(*change) : tr("not compared with the baseline");
+        default: return {};
     }
 }
 
@@ -112,6 +140,8 @@ QVariant ComponentModel::data(const QModelIndex& index, int role) const {
     if (cost == nullptr) return {};
     const int column = index.column();
     const double v = value(*cost, column);
+    const bool shown_role = role == Qt::DisplayRole || role == Qt::ForegroundRole || role == Qt::ToolTipRole;
+    if (column >= Delta && column <= Interval && shown_role) return changeData(*cost, column, role);
     switch (role) {
         case Qt::DisplayRole:
             if (column == Name) return nameOf(cost->component);
@@ -121,7 +151,8 @@ QVariant ComponentModel::data(const QModelIndex& index, int role) const {
             return threeDigits(v * m_units[static_cast<std::size_t>(column)].factor);
         case kSortRole:
             if (column == Name) return static_cast<int>(cost->component);
-            return std::isfinite(v) ? QVariant(v) : QVariant(-1.0);
+            // What is not known lies below all else; of differences, which may be negative, too.
+            return std::isfinite(v) ? v : column == Delta ? std::numeric_limits<double>::lowest() : -1.0;
         case kComponentRole: return static_cast<int>(cost->component);
         case Qt::TextAlignmentRole:
             return column == Name ? QVariant(Qt::AlignLeft | Qt::AlignVCenter)
@@ -158,6 +189,9 @@ QVariant ComponentModel::headerData(int section, Qt::Orientation orientation, in
             case Bytes: return tr("moved\n%1").arg(unit);
             case ByteRate: return tr("rate\nGB/s");
             case Peak: return tr("peak\n%1").arg(unit);
+            case Delta: return tr("Δ\n%1").arg(unit);
+            case Ratio: return tr("ratio\n");
+            case Interval: return tr("95 %\n");
             default: return {};
         }
     }
@@ -177,6 +211,9 @@ QVariant ComponentModel::headerData(int section, Qt::Orientation orientation, in
             case Bytes: return tr("Least bytes one pass must move, from the cost model");
             case ByteRate: return tr("Those bytes over the median time");
             case Peak: return tr("Most bytes of activations, workspace and logits in use while it ran");
+            case Delta: return tr("Time less the baseline's; grey where no difference was measured");
+            case Ratio: return tr("Time over the baseline's: above 1 it is slower now");
+            case Interval: return tr("95 % interval of the ratio; the runs were not taken in turn");
             default: return {};
         }
     }

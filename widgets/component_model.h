@@ -4,6 +4,7 @@
 #include <QAbstractTableModel>
 #include <vector>
 
+#include "widgets/change_text.h"
 #include "widgets/format.h"
 #include "widgets/selection.h"
 
@@ -12,15 +13,31 @@ namespace perfmamba::widgets {
 class ComponentModel : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { Name, Time, Spread, Share, Samples, Calls, Flops, FlopRate, Bytes, ByteRate, Peak, kColumns };
+    enum Column {
+        Name,
+        Time,
+        Spread,
+        Share,
+        Samples,
+        Calls,
+        Flops,
+        FlopRate,
+        Bytes,
+        ByteRate,
+        Peak,
+        Delta,
+        Ratio,
+        Interval,
+        kColumns
+    };
     /// A plain number to sort by, or the text for the name column's order of the pass.
     static constexpr int kSortRole = Qt::UserRole;
     static constexpr int kComponentRole = Qt::UserRole + 1;
 
     using QAbstractTableModel::QAbstractTableModel;
 
-    /// Layer kNoLayer or empty: rows summed over layers.
-    void setProfile(const ProfilePtr& profile, const Focus& focus);
+    /// Layer kNoLayer or empty: rows summed over layers. Delta, Ratio and Interval are of the comparison.
+    void setProfile(const ProfilePtr& profile, const Focus& focus, const ComparisonPtr& comparison = {});
     [[nodiscard]] const profile::ComponentCost* row(int row) const;
 
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
@@ -31,9 +48,14 @@ public:
 private:
     [[nodiscard]] double value(const profile::ComponentCost& cost, int column) const;
     [[nodiscard]] QString whyMissing(const profile::ComponentCost& cost, int column) const;
+    /// Since the baseline; null where there is none.
+    [[nodiscard]] const profile::Change* changeOf(const profile::ComponentCost& cost) const;
+    [[nodiscard]] QVariant changeData(const profile::ComponentCost& cost, int column, int role) const;
 
     ProfilePtr m_profile;  // keeps the rows alive
     std::vector<const profile::ComponentCost*> m_rows;
+    ComparisonPtr m_comparison;
+    const profile::PointComparison* m_compared = nullptr;  // at the rows' length
     std::array<Unit, kColumns> m_units;
 };
 

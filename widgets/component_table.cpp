@@ -98,6 +98,12 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     m_view->horizontalHeader()->setMinimumSectionSize(30);
     m_view->setItemDelegateForColumn(ComponentModel::Share, new ShareDelegate(m_view));
     m_view->setMinimumSize(300, 120);
+    // Beside the time that they are about, and there only with a baseline.
+    for (const int column : {ComponentModel::Interval, ComponentModel::Ratio, ComponentModel::Delta}) {
+        QHeaderView* header = m_view->horizontalHeader();
+        header->moveSection(header->visualIndex(column), header->visualIndex(ComponentModel::Spread) + 1);
+        m_view->setColumnHidden(column, true);
+    }
     layout->addWidget(m_view, 1);
 
     m_footer = new QLabel;
@@ -142,9 +148,15 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     refresh();
 }
 
-void ComponentTable::setProfile(const ProfilePtr& profile) {
+void ComponentTable::setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison) {
     m_profile = profile;
+    m_comparison = comparison;
     refresh();
+    for (const int column : {ComponentModel::Delta, ComponentModel::Ratio, ComponentModel::Interval}) {
+        if (m_view->isColumnHidden(column) == (comparison == nullptr)) continue;
+        m_view->setColumnHidden(column, comparison == nullptr);
+        fitColumns(false);
+    }
 }
 
 void ComponentTable::fitColumns(bool only_wider) {
@@ -160,6 +172,7 @@ void ComponentTable::fitColumns(bool only_wider) {
             width = std::max(width, metrics.horizontalAdvance(m_model->index(row, column).data().toString()));
         }
         width += kPadding + (column == ComponentModel::Name ? 24 : 0);
+        if (m_view->isColumnHidden(column)) continue;
         if (!only_wider || width > m_view->columnWidth(column)) m_view->setColumnWidth(column, width);
     }
 }
@@ -172,7 +185,7 @@ void ComponentTable::focusFilter() {
 void ComponentTable::refresh() {
     m_marking = true;
     const Focus& focus = m_selection.focus();
-    m_model->setProfile(m_profile, focus);
+    m_model->setProfile(m_profile, focus, m_comparison);
     const profile::Point* point = m_profile ? pointOf(*m_profile, focus) : nullptr;
     if (point == nullptr) {
         m_heading->setText(tr("Components"));
@@ -181,14 +194,19 @@ void ComponentTable::refresh() {
         const bool one_layer = focus.layer && *focus.layer >= 0;
         m_heading->setText(one_layer ? tr("Layer %1 at %2 tokens").arg(*focus.layer).arg(grouped(point->length))
                                      : tr("All layers at %1 tokens").arg(grouped(point->length)));
-        QString text = tr("pass %1  ·  %2 tokens/s  ·  n = %3")
-                           .arg(timeText(point->total), threeDigits(point->tokens_per_second),
-                                grouped(static_cast<qint64>(point->total.n())));
+        QString text = tr("pass %1").arg(timeText(point->total));
+        const profile::PointComparison* compared = comparedAt(m_comparison, point);
+        const profile::Change* change = compared ? compared->find(profile::Subject::Pass) : nullptr;
+        if (change) text += tr(", %1 × the baseline's").arg(ratioText(change->ratio.median));
+        text += tr("  ·  %1 tokens/s  ·  n = %2")
+                    .arg(threeDigits(point->tokens_per_second), grouped(static_cast<qint64>(point->total.n())));
         if (!point->converged) text += tr("  ·  bound not reached");
         m_footer->setText(text);
-        m_footer->setToolTip(tr("The whole pass: median ± MAD of %1 recorded passes; 95 % interval %2 to %3")
-                                 .arg(point->total.n())
-                                 .arg(timeText(point->total.ci_low), timeText(point->total.ci_high)));
+        QString tip = tr("The whole pass: median ± MAD of %1 recorded passes; 95 % interval %2 to %3")
+                          .arg(point->total.n())
+                          .arg(timeText(point->total.ci_low), timeText(point->total.ci_high));
+        if (change) tip += QLatin1Char('\n') + changeText(*change);
+        m_footer->setToolTip(tip);
     }
     m_marking = false;
     markSelection();
@@ -220,12 +238,14 @@ QString ComponentTable::text(QChar separator, const QList<int>& rows) const {
     };
     QStringList header;
     for (int column = 0; column < ComponentModel::kColumns; ++column) {
+        if (m_view->isColumnHidden(column)) continue;
         header << field(m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
     }
     QString result = header.join(separator) + QLatin1Char('\n');
     for (const int row : rows) {
         QStringList fields;
         for (int column = 0; column < ComponentModel::kColumns; ++column) {
+            if (m_view->isColumnHidden(column)) continue;
             QString shown = m_proxy->index(row, column).data().toString();
             shown.remove(QChar(0x2009));  // thin spaces are for the eye
             fields << field(shown);

@@ -3,6 +3,7 @@
 
 #include <QWidget>
 
+#include "widgets/change_text.h"
 #include "widgets/selection.h"
 
 class QLabel;
@@ -19,7 +20,8 @@ class ComponentTable : public QWidget {
 public:
     explicit ComponentTable(Selection& selection, QWidget* parent = nullptr);
 
-    void setProfile(const ProfilePtr& profile);
+    /// With a comparison, columns say what became of the times since the baseline.
+    void setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison = {});
     void focusFilter();
 
     /// All rows as sorted and filtered, RFC 4180, with a header line and plain numbers in the columns' units.
@@ -37,6 +39,7 @@ private:
 
     Selection& m_selection;
     ProfilePtr m_profile;
+    ComparisonPtr m_comparison;
     ComponentModel* m_model = nullptr;
     QSortFilterProxyModel* m_proxy = nullptr;
     QTableView* m_view = nullptr;

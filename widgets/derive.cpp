@@ -273,6 +273,7 @@ double metricOf(const profile::ComponentCost& cost, MapMetric metric) {
         case MapMetric::Flops: return cost.flops;
         case MapMetric::FlopRate:
             return cost.flops > 0 && cost.time.median > 0 ? cost.flops / cost.time.median : kMissing;
+        case MapMetric::Change: return kMissing;
     }
     return kMissing;
 }

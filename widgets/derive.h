@@ -85,8 +85,8 @@ QString deviceText(const profile::Provenance& provenance, const profile::DeviceU
 QString lostRecordsText(const TraceCounts& counts);
 
 /// What the map colours cells by.
-enum class MapMetric { Time, Share, Memory, Flops, FlopRate };
-/// NaN where there is nothing measured.
+enum class MapMetric { Time, Share, Memory, Flops, FlopRate, Change };
+/// NaN where there is nothing measured, and for Change, which is not of one run.
 double metricOf(const profile::ComponentCost& cost, MapMetric metric);
 
 /// A repeated run over the last one: points not yet measured again are shown as they were. `next` alone where the two

@@ -86,6 +86,7 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
     m_plot_heading = new QLabel;
     m_plot_heading->setFont(Theme::headingFont());
     m_plot_heading->setProperty("heading", true);
+    m_plot_heading->setWordWrap(true);
     body->addWidget(m_plot_heading);
     m_histogram = new QCustomPlot;
     m_histogram->setFixedHeight(118);
@@ -134,12 +135,30 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
     refresh();
 }
 
-void DetailsPanel::setProfile(const ProfilePtr& profile) {
+void DetailsPanel::setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison) {
     m_profile = profile;
+    m_comparison = comparison;
     refresh();
 }
 
 namespace {
+
+/// What became of it since the baseline; nothing where it is not compared.
+void appendChange(const profile::Change* change, std::vector<DetailRow>& rows) {
+    if (change == nullptr) return;
+    const QString tip = DetailsPanel::tr("over the baseline's; the runs were not taken in turn");
+    if (change->verdict == profile::Verdict::Unmatched) {
+        rows.push_back({DetailsPanel::tr("baseline"), verdictText(*change), {}});
+        return;
+    }
+    rows.push_back({DetailsPanel::tr("baseline"),
+                    change->isTime() ? timeText(change->before) : bytesText(change->before), verdictText(*change)});
+    rows.push_back({DetailsPanel::tr("Δ"), deltaText(*change), verdictText(*change)});
+    QString ratio = ratioText(change->ratio.median);
+    if (change->isTime() && change->ratio.known()) ratio += QStringLiteral(" (%1)").arg(intervalText(*change));
+    rows.push_back({DetailsPanel::tr("ratio"), ratio, tip});
+    rows.push_back({DetailsPanel::tr("since then"), verdictText(*change), tip});
+}
 
 /// What the GPU's own counters say; nothing where they were not asked.
 void appendCounts(const KernelCounts& counts, std::vector<DetailRow>& rows) {
@@ -182,6 +201,7 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
     if (!other && cost.calls > 1) {
         rows.push_back({tr("each"), timeText(time.median / static_cast<double>(cost.calls)), tr("median over calls")});
     }
+    appendChange(changeOf(point, &cost), rows);
     const Unit work = countUnit(cost.flops, QStringLiteral("FLOP"));
     rows.push_back(
         {tr("work"),
@@ -264,6 +284,11 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
              .arg(percentText(m_profile->options.bound))},
         {tr("peak memory"), bytesText(static_cast<double>(point.memory.peak.total())), tr("all kinds, by the ledger")},
     };
+    appendChange(changeOf(point, nullptr), rows);
+    if (const profile::PointComparison* compared = comparedAt(m_comparison, &point)) {
+        const profile::Change& memory = *compared->find(profile::Subject::MemoryPeak);
+        rows.push_back({tr("peak's Δ"), deltaText(memory), changeText(memory)});
+    }
     appendTraceRows(point, rows);
     appendCounts(sumOf(point.counted.kernels, {}), rows);
     if (!point.counted.missing.empty()) {
@@ -322,7 +347,7 @@ void DetailsPanel::refresh() {
                                                 : tr("outside the layers");
         m_where->setText(where + QStringLiteral(" · ") + at);
         showRows(rowsOf(*point, *cost));
-        showSamples(cost->time);
+        showSamples(cost->time, changeOf(*point, cost));
         showStages(*point, cost->component == Component::Ssm && cost->layer == kNoLayer);
         showKernels(*point, cost->component, cost->layer >= 0 ? std::optional(cost->layer) : std::nullopt);
         return;
@@ -379,7 +404,7 @@ void DetailsPanel::refresh() {
             {tr("in components"), percentText(end > begin ? covered / (end - begin) : 0), tr("of that range")});
     }
     showRows(rows);
-    showSamples(point->total);
+    showSamples(point->total, changeOf(*point, nullptr));
     showStages(*point, false);
     showKernels(*point, std::nullopt, std::nullopt);
 }
@@ -415,7 +440,13 @@ void DetailsPanel::showRows(const std::vector<Row>& rows) {
     }
 }
 
-void DetailsPanel::showSamples(const profile::Summary& time) {
+const profile::Change* DetailsPanel::changeOf(const profile::Point& point, const profile::ComponentCost* cost) const {
+    const profile::PointComparison* compared = comparedAt(m_comparison, &point);
+    if (compared == nullptr) return nullptr;
+    return cost != nullptr ? compared->find(cost->component, cost->layer) : compared->find(profile::Subject::Pass);
+}
+
+void DetailsPanel::showSamples(const profile::Summary& time, const profile::Change* change) {
     m_shown = time;
     m_plot_heading->setVisible(time.n() >= 2);
     m_histogram->setVisible(time.n() >= 2);
@@ -457,6 +488,17 @@ void DetailsPanel::showSamples(const profile::Summary& time) {
     m_histogram->xAxis->ticker()->setTickCount(3);
     m_histogram->xAxis->setRange((histogram.edges.front() - 0) * unit.factor - width / 2,
                                  histogram.edges.back() * unit.factor + width / 2);
+    if (change != nullptr && std::isfinite(change->before)) {
+        const double before = change->before * unit.factor;
+        auto* baseline = new QCPItemStraightLine(m_histogram);
+        baseline->point1->setCoords(before, 0);
+        baseline->point2->setCoords(before, 1);
+        baseline->setPen(QPen(changeColour(*change), 1, Qt::DashLine));
+        QCPRange range = m_histogram->xAxis->range();
+        range.expand({before - width, before + width});
+        m_histogram->xAxis->setRange(range);
+        m_plot_heading->setText(m_plot_heading->text() + tr("; dashed: the baseline"));
+    }
     m_histogram->yAxis->setRange(0, most * 1.08);
     m_histogram->replot(QCustomPlot::rpQueuedReplot);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "widgets/change_text.h"
 #include "widgets/plot_menu.h"
 #include "widgets/selection.h"
 #include "widgets/state_details.h"
@@ -20,7 +21,8 @@ class DetailsPanel : public QWidget {
     Q_OBJECT
 public:
     explicit DetailsPanel(Selection& selection, QWidget* parent = nullptr);
-    void setProfile(const ProfilePtr& profile);
+    /// With a comparison, rows say what became of the selection since the baseline.
+    void setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison = {});
     /// Shown while a state is selected.
     void setStates(const StateEvidence& states);
 
@@ -32,9 +34,12 @@ private:
     void refresh();
     bool showState();
     void showRows(const std::vector<Row>& rows);
-    void showSamples(const profile::Summary& time);
+    /// @param change since the baseline, whose median is marked; may be null
+    void showSamples(const profile::Summary& time, const profile::Change* change = nullptr);
     std::vector<Row> rowsOf(const profile::Point& point, const profile::ComponentCost& cost) const;
     std::vector<Row> rowsOf(const profile::Point& point) const;
+    /// Since the baseline: of a component, or of the whole pass; null where there is none.
+    const profile::Change* changeOf(const profile::Point& point, const profile::ComponentCost* cost) const;
     static void appendTraceRows(const profile::Point& point, std::vector<Row>& rows);
     void showKernels(const profile::Point& point, std::optional<Component> component,
                      std::optional<std::int32_t> layer);
@@ -42,6 +47,7 @@ private:
 
     Selection& m_selection;
     ProfilePtr m_profile;
+    ComparisonPtr m_comparison;
     StateEvidence m_states;
     QLabel* m_title = nullptr;
     QLabel* m_where = nullptr;

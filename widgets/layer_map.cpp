@@ -46,8 +46,9 @@ LayerMap::LayerMap(Selection& selection, QWidget* parent) : QAbstractScrollArea(
     connect(&theme(), &Theme::changed, viewport(), qOverload<>(&QWidget::update));
 }
 
-void LayerMap::setProfile(const ProfilePtr& profile) {
+void LayerMap::setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison) {
     m_profile = profile;
+    m_comparison = comparison;
     rebuild();
 }
 
@@ -58,9 +59,11 @@ void LayerMap::setMetric(MapMetric metric) {
 
 void LayerMap::rebuild() {
     m_point = m_profile ? pointOf(*m_profile, m_selection.focus()) : nullptr;
+    m_compared = comparedAt(m_comparison, m_point);
     m_columns.clear();
     m_outside.clear();
     m_values.clear();
+    m_quiet.clear();
     m_layers = 0;
     m_least = std::numeric_limits<double>::infinity();
     m_most = 0;
@@ -69,36 +72,40 @@ void LayerMap::rebuild() {
         m_layers = layerCountOf(*m_point);
         m_values.assign(static_cast<std::size_t>(m_layers) * m_columns.size(),
                         std::numeric_limits<double>::quiet_NaN());
+        m_quiet.assign(m_values.size(), 0);
         const auto consider = [this](double value) {
             if (!std::isfinite(value)) return;
             m_least = std::min(m_least, value);
-            m_most = std::max(m_most, value);
+            m_most = std::max(m_most, m_metric == MapMetric::Change ? std::abs(value) : value);
         };
         for (const profile::ComponentCost& cost : m_point->layers) {
             if (cost.layer < 0) continue;
             const auto column = std::find(m_columns.begin(), m_columns.end(), cost.component) - m_columns.begin();
-            const double value = metricOf(cost, m_metric);
-            m_values[static_cast<std::size_t>(cost.layer) * m_columns.size() + static_cast<std::size_t>(column)] =
-                value;
+            const double value = valueOf(cost);
+            const auto cell =
+                static_cast<std::size_t>(cost.layer) * m_columns.size() + static_cast<std::size_t>(column);
+            m_values[cell] = value;
+            m_quiet[cell] = isQuiet(cost.layer, cost.component) ? 1 : 0;
             consider(value);
         }
         for (const profile::ComponentCost& cost : m_point->components) {
             if (std::find(m_columns.begin(), m_columns.end(), cost.component) != m_columns.end()) continue;
             m_outside.push_back(cost.component);
             // lm_head may dwarf every layer: the scale is the layers', and what is beyond it is drawn at its end.
-            if (m_layers == 0) consider(metricOf(cost, m_metric));
+            if (m_layers == 0) consider(valueOf(cost));
         }
     }
     if (!(m_most > 0)) m_most = 1;
     if (!(m_least <= m_most)) m_least = 0;
-    // From zero, so that twice the colour is twice the number.
-    m_least = 0;
+    // From zero, so that twice the colour is twice the number; differences as far to both sides.
+    m_least = m_metric == MapMetric::Change ? -m_most : 0;
     switch (m_metric) {
         case MapMetric::Time: m_unit = timeUnit(m_most); break;
         case MapMetric::Share: m_unit = {100, QStringLiteral("%")}; break;
         case MapMetric::Memory: m_unit = bytesUnit(m_most); break;
         case MapMetric::Flops: m_unit = countUnit(m_most, QStringLiteral("FLOP")); break;
         case MapMetric::FlopRate: m_unit = {1e-3, QStringLiteral("GFLOP/s")}; break;
+        case MapMetric::Change: m_unit = timeUnit(m_most); break;
     }
     const auto content = static_cast<int>(std::ceil(rowHeight() * m_layers));
     verticalScrollBar()->setRange(0, std::max(0, content - layersRoom()));
@@ -141,11 +148,46 @@ QRectF LayerMap::outsideRect(std::size_t index) const {
 double LayerMap::valueOf(std::int32_t layer, Component component) const {
     if (m_point == nullptr) return std::numeric_limits<double>::quiet_NaN();
     const profile::ComponentCost* cost = m_point->find(component, layer);
-    return cost != nullptr ? metricOf(*cost, m_metric) : std::numeric_limits<double>::quiet_NaN();
+    return cost != nullptr ? valueOf(*cost) : std::numeric_limits<double>::quiet_NaN();
+}
+
+double LayerMap::valueOf(const profile::ComponentCost& cost) const {
+    if (m_metric != MapMetric::Change) return metricOf(cost, m_metric);
+    const profile::Change* change = changeOf(cost.layer, cost.component);
+    return change != nullptr ? change->delta() : std::numeric_limits<double>::quiet_NaN();
+}
+
+const profile::Change* LayerMap::changeOf(std::int32_t layer, Component component) const {
+    return m_compared != nullptr ? m_compared->find(component, layer) : nullptr;
+}
+
+bool LayerMap::isQuiet(std::int32_t layer, Component component) const {
+    if (m_metric != MapMetric::Change) return false;
+    const profile::Change* change = changeOf(layer, component);
+    return change != nullptr && !change->differs();
 }
 
 QString LayerMap::textOf(double value) const {
-    return std::isfinite(value) ? threeDigits(value * m_unit.factor) : QStringLiteral("n/a");
+    if (!std::isfinite(value)) return QStringLiteral("n/a");
+    const QString size = threeDigits(std::abs(value) * m_unit.factor);
+    if (value < 0) return QChar(0x2212) + size;
+    return m_metric == MapMetric::Change && value > 0 ? QLatin1Char('+') + size : size;
+}
+
+QColor LayerMap::colourOf(double value) const {
+    const double position = (value - m_least) / (m_most - m_least);
+    return m_metric == MapMetric::Change ? Theme::difference(2 * position - 1) : Theme::magnitude(position);
+}
+
+QString LayerMap::whyEmpty() const {
+    if (m_point == nullptr || m_layers == 0)
+        return tr("After a run: every layer's components, coloured by their cost.");
+    if (m_metric != MapMetric::Change) return {};
+    if (!m_comparison) return tr("With a baseline (Ctrl+B): every layer's components, coloured by what changed.");
+    if (m_compared == nullptr) return tr("The baseline was not measured at this length.");
+    return m_compared->find(m_columns.front(), 0) == nullptr
+               ? tr("The baseline's layers have another shape: the page Compare shows components.")
+               : QString();
 }
 
 // Painting ------------------------------------------------------------------------------------------------------------
@@ -159,10 +201,9 @@ void LayerMap::paint(QPainter& painter, QSize size) {
     const Colours& c = theme().colours();
     painter.fillRect(QRect(QPoint(0, 0), size), c.surface);
     painter.setFont(Theme::smallFont());
-    if (m_point == nullptr || m_layers == 0) {
+    if (const QString why = whyEmpty(); !why.isEmpty()) {
         painter.setPen(c.muted);
-        painter.drawText(QRect(QPoint(12, 0), size - QSize(24, 0)), Qt::AlignCenter | Qt::TextWordWrap,
-                         tr("After a run: every layer's components, coloured by their cost."));
+        painter.drawText(QRect(QPoint(12, 0), size - QSize(24, 0)), Qt::AlignCenter | Qt::TextWordWrap, why);
         return;
     }
     paintLayers(painter, size);
@@ -191,22 +232,23 @@ void LayerMap::paintHeader(QPainter& painter) const {
     }
 }
 
-void LayerMap::paintCell(QPainter& painter, const QRectF& rect, double value, bool with_text) const {
+void LayerMap::paintCell(QPainter& painter, const QRectF& rect, double value, bool with_text, bool quiet) const {
     const Colours& c = theme().colours();
     const QRectF inner = rect.adjusted(0.5, 0.5, rect.width() > 8 ? -0.5 : 0, rect.height() > 8 ? -0.5 : 0);
     if (!std::isfinite(value)) {
         painter.fillRect(inner, QBrush(c.border, Qt::BDiagPattern));
         return;
     }
-    const QColor colour = Theme::magnitude((value - m_least) / (m_most - m_least));
+    const QColor colour = quiet ? c.raised : colourOf(value);
     painter.fillRect(inner, colour);
     if (!with_text) return;
     QString text = textOf(value);
     const auto too_wide = [&] { return painter.fontMetrics().horizontalAdvance(text) > rect.width() - 3; };
     if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 2);
     if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 1);
+    text.replace(QLatin1Char('-'), QChar(0x2212));
     if (too_wide()) return;
-    painter.setPen(Theme::textOn(colour));
+    painter.setPen(quiet ? c.muted : Theme::textOn(colour));
     painter.drawText(rect, Qt::AlignCenter, text);
 }
 
@@ -228,8 +270,9 @@ void LayerMap::paintLayers(QPainter& painter, QSize size) const {
                              QString::number(layer));
         }
         for (std::size_t column = 0; column < m_columns.size(); ++column) {
-            const double value = m_values[static_cast<std::size_t>(layer) * m_columns.size() + column];
-            paintCell(painter, cellRect(layer, column), value, height >= painter.fontMetrics().height() - 2);
+            const std::size_t cell = static_cast<std::size_t>(layer) * m_columns.size() + column;
+            paintCell(painter, cellRect(layer, column), m_values[cell], height >= painter.fontMetrics().height() - 2,
+                      m_quiet[cell] != 0);
         }
     }
     // The selection as a frame: a cell, a whole row or a whole column.
@@ -260,7 +303,7 @@ void LayerMap::paintOutside(QPainter& painter, QSize /*size*/) const {
     const auto chosen = m_selection.focus().component;
     for (std::size_t i = 0; i < m_outside.size(); ++i) {
         const QRectF rect = outsideRect(i);
-        paintCell(painter, rect, valueOf(kNoLayer, m_outside[i]), true);
+        paintCell(painter, rect, valueOf(kNoLayer, m_outside[i]), true, isQuiet(kNoLayer, m_outside[i]));
         painter.setPen(chosen && *chosen == m_outside[i] ? c.text : c.muted);
         painter.drawText(
             QRectF(rect.left(), rect.bottom(), rect.width(), 16), Qt::AlignCenter,
@@ -281,12 +324,16 @@ void LayerMap::paintLegend(QPainter& painter, QSize size) const {
     const QRectF bar(kLeft, top, size.width() - kLeft - kRight, 7);
     QLinearGradient gradient(bar.topLeft(), bar.topRight());
     constexpr int kStops = 8;
-    for (int i = 0; i <= kStops; ++i) gradient.setColorAt(i / double(kStops), Theme::magnitude(i / double(kStops)));
+    for (int i = 0; i <= kStops; ++i) {
+        const double at = i / double(kStops);
+        gradient.setColorAt(at, colourOf(m_least + at * (m_most - m_least)));
+    }
     painter.fillRect(bar, gradient);
     painter.setPen(c.muted);
     const QRectF text(bar.left(), bar.bottom() + 1, bar.width(), 16);
     painter.drawText(text, Qt::AlignLeft, textOf(m_least));
-    painter.drawText(text, Qt::AlignHCenter, m_unit.name);
+    painter.drawText(text, Qt::AlignHCenter,
+                     m_metric == MapMetric::Change ? tr("%1, grey: noise").arg(m_unit.name) : m_unit.name);
     painter.drawText(text, Qt::AlignRight, textOf(m_most));
     if (std::isfinite(valueOf(m_hover.layer.value_or(kNoLayer), m_hover.component.value_or(Component::Other))) &&
         m_hover.component) {
@@ -362,7 +409,10 @@ void LayerMap::mouseMoveEvent(QMouseEvent* event) {
     const QString where = cell.layer ? tr("layer %1").arg(*cell.layer) : tr("all of it");
     QString text = tr("<b>%1</b>, %2<br>%3 (%4)")
                        .arg(nameOf(*cell.component), where, timeText(cost->time), percentText(cost->share));
-    if (m_metric != MapMetric::Time && m_metric != MapMetric::Share) {
+    if (const profile::Change* change = changeOf(cost->layer, cost->component)) {
+        text += QStringLiteral("<br>") + changeText(*change);
+    }
+    if (m_metric != MapMetric::Time && m_metric != MapMetric::Share && m_metric != MapMetric::Change) {
         const double value = metricOf(*cost, m_metric);
         text += QStringLiteral("<br>%1 %2").arg(textOf(value), std::isfinite(value) ? m_unit.name : QString());
     }

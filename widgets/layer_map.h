@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "widgets/change_text.h"
 #include "widgets/derive.h"
 #include "widgets/format.h"
 #include "widgets/plot_menu.h"
@@ -19,7 +20,8 @@ class LayerMap : public QAbstractScrollArea {
 public:
     explicit LayerMap(Selection& selection, QWidget* parent = nullptr);
 
-    void setProfile(const ProfilePtr& profile);
+    /// The comparison is for the metric Change: grey where no difference was measured, white at none.
+    void setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison = {});
     void setMetric(MapMetric metric);
     [[nodiscard]] MapMetric metric() const { return m_metric; }
 
@@ -50,8 +52,14 @@ private:
     void paintLayers(QPainter& painter, QSize size) const;
     void paintOutside(QPainter& painter, QSize size) const;
     void paintLegend(QPainter& painter, QSize size) const;
-    void paintCell(QPainter& painter, const QRectF& rect, double value, bool with_text) const;
+    void paintCell(QPainter& painter, const QRectF& rect, double value, bool with_text, bool quiet) const;
+    [[nodiscard]] double valueOf(const profile::ComponentCost& cost) const;
     [[nodiscard]] double valueOf(std::int32_t layer, Component component) const;
+    [[nodiscard]] const profile::Change* changeOf(std::int32_t layer, Component component) const;
+    /// Shows changes, and this one is inside the noise.
+    [[nodiscard]] bool isQuiet(std::int32_t layer, Component component) const;
+    [[nodiscard]] QColor colourOf(double value) const;
+    [[nodiscard]] QString whyEmpty() const;
     [[nodiscard]] QString textOf(double value) const;
     [[nodiscard]] double rowHeight() const;
     [[nodiscard]] double columnWidth() const;
@@ -64,12 +72,15 @@ private:
 
     Selection& m_selection;
     ProfilePtr m_profile;
+    ComparisonPtr m_comparison;
     const profile::Point* m_point = nullptr;
+    const profile::PointComparison* m_compared = nullptr;  // at the same length
     MapMetric m_metric = MapMetric::Time;
     std::vector<Component> m_columns;
     std::vector<Component> m_outside;  // components of no layer
     std::int32_t m_layers = 0;
     std::vector<double> m_values;  // layers × columns
+    std::vector<char> m_quiet;     // the same: inside the noise
     double m_least = 0;
     double m_most = 1;
     Unit m_unit;

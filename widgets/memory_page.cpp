@@ -205,9 +205,8 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
 
     connect(m_table, &QTableWidget::currentCellChanged, this, [this](int, int column) {
         if (m_table->signalsBlocked() || !m_profile || column < 0) return;
-        if (column < static_cast<int>(m_profile->points.size())) {
-            m_selection.setLength(m_profile->points[static_cast<std::size_t>(column)].length);
-        }
+        const auto point = static_cast<std::size_t>(column / columnsPerLength());
+        if (point < m_profile->points.size()) m_selection.setLength(m_profile->points[point].length);
     });
     connect(m_stacked_by, &QButtonGroup::idClicked, this, [this] {
         fillOverPass();
@@ -222,8 +221,9 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     refresh();
 }
 
-void MemoryPage::setProfile(const ProfilePtr& profile) {
+void MemoryPage::setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison) {
     m_profile = profile;
+    m_comparison = comparison;
     m_point = nullptr;
     refresh();
 }
@@ -300,6 +300,10 @@ void MemoryPage::fillByLength() {
     }
     add(tr("total"), c.text, QCPScatterStyle::ssCircle,
         [](const profile::Point& point) { return point.memory.peak.total(); });
+    add(tr("baseline"), c.muted, QCPScatterStyle::ssCross, [this](const profile::Point& point) {
+        const profile::PointComparison* compared = comparedAt(m_comparison, &point);
+        return compared != nullptr ? compared->find(profile::Subject::MemoryPeak)->before : 0;
+    });
     plot.replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -346,13 +350,47 @@ void MemoryPage::fitByLength() {
     m_by_length->replot(QCustomPlot::rpQueuedReplot);
 }
 
+void MemoryPage::setCell(int row, int column, const QString& text, const QString& tip, const QColor& colour,
+                         bool bold) {
+    QTableWidgetItem* item = m_table->item(row, column);
+    if (item == nullptr) {
+        item = new QTableWidgetItem;
+        m_table->setItem(row, column, item);
+    }
+    item->setText(text);
+    item->setToolTip(tip);
+    item->setForeground(colour);
+    item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    QFont font = m_table->font();
+    font.setBold(bold);
+    item->setFont(font);
+}
+
+/// What became of a row's bytes since the baseline.
+void MemoryPage::fillChange(int row, int column, const profile::Point& point) {
+    const auto kinds = static_cast<int>(kMemoryKindCount);
+    const profile::PointComparison* compared = comparedAt(m_comparison, &point);
+    const profile::Change* change = nullptr;
+    if (compared != nullptr && row < kinds) change = compared->find(kMemoryKinds[static_cast<std::size_t>(row)]);
+    if (compared != nullptr && row == kinds) change = compared->find(profile::Subject::MemoryPeak);
+    if (compared != nullptr && row == kinds + 1) change = compared->find(profile::Subject::Reserved);
+    if (change == nullptr) {
+        setCell(row, column, QStringLiteral("n/a"),
+                compared == nullptr ? tr("the baseline was not measured at this length")
+                                    : tr("one reading of each run: it has no spread to compare"),
+                theme().colours().muted, false);
+        return;
+    }
+    setCell(row, column, deltaText(*change), changeText(*change), changeColour(*change), false);
+}
+
 void MemoryPage::fillTable() {
     const QSignalBlocker quiet(m_table);
-    const auto columns = m_profile ? static_cast<int>(m_profile->points.size()) : 0;
-    const int rows = columns > 0 ? static_cast<int>(kMemoryKindCount) + 3 : 0;
+    const auto lengths = m_profile ? static_cast<int>(m_profile->points.size()) : 0;
+    const int rows = lengths > 0 ? static_cast<int>(kMemoryKindCount) + 3 : 0;
     m_table->setRowCount(rows);
-    m_table->setColumnCount(columns);
-    if (columns == 0) return;
+    m_table->setColumnCount(lengths * columnsPerLength());
+    if (lengths == 0) return;
     double most = 0;
     for (const profile::Point& point : m_profile->points) {
         most = std::max(
@@ -364,9 +402,11 @@ void MemoryPage::fillTable() {
     row_names << tr("total") << tr("reserved") << tr("process");
     m_table->setVerticalHeaderLabels(row_names);
     QStringList column_names;
-    for (int column = 0; column < columns; ++column) {
-        const profile::Point& point = m_profile->points[static_cast<std::size_t>(column)];
+    for (int length = 0; length < lengths; ++length) {
+        const profile::Point& point = m_profile->points[static_cast<std::size_t>(length)];
+        const int column = length * columnsPerLength();
         column_names << tr("%1\n%2").arg(lengthText(point.length), unit.name);
+        if (m_comparison) column_names << tr("Δ\n");
         for (int row = 0; row < rows; ++row) {
             const auto kinds = static_cast<int>(kMemoryKindCount);
             const auto bytes = static_cast<double>(row < kinds ? point.memory.peak.bytes[static_cast<std::size_t>(row)]
@@ -374,18 +414,11 @@ void MemoryPage::fillTable() {
                                                    : row == kinds + 1 ? point.memory.reserved_bytes
                                                                       : point.memory.process_peak_bytes);
             const bool known = row <= kinds || bytes > 0;
-            QTableWidgetItem* item = m_table->item(row, column);
-            if (item == nullptr) {
-                item = new QTableWidgetItem;
-                m_table->setItem(row, column, item);
-            }
-            item->setText(known ? threeDigits(bytes * unit.factor) : QStringLiteral("n/a"));
-            item->setToolTip(known ? tr("%1 bytes").arg(grouped(static_cast<qint64>(bytes)))
-                                   : tr("the system did not say how much"));
-            item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
-            QFont font = m_table->font();
-            font.setBold(&point == m_point && columns > 1);
-            item->setFont(font);
+            setCell(
+                row, column, known ? threeDigits(bytes * unit.factor) : QStringLiteral("n/a"),
+                known ? tr("%1 bytes").arg(grouped(static_cast<qint64>(bytes))) : tr("the system did not say how much"),
+                theme().colours().text, &point == m_point && lengths > 1);
+            if (m_comparison) fillChange(row, column + 1, point);
         }
     }
     m_table->setHorizontalHeaderLabels(column_names);
@@ -396,6 +429,9 @@ QString MemoryPage::explanation() const {
     if (m_point == nullptr) return tr("After a run: what was in use over the pass, and what the peak consists of.");
     QString text = peakInWords(*m_point);
     const profile::MemoryProfile& memory = m_point->memory;
+    if (const profile::PointComparison* compared = comparedAt(m_comparison, m_point)) {
+        text += tr(" The baseline's peak %1.").arg(changeText(*compared->find(profile::Subject::MemoryPeak)));
+    }
     if (memory.reserved_bytes > 0)
         text += tr(" The device held %1 from the system.").arg(bytesText(static_cast<double>(memory.reserved_bytes)));
     if (memory.process_peak_bytes > 0)

@@ -6,6 +6,7 @@
 #include <QWidget>
 #include <vector>
 
+#include "widgets/change_text.h"
 #include "widgets/plot_menu.h"
 #include "widgets/selection.h"
 
@@ -22,7 +23,8 @@ class MemoryPage : public QWidget {
     Q_OBJECT
 public:
     explicit MemoryPage(Selection& selection, QWidget* parent = nullptr);
-    void setProfile(const ProfilePtr& profile);
+    /// With a comparison, each length has a column of what became of it since the baseline.
+    void setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison = {});
 
     [[nodiscard]] const Picture& overPassPicture() const { return m_over_pass_picture; }
     [[nodiscard]] QString csv() const;
@@ -49,12 +51,17 @@ private:
     void fillOverPass();
     void fillByLength();
     void fillTable();
+    /// Of the table, for each length: what is in use and, with a baseline, the difference.
+    [[nodiscard]] int columnsPerLength() const { return m_comparison ? 2 : 1; }
+    void setCell(int row, int column, const QString& text, const QString& tip, const QColor& colour, bool bold);
+    void fillChange(int row, int column, const profile::Point& point);
     void labelByLength();
     void fitOverPass();
     void fitByLength();
 
     Selection& m_selection;
     ProfilePtr m_profile;
+    ComparisonPtr m_comparison;
     const profile::Point* m_point = nullptr;
     QLabel* m_heading = nullptr;
     QButtonGroup* m_stacked_by = nullptr;

@@ -74,9 +74,9 @@ ProfilePage::ProfilePage(Selection& selection, QWidget* parent) : QWidget(parent
             [this](const QString& caption) { m_caption->setText(caption.isEmpty() ? tr("Last pass") : caption); });
 }
 
-void ProfilePage::setProfile(const ProfilePtr& profile) {
-    m_share->setProfile(profile);
-    m_table->setProfile(profile);
+void ProfilePage::setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison) {
+    m_share->setProfile(profile, comparison);
+    m_table->setProfile(profile, comparison);
     m_timeline->setProfile(profile);
 }
 

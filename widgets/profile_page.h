@@ -3,6 +3,7 @@
 
 #include <QWidget>
 
+#include "widgets/change_text.h"
 #include "widgets/selection.h"
 
 class QLabel;
@@ -18,7 +19,7 @@ class ProfilePage : public QWidget {
     Q_OBJECT
 public:
     explicit ProfilePage(Selection& selection, QWidget* parent = nullptr);
-    void setProfile(const ProfilePtr& profile);
+    void setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison = {});
 
     [[nodiscard]] SharePlot* sharePlot() const { return m_share; }
     [[nodiscard]] ComponentTable* table() const { return m_table; }

@@ -18,9 +18,11 @@ namespace perfmamba::widgets {
 namespace {
 
 constexpr double kBarWidth = 0.74;
-constexpr int kLabelRoom = 78;       // pixels right of the last bar, for the components' names
-constexpr double kLabelGap = 13;     // pixels between two names
-constexpr double kSmallest = 0.004;  // shares below this have no name at the bars
+constexpr double kBaselineWidth = 0.1;
+constexpr double kBaselineAt = -0.44;  // from the middle of the bar
+constexpr int kLabelRoom = 78;         // pixels right of the last bar, for the components' names
+constexpr double kLabelGap = 13;       // pixels between two names
+constexpr double kSmallest = 0.004;    // shares below this have no name at the bars
 
 }  // namespace
 
@@ -90,9 +92,10 @@ SharePlot::SharePlot(Selection& selection, QWidget* parent) : QWidget(parent), m
     refill();
 }
 
-void SharePlot::setProfile(const ProfilePtr& profile) {
+void SharePlot::setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison) {
     const bool same_axis = profile && m_profile && profile->options.lengths == m_profile->options.lengths;
     m_profile = profile;
+    m_comparison = comparison;
     refill();
     if (!same_axis || m_measure != Measure::Share) fitView();
 }
@@ -113,11 +116,29 @@ std::vector<double> SharePlot::heightsOf(const profile::Point& point) const {
     return heights;
 }
 
+const profile::Point* SharePlot::baselineAt(const profile::Point& point) const {
+    if (comparedAt(m_comparison, &point) == nullptr) return nullptr;
+    const std::vector<profile::Point>& points = m_comparison->before->points;
+    const auto found = std::ranges::find(points, point.length, &profile::Point::length);
+    return found == points.end() ? nullptr : &*found;
+}
+
 void SharePlot::refill() {
-    const std::vector<Component> components = m_profile ? componentsIn(*m_profile) : std::vector<Component>();
+    // Components that only the baseline has are in its bars.
+    std::array<bool, kComponentCount> seen{};
+    for (const ProfilePtr& profile : {m_profile, m_comparison ? m_comparison->before : nullptr}) {
+        if (!profile) continue;
+        for (const Component component : componentsIn(*profile)) seen[static_cast<std::size_t>(component)] = true;
+    }
+    std::vector<Component> components;
+    std::ranges::copy_if(kComponents, std::back_inserter(components),
+                         [&](Component component) { return seen[static_cast<std::size_t>(component)]; });
     if (components != m_components) {
-        for (QCPBars* bars : m_bars) m_plot->removePlottable(bars);
+        for (const std::vector<QCPBars*>& all : {m_bars, m_baseline_bars}) {
+            for (QCPBars* bars : all) m_plot->removePlottable(bars);
+        }
         m_bars.clear();
+        m_baseline_bars.clear();
         m_components = components;
         for (std::size_t i = 0; i < m_components.size(); ++i) {
             auto* bars = new QCPBars(m_plot->xAxis, m_plot->yAxis);
@@ -154,7 +175,35 @@ void SharePlot::refill() {
         }
         m_bars[i]->setData(keys, values, true);
     }
+    refillBaseline();
     restyle();
+}
+
+void SharePlot::refillBaseline() {
+    if (!m_comparison) {
+        for (QCPBars* bars : m_baseline_bars) m_plot->removePlottable(bars);
+        m_baseline_bars.clear();
+        return;
+    }
+    while (m_baseline_bars.size() < m_components.size()) {
+        auto* bars = new QCPBars(m_plot->xAxis, m_plot->yAxis);
+        bars->setName(tr("%1, baseline").arg(nameOf(m_components[m_baseline_bars.size()])));
+        bars->setWidth(kBaselineWidth);
+        bars->setAntialiased(false);
+        if (!m_baseline_bars.empty()) bars->moveAbove(m_baseline_bars.back());
+        m_baseline_bars.push_back(bars);
+    }
+    for (std::size_t i = 0; i < m_baseline_bars.size(); ++i) {
+        QVector<double> keys;
+        QVector<double> values;
+        for (std::size_t p = 0; p < m_profile->points.size(); ++p) {
+            const profile::Point* before = baselineAt(m_profile->points[p]);
+            if (before == nullptr) continue;
+            keys.push_back(static_cast<double>(p) + kBaselineAt);
+            values.push_back(measureOf(*m_comparison->before, *before, m_components[i], m_measure) * m_factor);
+        }
+        m_baseline_bars[i]->setData(keys, values, true);
+    }
 }
 
 void SharePlot::restyle() {
@@ -168,6 +217,10 @@ void SharePlot::restyle() {
         if (chosen && *chosen != m_components[i]) brush.setColor(theme().faded(brush.color()));
         m_bars[i]->setBrush(brush);
         m_bars[i]->setPen(QPen(c.surface, 1));
+    }
+    for (std::size_t i = 0; i < m_baseline_bars.size(); ++i) {
+        m_baseline_bars[i]->setBrush(theme().faded(theme().of(m_components[i])));
+        m_baseline_bars[i]->setPen(QPen(c.surface, 1));
     }
     QStringList labels;
     m_band->setVisible(false);
@@ -278,6 +331,13 @@ void SharePlot::fitView() {
         double sum = 0;
         for (const double height : heightsOf(point)) sum += height;
         top = std::max(top, sum);
+        const profile::Point* before = baselineAt(point);
+        if (before == nullptr) continue;
+        double baseline = 0;
+        for (const Component component : m_components) {
+            baseline += measureOf(*m_comparison->before, *before, component, m_measure) * m_factor;
+        }
+        top = std::max(top, baseline);
     }
     m_plot->yAxis->setRange(0, m_measure == Measure::Share ? 100 : std::max(top * 1.04, 1e-9));
     m_plot->replot(QCustomPlot::rpQueuedReplot);
@@ -314,6 +374,12 @@ void SharePlot::hover(const QPoint& at, const QPoint& global) {
                        .arg(nameOf(component), grouped(point.length), timeText(cost->time), percentText(cost->share),
                             grouped(cost->calls), grouped(static_cast<qint64>(cost->time.n())));
         }
+    }
+    if (const profile::PointComparison* compared = comparedAt(m_comparison, &point)) {
+        const profile::Change* change = hit.component >= 0
+                                            ? compared->find(m_components[static_cast<std::size_t>(hit.component)])
+                                            : compared->find(profile::Subject::Pass);
+        if (change != nullptr) text += QStringLiteral("<br>") + changeText(*change);
     }
     QToolTip::showText(global + QPoint(12, 12), text, m_plot);
 }

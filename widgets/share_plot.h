@@ -5,6 +5,7 @@
 #include <QWidget>
 #include <vector>
 
+#include "widgets/change_text.h"
 #include "widgets/derive.h"
 #include "widgets/plot_menu.h"
 #include "widgets/selection.h"
@@ -23,7 +24,8 @@ class SharePlot : public QWidget {
 public:
     explicit SharePlot(Selection& selection, QWidget* parent = nullptr);
 
-    void setProfile(const ProfilePtr& profile);
+    /// With a comparison, a narrow bar beside each is the baseline's.
+    void setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison = {});
     void setMeasure(Measure measure);
     [[nodiscard]] Measure measure() const { return m_measure; }
 
@@ -39,6 +41,7 @@ protected:
 
 private:
     void refill();
+    void refillBaseline();
     void restyle();
     void layoutLabels();
     void fitView();
@@ -51,9 +54,12 @@ private:
     };
     [[nodiscard]] Hit hitAt(const QPoint& at) const;
     [[nodiscard]] std::vector<double> heightsOf(const profile::Point& point) const;
+    /// The baseline at the length of that point; null where it has none.
+    [[nodiscard]] const profile::Point* baselineAt(const profile::Point& point) const;
 
     Selection& m_selection;
     ProfilePtr m_profile;
+    ComparisonPtr m_comparison;
     Measure m_measure = Measure::Share;
     double m_factor = 100;  // from the measure's unit to the axis
     QString m_unit;
@@ -61,7 +67,8 @@ private:
     QCustomPlot* m_plot = nullptr;
     QCPItemRect* m_band = nullptr;  // behind the selected length
     std::vector<Component> m_components;
-    std::vector<QCPBars*> m_bars;  // one a component, bottom first
+    std::vector<QCPBars*> m_bars;           // one a component, bottom first
+    std::vector<QCPBars*> m_baseline_bars;  // the same, where there is a comparison
     std::vector<QCPAbstractItem*> m_labels;
     Picture m_picture;
     QPoint m_press;

@@ -254,6 +254,20 @@ QColor Theme::magnitude(double position) {
     return mix(QColor(kViridis[lower]), QColor(kViridis[lower + 1]), at - static_cast<double>(lower));
 }
 
+QColor Theme::difference(double position) {
+    // ColorBrewer's RdBu, with white in the middle; its ends are told apart by the colour-blind.
+    static constexpr std::array<unsigned, 9> kStops = {0x2166AC, 0x4393C3, 0x92C5DE, 0xD1E5F0, 0xFFFFFF,
+                                                       0xFDDBC7, 0xF4A582, 0xD6604D, 0xB2182B};
+    const double at = (std::clamp(position, -1.0, 1.0) + 1) / 2 * (kStops.size() - 1);
+    const auto lower = std::min(static_cast<std::size_t>(at), kStops.size() - 2);
+    return mix(QColor(kStops[lower]), QColor(kStops[lower + 1]), at - static_cast<double>(lower));
+}
+
+QColor Theme::difference(bool more) const {
+    if (more) return m_dark ? QColor(0xF4A582) : QColor(0xB2182B);
+    return m_dark ? QColor(0x92C5DE) : QColor(0x2166AC);
+}
+
 QFont Theme::smallFont() {
     QFont font = QApplication::font();
     font.setPointSizeF(std::max(7.0, font.pointSizeF() * 0.9));

@@ -55,6 +55,10 @@ public:
     [[nodiscard]] static QColor textOn(const QColor& colour);
     /// Viridis; `position` is clamped to 0 … 1.
     [[nodiscard]] static QColor magnitude(double position);
+    /// Diverging, blue over white to red; `position` is clamped to −1 … 1, and 0 is white.
+    [[nodiscard]] static QColor difference(double position);
+    /// Text that says that something became more, or less, readable on the surface.
+    [[nodiscard]] QColor difference(bool more) const;
 
     /// The application's font, smaller, for axes and secondary text.
     [[nodiscard]] static QFont smallFont();
