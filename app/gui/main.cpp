@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
     parser.addVersionOption();
     const QCommandLineOption run(QStringLiteral("run"), QObject::tr("Start a profile at once."));
     parser.addOption(run);
+    const QCommandLineOption baseline(QStringLiteral("baseline"), QObject::tr("Compare what is shown with a report."),
+                                      QStringLiteral("FILE.h5"));
+    parser.addOption(baseline);
     parser.addPositionalArgument(QStringLiteral("path"), QObject::tr("A checkpoint folder, or a report (.h5)."),
                                  QStringLiteral("[path]"));
     parser.process(app);
@@ -26,6 +29,7 @@ int main(int argc, char** argv) {
     window.show();
     const QStringList paths = parser.positionalArguments();
     if (parser.isSet(run)) window.runWhenOpen();
+    if (parser.isSet(baseline)) window.openBaseline(parser.value(baseline));
     if (!paths.isEmpty()) window.openPath(paths.front());
     return QApplication::exec();
 }

@@ -100,6 +100,7 @@ void MainWindow::buildActions() {
         });
 
     buildPruningActions();
+    buildCompareActions();
 
     add(s("clear"), s("reset"), tr("Select &everything"), tr("Clear the selection: all layers, all components"),
         QKeySequence(tr("Ctrl+D")), [this] { m_selection.clear(); });
@@ -166,6 +167,8 @@ void MainWindow::buildMenus() {
 
     QMenu* run = menuBar()->addMenu(tr("&Run"));
     run->addActions({get("run"), get("stop"), get("live"), get("trace")});
+    run->addSeparator();
+    run->addActions({get("pinBaseline"), get("comparePrevious"), get("openBaseline"), get("removeBaseline")});
 
     QMenu* pruning = menuBar()->addMenu(tr("&Prune"));
     pruning->addActions({get("collect"), get("measurePlan"), get("runStudy")});

@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QCloseEvent>
 #include <QComboBox>
+#include <QDateTime>
 #include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QFileDialog>
@@ -23,6 +24,7 @@
 #include <utility>
 
 #include "app/gui/command_palette.h"
+#include "widgets/compare_page.h"
 #include "widgets/component_table.h"
 #include "widgets/derive.h"
 #include "widgets/details_panel.h"
@@ -50,6 +52,27 @@ constexpr int kRefresh_ms = 200;
 /// The style sheet's padding and underline of a tab.
 constexpr int kTabRoom = 20;
 
+/// Of the last page, wherever it stands: Ctrl+5 is of the studies.
+constexpr int kCompareKey = 6;
+
+bool isReport(const QString& path) {
+    const QString suffix = QFileInfo(path).suffix();
+    return suffix == QLatin1String("h5") || suffix == QLatin1String("hdf5");
+}
+
+/// What can be opened of it: one file or folder, or two reports, the older one first. Else nothing.
+QStringList droppedPaths(const QMimeData& data) {
+    QStringList paths;
+    for (const QUrl& url : data.urls()) {
+        if (!url.isLocalFile()) return {};
+        paths << url.toLocalFile();
+    }
+    if (paths.size() == 1) return paths;
+    if (paths.size() != 2 || !std::ranges::all_of(paths, isReport)) return {};
+    std::ranges::sort(paths, {}, [](const QString& path) { return QFileInfo(path).lastModified(); });
+    return paths;
+}
+
 }  // namespace
 
 MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settings::load()) {
@@ -75,11 +98,14 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_tabs->setExpanding(false);
     m_tabs->setMinimumHeight(m_tabs->fontMetrics().height() + kTabRoom);
     m_tabs->setAccessibleName(tr("Pages"));
-    layout->addWidget(m_tabs);
+    buildActions();
+    auto* head = new QHBoxLayout;
+    head->addWidget(m_tabs, 1);
+    head->addWidget(makeBaselineChip());
+    layout->addLayout(head);
     m_stack = new QStackedWidget;
     layout->addWidget(m_stack, 1);
     setCentralWidget(centre);
-    buildActions();
     buildDocks();
 
     m_profile_page = new widgets::ProfilePage(m_selection);
@@ -87,11 +113,12 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     // One line a page: its tab, its shortcut, its empty state and what fills it.
     addPage(QStringLiteral("pageProfile"), QStringLiteral("profile"), tr("Profile"),
             tr("where the time of a forward pass goes, by component, layer and length"), m_profile_page,
-            [this](const ProfilePtr& profile) { m_profile_page->setProfile(profile); });
+            [this](const ProfilePtr& profile) { m_profile_page->setProfile(profile, m_comparison); });
     addPage(QStringLiteral("pageMemory"), QStringLiteral("memory"), tr("Memory"),
             tr("what is in use over a pass, what the peak consists of, and how it grows with length"), m_memory_page,
-            [this](const ProfilePtr& profile) { m_memory_page->setProfile(profile); });
+            [this](const ProfilePtr& profile) { m_memory_page->setProfile(profile, m_comparison); });
     buildPruningPages();
+    buildComparePage();
 
     buildMenus();
     buildToolBar();
@@ -132,6 +159,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     connect(m_refresh, &QTimer::timeout, this, &MainWindow::showNewest);
     connect(m_session, &Session::finished, this, &MainWindow::runFinished);
     connect(m_session, &Session::reportOpened, this, &MainWindow::reportOpened);
+    connect(m_session, &Session::baselineOpened, this, &MainWindow::baselineOpened);
     connect(m_session, &Session::reportSaved, this, [this](const QString& path, bool kept) {
         if (!kept) {
             m_settings.reports = withRecent(m_settings.reports, path);
@@ -150,6 +178,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     retheme();
     showPage(std::clamp(m_settings.page, 0, m_tabs->count() - 1));
     m_session->findDevices();
+    restoreBaseline();
 }
 
 MainWindow::~MainWindow() {
@@ -189,7 +218,8 @@ void MainWindow::buildDocks() {
     bar->addWidget(label);
     bar->addSpacing(6);
     m_metric = new QComboBox;
-    m_metric->addItems({tr("time"), tr("share"), tr("peak memory"), tr("work (FLOP)"), tr("work rate")});
+    m_metric->addItems(
+        {tr("time"), tr("share"), tr("peak memory"), tr("work (FLOP)"), tr("work rate"), tr("Δ to the baseline")});
     m_metric->setAccessibleName(tr("What the map's colours mean"));
     label->setBuddy(m_metric);
     bar->addWidget(m_metric, 1);
@@ -256,8 +286,9 @@ MainWindow::Page& MainWindow::addPage(const QString& id, const QString& icon, co
     page.stack->addWidget(view);
     m_pages << page;
     m_stack->addWidget(page.stack);
-    QAction* action = add(id, icon, title, tr("Page %1").arg(title),
-                          QKeySequence(QStringLiteral("Ctrl+%1").arg(index + 1)), [this, index] { showPage(index); });
+    const int key = id == QLatin1String("pageCompare") ? kCompareKey : index + 1;
+    QAction* action = add(id, icon, title, tr("Page %1").arg(title), QKeySequence(QStringLiteral("Ctrl+%1").arg(key)),
+                          [this, index] { showPage(index); });
     action->setCheckable(true);
     m_page_actions->addAction(action);
     m_tabs->addTab(title);
@@ -277,10 +308,11 @@ void MainWindow::showPage(int index) {
 
 void MainWindow::showProfile(const ProfilePtr& profile) {
     m_shown = profile;
+    compareWithBaseline();
     const int page = m_tabs->currentIndex();
     if (page >= 0) m_pages[page].show(profile);
-    m_map->setProfile(profile);
-    m_details->setProfile(profile);
+    m_map->setProfile(profile, m_comparison);
+    m_details->setProfile(profile, m_comparison);
     updateTexts();
 }
 
@@ -318,6 +350,7 @@ void MainWindow::updateTexts() {
     get("savePlan")->setEnabled(m_plan != nullptr);
     get("save")->setEnabled(has_points && !running);
     get("exportTable")->setEnabled(has_points);
+    updateBaselineTexts();
 
     const QString name = has_points ? QString::fromStdString(m_shown->model.name)
                          : model    ? QString::fromStdString(model->name)
@@ -357,6 +390,7 @@ void MainWindow::updateTexts() {
 }
 
 void MainWindow::emptyTexts(const Page& page) {
+    if (page.own_texts && page.own_texts(*page.empty)) return;
     const auto get = [this](const QString& id) { return action(id); };
     const auto& model = m_session->model();
     if (m_session->running() && page.maker == QLatin1String("run")) {
@@ -391,7 +425,8 @@ void MainWindow::startRun() {
     m_newest.reset();
     const bool again = m_live && m_last_finished && m_last_finished->model.hash == model->hash;
     if (!again) {
-        m_kept_as = newKeptReport(QString::fromStdString(model->name));
+        rememberPrevious();
+        m_kept_as = newKeptReport(QString::fromStdString(model->name), m_baseline.path);
         m_last_finished.reset();
     }
     m_shown_from.clear();
@@ -428,6 +463,7 @@ void MainWindow::modelOpened() {
     const auto& model = m_session->model();
     m_settings.checkpoints = withRecent(m_settings.checkpoints, QString::fromStdString(model->path));
     action(QStringLiteral("live"))->setChecked(false);
+    rememberPrevious();
     m_last_finished.reset();
     m_shown_from.clear();
     m_selection.set({});
@@ -445,6 +481,7 @@ void MainWindow::reportOpened(const report::Contents& contents, const QString& p
         return;
     }
     action(QStringLiteral("live"))->setChecked(false);
+    rememberPrevious();
     m_newest.reset();
     m_last_finished.reset();
     m_shown_from = path;
@@ -461,8 +498,7 @@ void MainWindow::reportOpened(const report::Contents& contents, const QString& p
 
 void MainWindow::openPath(const QString& path) {
     const QFileInfo info(path);
-    const bool is_report = info.suffix() == QLatin1String("h5") || info.suffix() == QLatin1String("hdf5");
-    if (is_report) {
+    if (isReport(path)) {
         m_session->openReport(info.absoluteFilePath());
     } else {
         m_session->open(info.absoluteFilePath());
@@ -497,7 +533,8 @@ void MainWindow::exportTable() {
     QString file =
         QFileDialog::getSaveFileName(this, tr("Export the table"), QStringLiteral("components.csv"), tr("CSV (*.csv)"));
     if (file.isEmpty()) return;
-    if (!widgets::writeText(m_profile_page->table()->csv(), file)) {
+    const bool changes = m_tabs->currentIndex() == m_compare_index && m_comparison;
+    if (!widgets::writeText(changes ? m_compare_page->csv() : m_profile_page->table()->csv(), file)) {
         report(static_cast<int>(MessagesPanel::Kind::Error),
                tr("%1: cannot be written (choose another folder)").arg(file));
     }
@@ -510,15 +547,22 @@ void MainWindow::report(int kind, const QString& text) {
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-    const QList<QUrl> urls = event->mimeData()->urls();
-    if (urls.size() == 1 && urls.front().isLocalFile()) event->acceptProposedAction();
+    if (!droppedPaths(*event->mimeData()).isEmpty()) event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
-    const QList<QUrl> urls = event->mimeData()->urls();
-    if (urls.size() != 1 || !urls.front().isLocalFile()) return;
+    const QStringList paths = droppedPaths(*event->mimeData());
+    if (paths.isEmpty()) return;
     event->acceptProposedAction();
-    openPath(urls.front().toLocalFile());
+    const bool on_compare = m_tabs->currentIndex() == m_compare_index && m_shown && !m_shown->points.empty();
+    if (paths.size() == 2) {
+        openBaseline(paths.front());
+        openPath(paths.back());
+    } else if (on_compare && isReport(paths.front())) {
+        openBaseline(paths.front());
+    } else {
+        openPath(paths.front());
+    }
 }
 
 // Layout and settings -------------------------------------------------------------------------------------------------
@@ -553,6 +597,7 @@ void MainWindow::saveSettings() {
     m_settings.precision = m_workload->wantedPrecision();
     m_settings.page = m_tabs->currentIndex();
     m_settings.map_metric = m_metric->currentIndex();
+    m_settings.baseline = m_baseline.path;
     m_settings.save();
 }
 

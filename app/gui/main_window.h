@@ -10,6 +10,7 @@
 #include "app/gui/pruning_session.h"
 #include "app/gui/session.h"
 #include "app/gui/settings.h"
+#include "widgets/change_text.h"
 #include "widgets/selection.h"
 
 class QActionGroup;
@@ -22,8 +23,10 @@ class QStackedWidget;
 class QTabBar;
 class QTimer;
 class QToolBar;
+class QToolButton;
 
 namespace perfmamba::widgets {
+class ComparePage;
 class DetailsPanel;
 class EmptyPage;
 class LayerMap;
@@ -41,6 +44,10 @@ namespace perfmamba::app {
 class CommandPalette;
 class ExportDialog;
 
+/// What to call a run: its report's file, or the model and when it was taken, where it was kept by itself.
+/// @param path of its report; may be empty
+QString runName(const profile::Profile& profile, const QString& path);
+
 class MainWindow : public QMainWindow {
     Q_OBJECT
 public:
@@ -52,6 +59,8 @@ public:
     /// Starts a run as soon as the model that is being opened is open.
     void runWhenOpen() { m_run_when_open = true; }
     void startRun();
+    /// Compares what is shown, now and later, with that report.
+    void openBaseline(const QString& path);
 
     // For tests.
     [[nodiscard]] Session& session() { return *m_session; }
@@ -61,6 +70,9 @@ public:
     [[nodiscard]] widgets::MemoryPage* memoryPage() const { return m_memory_page; }
     [[nodiscard]] widgets::StatesPage* statesPage() const { return m_states_page; }
     [[nodiscard]] widgets::PrunePage* prunePage() const { return m_prune_page; }
+    [[nodiscard]] widgets::ComparePage* comparePage() const { return m_compare_page; }
+    [[nodiscard]] const widgets::ComparisonPtr& comparison() const { return m_comparison; }
+    [[nodiscard]] QToolButton* baselineChip() const { return m_chip_name; }
     [[nodiscard]] PruningSession& pruning() { return *m_pruning; }
     [[nodiscard]] ExportDialog* exportDialog() const;
     [[nodiscard]] widgets::LayerMap* map() const { return m_map; }
@@ -89,6 +101,8 @@ private:
         std::function<bool()> ready;  // whether it has something to show
         QString maker;                // the action that makes it have something
         QString what_maker_does;      // in words, for the empty page of an open model
+        /// Fills the empty page by itself, where it is set and returns true.
+        std::function<bool(widgets::EmptyPage&)> own_texts = {};
     };
 
     // main_actions.cpp
@@ -144,6 +158,27 @@ private:
     void askWhereToSavePlan();
     void askForPlan();
 
+    // main_compare.cpp
+    /// A run to compare with.
+    struct Baseline {
+        ProfilePtr profile;  // null: there is none
+        QString name;
+        QString path;  // of its report
+    };
+    void buildCompareActions();
+    void buildComparePage();
+    QWidget* makeBaselineChip();
+    bool emptyCompareTexts(widgets::EmptyPage& empty);
+    void pinBaseline();
+    void askForBaseline();
+    void restoreBaseline();
+    void baselineOpened(const report::Contents& contents, const QString& path);
+    void setBaseline(Baseline baseline);
+    /// Before another run takes the place of what is shown.
+    void rememberPrevious();
+    void compareWithBaseline();
+    void updateBaselineTexts();
+
     Settings m_settings;
     widgets::Selection m_selection;
     Workers* m_workers = nullptr;
@@ -182,7 +217,16 @@ private:
     widgets::MemoryPage* m_memory_page = nullptr;
     widgets::StatesPage* m_states_page = nullptr;
     widgets::PrunePage* m_prune_page = nullptr;
+    widgets::ComparePage* m_compare_page = nullptr;
+    int m_compare_index = 0;
     CommandPalette* m_palette = nullptr;
+
+    Baseline m_baseline;
+    Baseline m_previous;                  // what was shown before
+    widgets::ComparisonPtr m_comparison;  // of what is shown with the baseline; null where there is none
+    QString m_not_compared;               // why not, where the two have nothing in common
+    QWidget* m_chip = nullptr;            // 'compared with: NAME ✕'
+    QToolButton* m_chip_name = nullptr;
 
     // What is known of the states.
     activity::ActivityPtr m_activity;

@@ -129,6 +129,13 @@ void Session::openReport(const QString& path) {
     });
 }
 
+void Session::openBaseline(const QString& path) {
+    m_workers.file("open baseline", [this, path] {
+        report::Contents contents = report::readContents(pathOf(path));
+        m_workers.answer([this, contents, path] { Q_EMIT baselineOpened(contents, path); });
+    });
+}
+
 void Session::saveReport(const ProfilePtr& profile, const QString& path) {
     if (!profile) return;
     m_workers.file({}, [this, profile, path] {

@@ -36,6 +36,8 @@ public:
     void stop();
     /// Reads a report. Once it is read a run under way is stopped and no longer heard of, but still kept.
     void openReport(const QString& path);
+    /// Reads a report to compare with. Nothing else changes.
+    void openBaseline(const QString& path);
     void saveReport(const ProfilePtr& profile, const QString& path);
 
     [[nodiscard]] bool running() const { return m_running; }
@@ -51,6 +53,7 @@ Q_SIGNALS:
     /// A run's end. `profile` is null when nothing was measured; complete = false when it was stopped or failed.
     void finished(const perfmamba::app::ProfilePtr& profile);
     void reportOpened(const perfmamba::report::Contents& contents, const QString& path);
+    void baselineOpened(const perfmamba::report::Contents& contents, const QString& path);
     /// `kept`: written by itself, not asked for.
     void reportSaved(const QString& path, bool kept);
 

@@ -29,6 +29,7 @@ Settings Settings::load() {
     settings.map_metric = value("window/map_metric").toInt();
     settings.checkpoints = value("recent/checkpoints").toStringList();
     settings.reports = value("recent/reports").toStringList();
+    settings.baseline = value("recent/baseline").toString();
     const QString theme = value("window/theme").toString();
     settings.theme = theme == QLatin1String("light")  ? widgets::ThemeChoice::Light
                      : theme == QLatin1String("dark") ? widgets::ThemeChoice::Dark
@@ -67,6 +68,7 @@ void Settings::save() const {
                                                               : QStringLiteral("system"));
     set("recent/checkpoints", checkpoints);
     set("recent/reports", reports);
+    set("recent/baseline", baseline);
     set("workload/device", device);
     set("workload/precision", widgets::fromView(kernels::precisionName(precision)));
     set("workload/mode", workload.mode == profile::Mode::Decode ? QStringLiteral("decode") : QStringLiteral("prefill"));
@@ -119,10 +121,12 @@ QString keptStudiesFolder() {
     return dataFolder(QStringLiteral("studies"));
 }
 
-QString newKeptReport(const QString& model_name) {
+QString newKeptReport(const QString& model_name, const QString& spared) {
     const QDir folder(keptReportsFolder());
     const QFileInfoList old = folder.entryInfoList({QStringLiteral("*.h5")}, QDir::Files, QDir::Time);
-    for (qsizetype i = kKept - 1; i < old.size(); ++i) QFile::remove(old[i].absoluteFilePath());
+    for (qsizetype i = kKept - 1; i < old.size(); ++i) {
+        if (old[i].absoluteFilePath() != spared) QFile::remove(old[i].absoluteFilePath());
+    }
     return newFile(folder.path(), model_name);
 }
 

@@ -20,6 +20,7 @@ struct Settings {
     DType precision = DType::F32;
     QStringList checkpoints;  // most recent first
     QStringList reports;
+    QString baseline;  // the report of the run that others are compared with; empty: none
     widgets::ThemeChoice theme = widgets::ThemeChoice::System;
     int page = 0;
     int map_metric = 0;
@@ -39,8 +40,8 @@ QStringList withRecent(const QStringList& list, const QString& entry);
 QString keptReportsFolder();
 /// Where studies are kept, to be gone on with; created when it is missing.
 QString keptStudiesFolder();
-/// NAME-20260131-120000.h5 in that folder. Deletes the oldest beyond the last 40.
-QString newKeptReport(const QString& model_name);
+/// NAME-20260131-120000.h5 in that folder. Deletes the oldest beyond the last 40, but not `spared`.
+QString newKeptReport(const QString& model_name, const QString& spared);
 /// The same in the folder of studies. Deletes nothing.
 QString newKeptStudy(const QString& model_name);
 /// The newest study of that model in that folder; empty where there is none.
