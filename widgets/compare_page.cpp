@@ -216,7 +216,7 @@ void ComparePage::fillTable() {
 }
 
 void ComparePage::fitColumns() {
-    constexpr int kPadding = 15;
+    constexpr int kPadding = 20;
     constexpr int kChip = 22;
     constexpr int kMeasured =
         200;  // rows: the largest changes are on top, and a live run fills the table five times a second

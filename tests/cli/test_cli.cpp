@@ -130,7 +130,8 @@ private Q_SLOTS:
         const Outcome none = runCli({"compare", path("run.h5"), path("decode.h5")});
         QCOMPARE(none.code, 1);
         QVERIFY(none.out.isEmpty());
-        QVERIFY2(none.err.contains("decode.h5: have no workload in common: prefill of 64, 256, 1024 tokens at batch 2 before"),
+        QVERIFY2(none.err.contains(
+                     "decode.h5: have no workload in common: prefill of 64, 256, 1024 tokens at batch 2 before"),
                  qPrintable(none.err));
         const Outcome states = runCli({"compare", path("run.h5"), path("states.h5")});
         QCOMPARE(states.code, 1);
