@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <tuple>
@@ -23,12 +24,45 @@ Verdict verdictOf(const Summary& before, const Summary& after, const Ratio& rati
     return after.ci_high < before.ci_low ? Verdict::Less : Verdict::Same;
 }
 
+/// Correlation times (statistics.h) of both runs.
+struct Correlation {
+    double before = 1;
+    double after = 1;
+};
+
+Ratio widenedRatio(const Summary& after, const Summary& before, const Correlation& correlation) {
+    Ratio ratio;
+    ratio.pairs = std::min(after.n(), before.n());
+    if (!(after.median > 0) || !(before.median > 0)) {
+        ratio.median = ratio.ci_low = ratio.ci_high = kNaN;
+        return ratio;
+    }
+    // An interval that reaches down to 0 has no lower end in the logarithm: the ratio's is then 0, or infinite.
+    const auto below = [](const Summary& of, double time) {
+        return (std::log(of.median) - std::log(std::max(of.ci_low, 0.0))) * std::sqrt(time);
+    };
+    const auto above = [](const Summary& of, double time) {
+        return (std::log(of.ci_high) - std::log(of.median)) * std::sqrt(time);
+    };
+    const auto [before_time, after_time] = correlation;
+    const double difference = std::log(after.median) - std::log(before.median);
+    ratio.median = after.median / before.median;
+    ratio.ci_low = std::exp(difference - std::hypot(below(after, after_time), above(before, before_time)));
+    ratio.ci_high = std::exp(difference + std::hypot(above(after, after_time), below(before, before_time)));
+    return ratio;
+}
+
+Correlation correlationOf(const Summary* before, const Summary* after) {
+    if (!before || !after) return {};
+    return {correlationTime(*before), correlationTime(*after)};
+}
+
 /// A null pointer: that run lacks it.
-Change timeChange(Change of, const Summary* before, const Summary* after) {
+Change timeChange(Change of, const Summary* before, const Summary* after, const Correlation& correlation) {
     of.before = before ? before->median : kNaN;
     of.after = after ? after->median : kNaN;
     if (before && after) {
-        of.ratio = ratioOfMedians(*after, *before);
+        of.ratio = widenedRatio(*after, *before, correlation);
         of.verdict = verdictOf(*before, *after, of.ratio);
     } else {
         of.ratio = {kNaN, kNaN, kNaN, 0};
@@ -38,10 +72,15 @@ Change timeChange(Change of, const Summary* before, const Summary* after) {
 }
 
 template <class Row>
-Change rowChange(Change of, const Row* before, const Row* after) {
+Change rowChange(Change of, const Row* before, const Row* after, const Correlation& correlation) {
     of.share_before = before ? before->share : kNaN;
     of.share_after = after ? after->share : kNaN;
-    return timeChange(of, before ? &before->time : nullptr, after ? &after->time : nullptr);
+    return timeChange(of, before ? &before->time : nullptr, after ? &after->time : nullptr, correlation);
+}
+
+template <class Row>
+Correlation correlationOfRows(const Row* before, const Row* after) {
+    return correlationOf(before ? &before->time : nullptr, after ? &after->time : nullptr);
 }
 
 Change bytesChange(Change of, std::int64_t before, std::int64_t after) {
@@ -73,7 +112,8 @@ void addComponents(PointComparison& to, const Point& before, const Point& after)
         const ComponentCost* old_row = before.find(component);
         const ComponentCost* new_row = after.find(component);
         if (!old_row && !new_row) continue;
-        to.changes.push_back(rowChange({.subject = Subject::Component, .component = component}, old_row, new_row));
+        to.changes.push_back(rowChange({.subject = Subject::Component, .component = component}, old_row, new_row,
+                                       correlationOfRows(old_row, new_row)));
     }
     for (std::size_t i = 1; i < kStageCount; ++i) {
         const auto stage = static_cast<Stage>(i);
@@ -81,21 +121,29 @@ void addComponents(PointComparison& to, const Point& before, const Point& after)
         const StageCost* new_row = stageOf(after, stage);
         if (!old_row && !new_row) continue;
         const Component component = (new_row ? new_row : old_row)->component;
-        to.changes.push_back(
-            rowChange({.subject = Subject::Stage, .component = component, .stage = stage}, old_row, new_row));
+        to.changes.push_back(rowChange({.subject = Subject::Stage, .component = component, .stage = stage}, old_row,
+                                       new_row, correlationOfRows(old_row, new_row)));
     }
 }
 
 void addLayers(PointComparison& to, const Point& before, const Point& after) {
-    for (const ComponentCost& row : after.layers) {
-        if (row.layer == kNoLayer) continue;  // among the components
+    // A layer's passes resemble their neighbours as those of its component do; there are many layers, and a live run is
+    // compared five times a second.
+    std::array<Correlation, kComponentCount> of_component;
+    for (const Component component : kComponents) {
+        of_component[static_cast<std::size_t>(component)] =
+            correlationOfRows(before.find(component), after.find(component));
+    }
+    const auto add = [&](const ComponentCost& row, const ComponentCost* old_row, const ComponentCost* new_row) {
         to.changes.push_back(rowChange({.subject = Subject::Layer, .component = row.component, .layer = row.layer},
-                                       before.find(row.component, row.layer), &row));
+                                       old_row, new_row, of_component[static_cast<std::size_t>(row.component)]));
+    };
+    for (const ComponentCost& row : after.layers) {
+        // Those of no layer are among the components.
+        if (row.layer != kNoLayer) add(row, before.find(row.component, row.layer), &row);
     }
     for (const ComponentCost& row : before.layers) {
-        if (row.layer == kNoLayer || after.find(row.component, row.layer)) continue;
-        to.changes.push_back(rowChange<ComponentCost>(
-            {.subject = Subject::Layer, .component = row.component, .layer = row.layer}, &row, nullptr));
+        if (row.layer != kNoLayer && !after.find(row.component, row.layer)) add(row, &row, nullptr);
     }
 }
 
@@ -112,10 +160,11 @@ PointComparison comparePoints(const Comparison& of, const Point& before, const P
     PointComparison result;
     result.length = after.length;
     const Change pass{.subject = Subject::Pass, .share_before = 1, .share_after = 1};
-    result.changes.push_back(timeChange(pass, &before.total, &after.total));
+    result.changes.push_back(timeChange(pass, &before.total, &after.total, correlationOf(&before.total, &after.total)));
     if (before.untraced.n() > 0 && after.untraced.n() > 0) {
         const Change unrecorded{.subject = Subject::Unrecorded, .share_before = kNaN, .share_after = kNaN};
-        result.changes.push_back(timeChange(unrecorded, &before.untraced, &after.untraced));
+        result.changes.push_back(timeChange(unrecorded, &before.untraced, &after.untraced,
+                                            correlationOf(&before.untraced, &after.untraced)));
     }
     if (recorded(*of.before) && recorded(*of.after)) {
         addComponents(result, before, after);
@@ -143,7 +192,19 @@ bool recordedAlike(const Profile& a, const Profile& b) {
     return a.provenance.tracer == b.provenance.tracer || a.provenance.tracer.empty() || b.provenance.tracer.empty();
 }
 
-std::vector<std::string> notesOn(const Profile& before, const Profile& after) {
+/// Of one architecture, and still not the same components: on GPUs one kernel may run several.
+bool runsInsideOthers(const Comparison& of) {
+    if (of.before->model.config.architecture != of.after->model.config.architecture) return false;
+    return std::ranges::any_of(of.points, [](const PointComparison& point) {
+        return std::ranges::any_of(point.changes, [](const Change& change) {
+            return change.subject == Subject::Component && change.verdict == Verdict::Unmatched;
+        });
+    });
+}
+
+std::vector<std::string> notesOn(const Comparison& of) {
+    const Profile& before = *of.before;
+    const Profile& after = *of.after;
     std::vector<std::string> notes;
     const auto only = [&](const std::vector<std::int64_t>& lengths, const char* where) {
         if (lengths.empty()) return;
@@ -172,6 +233,11 @@ std::vector<std::string> notesOn(const Profile& before, const Profile& after) {
                 "recorded");
         }
     }
+    if (runsInsideOthers(of)) {
+        notes.push_back(
+            "a component that only one run has is run there by itself, and in the other inside another's kernel: "
+            "compare their sum");
+    }
     if (!before.complete) notes.push_back("the run before is incomplete");
     if (!after.complete) notes.push_back("the run after is incomplete");
     return notes;
@@ -189,20 +255,7 @@ int rankOf(const Change& change) {
 }  // namespace
 
 Ratio ratioOfMedians(const Summary& after, const Summary& before) {
-    Ratio ratio;
-    ratio.pairs = std::min(after.n(), before.n());
-    if (!(after.median > 0) || !(before.median > 0)) {
-        ratio.median = ratio.ci_low = ratio.ci_high = kNaN;
-        return ratio;
-    }
-    // An interval that reaches down to 0 has no lower end in the logarithm: the ratio's is then 0, or infinite.
-    const double difference = std::log(after.median) - std::log(before.median);
-    const auto below = [](const Summary& of) { return std::log(of.median) - std::log(std::max(of.ci_low, 0.0)); };
-    const auto above = [](const Summary& of) { return std::log(of.ci_high) - std::log(of.median); };
-    ratio.median = after.median / before.median;
-    ratio.ci_low = std::exp(difference - std::hypot(below(after), above(before)));
-    ratio.ci_high = std::exp(difference + std::hypot(above(after), below(before)));
-    return ratio;
+    return widenedRatio(after, before, correlationOf(&before, &after));
 }
 
 const Change* PointComparison::find(Subject subject) const {
@@ -251,7 +304,7 @@ Comparison compare(const ProfilePtr& before, const ProfilePtr& after, const std:
             "measure one of them with the mode, batch and a length of the other");
     }
     result.differences = differencesOf(*before, *after);
-    result.notes = notesOn(*before, *after);
+    result.notes = notesOn(result);
     return result;
 }
 

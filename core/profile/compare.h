@@ -14,6 +14,7 @@ namespace perfmamba::profile {
 /// Ratio after / before of the medians of two samples that were not taken in turn, with its 95 % interval. The two
 /// medians' own intervals are combined in the logarithm by the method of variance estimates recovery (Zou & Donner,
 /// Statistics in Medicine 27, 2008, 1693–1702): no distribution is assumed, and a skewed sample has a skewed interval.
+/// Each is first widened by the square root of its correlation time (statistics.h): passes resemble their neighbours.
 /// `pairs` is the number of samples of the smaller one. NaN where a median is not positive.
 Ratio ratioOfMedians(const Summary& after, const Summary& before);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -79,6 +80,33 @@ Summary summarise(std::vector<double> samples) {
 
 double quantile(std::span<const double> samples, double q) {
     return quantileOfSorted(sorted(samples), q);
+}
+
+double correlationTime(const Summary& summary) {
+    const std::size_t n = summary.n();
+    std::vector<double> sides(n);  // of the median
+    std::ranges::transform(summary.samples, sides.begin(), [&](double sample) {
+        return sample > summary.median ? 1.0 : sample < summary.median ? -1.0 : 0.0;
+    });
+    double mean = 0;
+    for (const double side : sides) mean += side / static_cast<double>(n);
+    for (double& side : sides) side -= mean;
+    const auto covariance = [&](std::size_t lag) {
+        return std::inner_product(sides.begin(), sides.end() - static_cast<std::ptrdiff_t>(lag),
+                                  sides.begin() + static_cast<std::ptrdiff_t>(lag), 0.0);
+    };
+    const double variance = n > 0 ? covariance(0) : 0;
+    if (!(variance > 0)) return 1;
+    // Sums of two neighbouring lags fall to 0; from where they do not, they are noise.
+    double time = -1;
+    double last = std::numeric_limits<double>::infinity();
+    for (std::size_t lag = 0; lag + 1 <= n / 2; lag += 2) {
+        const double pair = (covariance(lag) + covariance(lag + 1)) / variance;
+        if (pair <= 0) break;
+        last = std::min(last, pair);
+        time += 2 * last;
+    }
+    return std::max(time, 1.0);
 }
 
 Ratio ratioOf(std::span<const double> a, std::span<const double> b) {

@@ -27,6 +27,11 @@ Summary summarise(std::vector<double> samples);
 /// sorted; NaN when there are none.
 double quantile(std::span<const double> samples, double q);
 
+/// How many samples in a row count as one, for they resemble their neighbours: the integrated autocorrelation time of
+/// being above the median, by the initial monotone sequence (Geyer, Statistical Science 7, 1992, 473–483). At least 1;
+/// 1 where the samples are independent. The variance of their median is that many times as large as their spread tells.
+double correlationTime(const Summary& summary);
+
 /// A ratio of two quantities measured in turn (A B A B …).
 struct Ratio {
     double median = 0;  // of the pairs' ratios; NaN without pairs

@@ -124,6 +124,30 @@ private Q_SLOTS:
         QVERIFY2(covered_mixed > 0.94 * kTrials, qPrintable(QString::number(covered_mixed)));
     }
 
+    // Passes resemble their neighbours: intervals that took them for independent would hold the ratio three times in
+    // four.
+    void coverageOfPassesThatResembleTheirNeighbours() {
+        std::mt19937 random(17);
+        const auto run = [&](double factor) {
+            std::normal_distribution<double> normal;
+            Samples samples(120);
+            constexpr double kKept = 0.6;  // of what a pass was off, by the next one
+            double off = normal(random);
+            for (double& sample : samples) {
+                off = kKept * off + std::sqrt(1 - kKept * kKept) * normal(random);
+                sample = factor * std::exp(0.02 * off);
+            }
+            return summarise(std::move(samples));
+        };
+        int covered = 0;
+        constexpr int kTrials = 1000;
+        for (int trial = 0; trial < kTrials; ++trial) {
+            const Ratio ratio = ratioOfMedians(run(1.3), run(1));
+            covered += ratio.ci_low <= 1.3 && 1.3 <= ratio.ci_high ? 1 : 0;
+        }
+        QVERIFY2(covered > 0.92 * kTrials, qPrintable(QString::number(covered)));
+    }
+
     // And it must be narrow enough to find something: 5 % among passes that vary by 2 %.
     void findsWhatIsThere() {
         std::mt19937 random(5);
@@ -277,6 +301,14 @@ private Q_SLOTS:
         QCOMPARE(comparison.points.size(), std::size_t{2});
         QVERIFY(notes(comparison, "length 64: only in the run before"));
         QVERIFY(notes(comparison, "the run after is incomplete"));
+        QVERIFY(!notes(comparison, "compare their sum"));
+
+        auto fused = test::fabricatedProfile();
+        std::erase_if(fused->points[1].components,
+                      [](const ComponentCost& row) { return row.component == Component::Gate; });
+        const Comparison with_fused = compare(test::fabricatedProfile(), fused);
+        QVERIFY(with_fused.at(256)->find(Component::Gate)->verdict == Verdict::Unmatched);
+        QVERIFY(notes(with_fused, "compare their sum"));
 
         after->options.trace = TraceMode::Off;
         const Comparison passes = compare(after, test::fabricatedProfile());

@@ -120,6 +120,28 @@ private Q_SLOTS:
         QCOMPARE(ratioOf(std::vector<double>{0, 3}, std::vector<double>{0, 1}).pairs, std::size_t{1});
     }
 
+    void correlationTimes() {
+        QCOMPARE(correlationTime(summarise({})), 1.0);
+        QCOMPARE(correlationTime(summarise(std::vector<double>(9, 2.0))), 1.0);
+        // High and low in turn is not more than independent; four of each in turn count as few.
+        QCOMPARE(correlationTime(summarise({1, 2, 1, 2, 1, 2, 1, 2})), 1.0);
+        std::vector<double> in_fours;
+        for (int i = 0; i < 64; ++i) in_fours.push_back(i / 4 % 2 == 0 ? 1 : 2);
+        const double fours = correlationTime(summarise(in_fours));
+        QVERIFY2(fours > 1.9 && fours < 4, qPrintable(QString::number(fours)));
+        // One step in the middle of a run: there are hardly two samples in it.
+        std::vector<double> step(100, 1.0);
+        std::fill(step.begin() + 50, step.end(), 2.0);
+        QVERIFY(correlationTime(summarise(step)) > 20);
+
+        std::mt19937 random(3);
+        std::exponential_distribution<double> samples(1.0);
+        std::vector<double> independent(1000);
+        for (double& sample : independent) sample = samples(random);
+        const double one = correlationTime(summarise(independent));
+        QVERIFY2(one < 1.5, qPrintable(QString::number(one)));
+    }
+
     void modes() {
         for (const Mode mode : {Mode::Prefill, Mode::Decode}) QVERIFY(modeFromName(name(mode)) == mode);
         QVERIFY(!modeFromName("training"));
