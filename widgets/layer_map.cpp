@@ -246,7 +246,7 @@ void LayerMap::paintCell(QPainter& painter, const QRectF& rect, double value, bo
     const auto too_wide = [&] { return painter.fontMetrics().horizontalAdvance(text) > rect.width() - 3; };
     if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 2);
     if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 1);
-    text.replace(QLatin1Char('-'), QChar(0x2212));
+    if (too_wide() && std::abs(value * m_unit.factor) >= 1) text = QString::number(value * m_unit.factor, 'f', 0);
     if (too_wide()) return;
     painter.setPen(quiet ? c.muted : Theme::textOn(colour));
     painter.drawText(rect, Qt::AlignCenter, text);
