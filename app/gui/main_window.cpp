@@ -45,8 +45,8 @@ using widgets::MessagesPanel;
 namespace {
 
 /// Between two redraws during a run. Drawing takes a core for some milliseconds that the measured pass would have had:
-/// five times a second is enough to watch, and little enough not to be measured.
-constexpr int kRefresh_ms = 200;
+/// few enough not to be measured, and with the drawing itself a pass is seen within 200 ms.
+constexpr int kRefresh_ms = 150;
 /// The style sheet's padding and underline of a tab.
 constexpr int kTabRoom = 20;
 
