@@ -2,7 +2,7 @@
 """Small tokenizers of every kind that the program reads, texts, and what the tokenizers package makes of them.
 
     make_tokenizers.py --out tokenizers          # some seconds; needs the tokenizers package (0.23 was used)
-    make_tokenizers.py --check PROGRAM [--real FILE.json ...]
+    make_tokenizers.py --check PROGRAM [--real FILE.json|https://... ...]
 
 With --out it writes, for test_tokenizer:
     records.z       the texts: for each its length (u32, little-endian) and its bytes, which need not be UTF-8
@@ -22,6 +22,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import zlib
 
 try:
@@ -352,6 +353,20 @@ def differences(program, name, tokenizer, file, data):
     return different
 
 
+def fetched(source, folder):
+    """The file, or what its address gives; none where that cannot be reached."""
+    if not source.startswith("https://"):
+        return source
+    file = os.path.join(folder, "real.json")
+    try:
+        with urllib.request.urlopen(source, timeout=30) as answer, open(file, "wb") as target:
+            target.write(answer.read())
+    except OSError as reason:
+        print(f"{source} was not compared: {reason}")
+        return None
+    return file
+
+
 def check(program, real, seed, count):
     data = records(seed, count)
     different = 0
@@ -361,8 +376,11 @@ def check(program, real, seed, count):
             file = os.path.join(folder, kind + ".json")
             tokenizer.save(file)
             different += differences(program, kind, tokenizer, file, data)
-    for file in real:
-        different += differences(program, os.path.basename(file), Tokenizer.from_file(file), file, data)
+        for source in real:
+            file = fetched(source, folder)
+            if file:
+                name = "/".join(source.split("/")[-4:])
+                different += differences(program, name, Tokenizer.from_file(file), file, data)
     return different
 
 
@@ -370,7 +388,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out")
     parser.add_argument("--check", metavar="PROGRAM")
-    parser.add_argument("--real", nargs="*", default=[], metavar="FILE.json")
+    parser.add_argument("--real", nargs="*", default=[], metavar="FILE.json|ADDRESS")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--count", type=int, default=10400)
     given = parser.parse_args()

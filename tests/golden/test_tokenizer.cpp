@@ -87,9 +87,9 @@ private Q_SLOTS:
     void pieces() {
         QFETCH(QString, kind);
         const auto ours = tokenizer(kind);
-        // Those whose words reach across a letter and a space cannot be cut, and say so.
-        const bool joins = kind == QStringLiteral("words") || kind == QStringLiteral("white_space");
-        if (!ours->cuts()) QSKIP(joins ? "not cut" : "not cut, though it could be");
+        // "words" replaces what a pattern matches, and nobody knows how far that reaches.
+        QCOMPARE(ours->cuts(), kind != QStringLiteral("words"));
+        if (!ours->cuts()) return;
         std::string all;
         for (std::size_t i = 0; i < m_texts.size(); i += 3) all += m_texts[i];
         Tokens whole;

@@ -143,33 +143,34 @@ private Q_SLOTS:
         QTest::addColumn<QString>("pointer");
         QTest::addColumn<QString>("value");
         QTest::addColumn<QString>("message");
+        // Values are JSON with apostrophes.
         const auto row = [](const char* name, const char* pointer, const char* value, const char* message) {
-            QTest::newRow(name) << QString::fromLatin1(pointer) << QString::fromLatin1(value)
+            QTest::newRow(name) << QString::fromLatin1(pointer) << QString::fromLatin1(value).replace('\'', '"')
                                 << QString::fromUtf8(message);
         };
         const char* advice =
             "(tokenize the text with the tokenizers package and give its ids: a file .npy, .bin, .h5 or .ids)";
-        row("model", "/model/type", R"("Unigram")", "model: is a model \"Unigram\", which this program does not know");
-        row("advice", "/model/type", R"("WordPiece")", advice);
+        row("model", "/model/type", "'Unigram'", "model: is a model \"Unigram\", which this program does not know");
+        row("advice", "/model/type", "'WordPiece'", advice);
         row("dropout", "/model/dropout", "0.1", "model: has a dropout");
-        row("prefix", "/model/continuing_subword_prefix", R"("##")", "has a continuing_subword_prefix");
+        row("prefix", "/model/continuing_subword_prefix", "'##'", "has a continuing_subword_prefix");
         row("id", "/model/vocab/a", "-1", "model.vocab: the token \"a\" has no id");
-        row("id text", "/model/vocab/a", R"("1")", "the token \"a\" has no id");
+        row("id text", "/model/vocab/a", "'1'", "the token \"a\" has no id");
         row("huge id", "/model/vocab/a", "4294967296", "the token \"a\" has no id");
         row("vocab", "/model/vocab", "[]", "model.vocab: is not an object");
-        row("merge", "/model/merges/0", R"("t q h")", "model.merges: merge 0 is not a pair of tokens");
-        row("merge of none", "/model/merges/0", R"(["t", "?"])", "\"?\" of merge 0 is not in the vocabulary");
-        row("merge to none", "/model/merges/0", R"("t t")", "\"tt\" of merge 0 is not in the vocabulary");
-        row("unknown", "/model/unk_token", R"("<unk>")", "model.unk_token: is not in the vocabulary");
-        row("normalizer", "/normalizer/type", R"("BertNormalizer")", "normalizer: is a normalizer \"BertNormalizer\"");
-        row("pre-tokenizer", "/pre_tokenizer/type", R"("BertPreTokenizer")", "is a pre-tokenizer \"BertPreTokenizer\"");
-        row("pattern", "/pre_tokenizer", R"({"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"})",
+        row("merge", "/model/merges/0", "'t q h'", "model.merges: merge 0 is not a pair of tokens");
+        row("merge of none", "/model/merges/0", "['t', '?']", "\"?\" of merge 0 is not in the vocabulary");
+        row("merge to none", "/model/merges/0", "'t t'", "\"tt\" of merge 0 is not in the vocabulary");
+        row("unknown", "/model/unk_token", "'<unk>'", "model.unk_token: is not in the vocabulary");
+        row("normalizer", "/normalizer/type", "'BertNormalizer'", "normalizer: is a normalizer \"BertNormalizer\"");
+        row("pre-tokenizer", "/pre_tokenizer/type", "'BertPreTokenizer'", "is a pre-tokenizer \"BertPreTokenizer\"");
+        row("pattern", "/pre_tokenizer", "{'type': 'Split', 'pattern': {'Regex': '('}, 'behavior': 'Isolated'}",
             "pre_tokenizer.pattern: the pattern ( cannot be used");
-        row("behavior", "/pre_tokenizer", R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Odd"})",
+        row("behavior", "/pre_tokenizer", "{'type': 'Split', 'pattern': {'String': 'a'}, 'behavior': 'Odd'}",
             "pre_tokenizer.behavior: is \"Odd\"");
-        row("in a sequence", "/pre_tokenizer", R"({"type": "Sequence", "pretokenizers": [{"type": "Odd"}]})",
+        row("in a sequence", "/pre_tokenizer", "{'type': 'Sequence', 'pretokenizers': [{'type': 'Odd'}]}",
             "pre_tokenizer.pretokenizers[0]: is a pre-tokenizer \"Odd\"");
-        row("post-processor", "/post_processor/type", R"("BertProcessing")", "is a post-processor \"BertProcessing\"");
+        row("post-processor", "/post_processor/type", "'BertProcessing'", "is a post-processor \"BertProcessing\"");
         row("flag", "/pre_tokenizer/use_regex", "1", "pre_tokenizer.use_regex: is neither true nor false");
         row("added", "/added_tokens/0/content", "3", "added_tokens[0].content: is not a text");
         row("no model", "/model", "null", "model: is not an object");
@@ -262,7 +263,8 @@ private Q_SLOTS:
     void recordsThatAreNone() {
         QFETCH(QByteArray, content);
         QFETCH(QString, message);
-        const QString said = messageOf([&] { (void)load({.source = file("a.jsonl", content.toStdString()), .length = 2}); });
+        const QString said =
+            messageOf([&] { (void)load({.source = file("a.jsonl", content.toStdString()), .length = 2}); });
         QVERIFY2(said.contains(message), qPrintable(said));
     }
 
