@@ -14,6 +14,8 @@ build_packages=(
   ocl-icd-opencl-dev    # asked for by oneDNN's CMake files, which Debian's package does not depend on
   libhwy-dev            # SIMD
   nlohmann-json3-dev libcli11-dev libfmt-dev
+  pkgconf               # finds the next two
+  libpcre2-dev libutf8proc-dev  # tokenizers: patterns and character classes, Unicode normal forms
 )
 
 # What the tests need besides.

@@ -1,6 +1,7 @@
 #include "widgets/plan_panel.h"
 
 #include <QButtonGroup>
+#include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QDoubleValidator>
@@ -141,7 +142,7 @@ QWidget* PlanPanel::makeSources() {
         QComboBox* box = makeSource(text, tip);
         auto* browse = new QToolButton;
         browse->setText(QStringLiteral("…"));
-        browse->setToolTip(tr("Choose a file of text or token ids"));
+        browse->setToolTip(tr("Choose a text, JSON lines, or token ids (.ids, .npy, .bin, .h5)"));
         browse->setAccessibleName(tr("File to %1").arg(text));
         connect(browse, &QToolButton::clicked, this, [this, box] {
             const QString path = QFileDialog::getOpenFileName(this, tr("Text or token ids"));
@@ -166,13 +167,30 @@ QWidget* PlanPanel::makeSources() {
     m_window->setAccessibleName(tr("Window"));
     m_window->setToolTip(tr("Tokens of a sequence; auto: the task's length, or 2048"));
     grid->addWidget(nameLabel(tr("window"), m_window), 3, 0);
-    grid->addWidget(m_window, 3, 1, 1, 2);
+    m_last_word = new QCheckBox(tr("last word"));
+    m_last_word->setObjectName(QStringLiteral("lastWord"));
+    m_last_word->setToolTip(
+        tr("Judge by the last word of each line alone, as LAMBADA asks for it: right where all of its tokens are"));
+    auto* extent = new QHBoxLayout;
+    extent->addWidget(m_window, 1);
+    extent->addWidget(m_last_word);
+    grid->addLayout(extent, 3, 1, 1, 2);
     connect(m_window, &QSpinBox::valueChanged, this, &PlanPanel::saySources);
+    connect(m_last_word, &QCheckBox::toggled, this, &PlanPanel::saySources);
+    m_field = new QLineEdit;
+    m_field->setObjectName(QStringLiteral("field"));
+    m_field->setPlaceholderText(tr("text"));
+    m_field->setToolTip(tr("Of JSON lines the field that holds the text, of an HDF5 file the dataset of token ids"));
+    m_field->setAccessibleName(tr("Field"));
+    m_field_name = nameLabel(tr("field"), m_field);
+    grid->addWidget(m_field_name, 4, 0);
+    grid->addWidget(m_field, 4, 1, 1, 2);
+    connect(m_field, &QLineEdit::editingFinished, this, &PlanPanel::saySources);
     m_source_problem = new QLabel;
     m_source_problem->setWordWrap(true);
     m_source_problem->setFont(Theme::smallFont());
     m_source_problem->hide();
-    grid->addWidget(m_source_problem, 4, 0, 1, 3);
+    grid->addWidget(m_source_problem, 5, 0, 1, 3);
 
     m_kind = new QButtonGroup(this);
     auto* kinds = new QHBoxLayout;
@@ -417,45 +435,44 @@ void PlanPanel::overrideLayer(std::int64_t layer, std::int64_t count, bool ongoi
          ongoing);
 }
 
-void PlanPanel::setSources(const QString& calibrate, const QString& evaluate, int window) {
-    const QSignalBlocker quiet(m_window);
-    m_calibrate->setEditText(calibrate);
-    m_evaluate->setEditText(evaluate);
-    m_window->setValue(window);
+void PlanPanel::setSources(const TokenSources& sources) {
+    const QSignalBlocker quiet_window(m_window);
+    const QSignalBlocker quiet_word(m_last_word);
+    m_calibrate->setEditText(sources.calibrate);
+    m_evaluate->setEditText(sources.evaluate);
+    m_window->setValue(sources.window);
+    m_field->setText(sources.field);
+    m_last_word->setChecked(sources.last_word);
     checkSources();
+}
+
+TokenSources PlanPanel::sources() const {
+    return {m_calibrate->currentText().trimmed(), m_evaluate->currentText().trimmed(), m_window->value(),
+            m_field->text().trimmed(), m_last_word->isChecked()};
 }
 
 void PlanPanel::saySources() {
     // Focus that leaves and a completed word say the same twice.
-    if (m_said == std::tuple(calibrateOn(), evaluateOn(), window())) return;
+    if (m_said == sources()) return;
     checkSources();
-    Q_EMIT sourcesChanged(calibrateOn(), evaluateOn(), window());
+    Q_EMIT sourcesChanged(m_said);
 }
 
 void PlanPanel::checkSources() {
-    m_said = {calibrateOn(), evaluateOn(), window()};
+    m_said = sources();
     // What is generated comes from different seeds; the same file twice does not.
-    const QString calibrate = calibrateOn();
+    const QString& calibrate = m_said.calibrate;
     const bool same =
-        calibrate == evaluateOn() && calibrate != QLatin1String("task") && calibrate != QLatin1String("random");
+        calibrate == m_said.evaluate && calibrate != QLatin1String("task") && calibrate != QLatin1String("random");
     m_source_problem->setVisible(same);
     m_source_problem->setText(tr("The same text must not calibrate and judge: choose another."));
     QPalette colours = m_source_problem->palette();
     colours.setColor(m_source_problem->foregroundRole(), theme().colours().warning);
     m_source_problem->setPalette(colours);
     for (QComboBox* box : {m_calibrate, m_evaluate}) box->lineEdit()->setToolTip(box->currentText());
-}
-
-QString PlanPanel::calibrateOn() const {
-    return m_calibrate->currentText().trimmed();
-}
-
-QString PlanPanel::evaluateOn() const {
-    return m_evaluate->currentText().trimmed();
-}
-
-int PlanPanel::window() const {
-    return m_window->value();
+    const bool fields = hasFields(m_said.calibrate) || hasFields(m_said.evaluate);
+    m_field->setVisible(fields);
+    m_field_name->setVisible(fields);
 }
 
 }  // namespace perfmamba::widgets

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <QWidget>
-#include <tuple>
 #include <vector>
 
 #include "widgets/prune_derive.h"
 #include "widgets/selection.h"
+#include "widgets/token_sources.h"
 
 class QButtonGroup;
+class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
 class QLabel;
@@ -61,10 +62,8 @@ public:
     void setMessage(const QString& text, bool problem);
     /// The button that ranks again with another share removed; empty: none.
     void setRankAgain(const QString& text);
-    void setSources(const QString& calibrate, const QString& evaluate, int window);
-    [[nodiscard]] QString calibrateOn() const;
-    [[nodiscard]] QString evaluateOn() const;
-    [[nodiscard]] int window() const;
+    void setSources(const TokenSources& sources);
+    [[nodiscard]] TokenSources sources() const;
 
     [[nodiscard]] QSlider* slider() const { return m_slider; }
     [[nodiscard]] QComboBox* criterionBox() const { return m_criterion; }
@@ -74,7 +73,7 @@ public:
 Q_SIGNALS:
     void edited(const perfmamba::widgets::PlanEdit& edit);
     void rankAgainRequested();
-    void sourcesChanged(const QString& calibrate, const QString& evaluate, int window);
+    void sourcesChanged(const perfmamba::widgets::TokenSources& sources);
 
 private:
     QWidget* makeSources();
@@ -94,13 +93,16 @@ private:
     ScoresPtr m_scores;
     std::vector<double> m_sorted;
     std::vector<LayerDelta> m_deltas;
-    std::tuple<QString, QString, int> m_said;  // the sources listeners know of
+    TokenSources m_said;  // the sources listeners know of
     QString m_message;
     bool m_problem = false;
     QComboBox* m_criterion = nullptr;
     QComboBox* m_calibrate = nullptr;
     QComboBox* m_evaluate = nullptr;
     QSpinBox* m_window = nullptr;
+    QLabel* m_field_name = nullptr;
+    QLineEdit* m_field = nullptr;
+    QCheckBox* m_last_word = nullptr;
     QLabel* m_source_problem = nullptr;
     QButtonGroup* m_kind = nullptr;
     ScoreHistogram* m_histogram = nullptr;

@@ -92,19 +92,12 @@ PrunePage::PrunePage(Selection& selection, QWidget* parent) : QWidget(parent) {
             [this](const prune::PlanPtr& plan) { take(plan, tr("take a measured plan")); });
     connect(m_form, &StudyForm::runRequested, this, [this] {
         study::Options options = m_form->options();
-        const auto request = [this](const QString& source, std::uint64_t seed) {
-            evaluate::TokenRequest tokens;
-            tokens.source = source.toStdString();
-            tokens.length = m_panel->window();
-            tokens.seed = seed;
-            return tokens;
-        };
-        options.calibration = request(m_panel->calibrateOn(), evaluate::kCalibrationSeed);
-        options.evaluation = request(m_panel->evaluateOn(), evaluate::kEvaluationSeed);
+        options.calibration = calibrationOf(m_panel->sources());
+        options.evaluation = evaluationOf(m_panel->sources());
         Q_EMIT studyRequested(options);
         m_views->button(0)->click();  // its points appear there
     });
-    m_judged_on = {m_panel->evaluateOn(), m_panel->window()};
+    m_judged_on = m_panel->sources();
     updateButtons();
 }
 
@@ -215,9 +208,9 @@ void PrunePage::setPlan(const prune::PlanPtr& plan) {
     take(plan, tr("load a plan"));
 }
 
-void PrunePage::setSources(const QString& calibrate, const QString& evaluate, int window) {
-    m_panel->setSources(calibrate, evaluate, window);
-    m_judged_on = {evaluate, window};
+void PrunePage::setSources(const TokenSources& sources) {
+    m_panel->setSources(sources);
+    m_judged_on = sources;
 }
 
 void PrunePage::setEmptyActions(const QList<QAction*>& actions) {
@@ -379,17 +372,18 @@ void PrunePage::showPrice() {
                                : QString());
 }
 
-void PrunePage::sourceEdited(const QString& calibrate, const QString& evaluate, int window) {
+void PrunePage::sourceEdited(const TokenSources& sources) {
     // Scores of other tokens are scores of something else; so is what was measured on them.
     std::erase_if(m_scores, [](const auto& entry) { return !entry.second->calibration.empty(); });
     m_asked.clear();
     m_ended.clear();
-    if (m_judged_on != std::pair(evaluate, window)) {
-        m_judged_on = {evaluate, window};
+    const bool judged_otherwise = !(evaluationOf(m_judged_on) == evaluationOf(sources));
+    m_judged_on = sources;
+    if (judged_otherwise) {
         m_measured.clear();
         m_tradeoff->setMeasured({});
     }
-    Q_EMIT sourcesChanged(calibrate, evaluate, window);
+    Q_EMIT sourcesChanged(sources);
     choose(m_chosen);
     if (m_plan) measureLater();
 }

@@ -57,7 +57,7 @@ public:
     void setStudy(const study::StudyPtr& study);
     /// A plan that was loaded; it is kept as it was made. One of another model is refused in words on the page.
     void setPlan(const prune::PlanPtr& plan);
-    void setSources(const QString& calibrate, const QString& evaluate, int window);
+    void setSources(const TokenSources& sources);
     /// A plan by threshold, as if its handle had been dragged there.
     void setThreshold(double threshold);
     /// The buttons of the page without a model.
@@ -87,7 +87,7 @@ Q_SIGNALS:
     void exportRequested(const perfmamba::prune::PlanPtr& plan, const QString& form);
     void planSaveRequested(const perfmamba::prune::PlanPtr& plan);
     void planLoadRequested();
-    void sourcesChanged(const QString& calibrate, const QString& evaluate, int window);
+    void sourcesChanged(const perfmamba::widgets::TokenSources& sources);
 
 protected:
     void showEvent(QShowEvent* event) override;
@@ -114,7 +114,7 @@ private:
     void showPrice();
     void showMessage(const QString& problem = {});
     void measureLater();
-    void sourceEdited(const QString& calibrate, const QString& evaluate, int window);
+    void sourceEdited(const TokenSources& sources);
     void updateButtons();
 
     std::optional<profile::ModelSummary> m_model;
@@ -128,7 +128,7 @@ private:
     std::vector<MeasuredPlan> m_measured;
     Chosen m_chosen;
     prune::PlanPtr m_plan;
-    std::pair<QString, int> m_judged_on;  // source and window
+    TokenSources m_judged_on;
     QUndoStack* m_undo = nullptr;
     int m_gesture = 0;
     int m_gesture_merge = 0;

@@ -26,6 +26,9 @@ evaluate::TokenRequest requestOf(const EvaluateOptions& given) {
     if (!given.task.empty() && !given.text.empty()) throw UsageError("--task and --text exclude each other");
     evaluate::TokenRequest request = given.tokens;
     request.source = given.text.empty() ? "task" : given.text;
+    if (given.text.empty() && (request.last_word || !request.field.empty() || !request.join.empty())) {
+        throw UsageError("--field, --join and --last-word are about a --text");
+    }
     return request;
 }
 
@@ -65,8 +68,10 @@ Command evaluateCommand(CLI::App& app) {
     command->add_option("--task", given->task, "recall: what the model's task.json describes, generated")
         ->check(CLI::IsMember({"recall"}))
         ->type_name("recall");
-    command->add_option("--text", given->text, "A text, for a model of bytes; a file of token ids, for any")
+    command->add_option("--text", given->text, "A text, JSON lines (.jsonl), or token ids (.ids, .npy, .bin, .h5)")
         ->type_name("FILE");
+    addTextOptions(*command, "", given->tokens);
+    addLastWordOption(*command, "", given->tokens);
     command->add_option("--against", given->against, "Another model, to compare each prediction with")
         ->type_name("MODEL2");
     command
@@ -87,7 +92,8 @@ Command evaluateCommand(CLI::App& app) {
         "Examples:\n"
         "  perfmamba-cli evaluate resources/demo/mamba2-recall --task recall\n"
         "  perfmamba-cli evaluate resources/demo/mamba2-bytes --text LICENSE --window 256\n"
-        "  perfmamba-cli evaluate pruned --against ~/models/mamba2-130m --text tokens.ids --json -");
+        "  perfmamba-cli evaluate ~/models/mamba2-130m --text lambada.jsonl --last-word\n"
+        "  perfmamba-cli evaluate pruned --against ~/models/mamba2-130m --text tokens.npy --json -");
     return {command, [given] { evaluateModel(*given); }};
 }
 

@@ -33,8 +33,10 @@ void addPrecisionOption(CLI::App& app, std::string& precision) {
 
 void addTokenOptions(CLI::App& app, const std::string& name, const std::string& purpose,
                      evaluate::TokenRequest& request) {
-    app.add_option("--" + name, request.source,
-                   purpose + ": a file; 'task': what the model's task.json describes; 'random': random ids")
+    app.add_option(
+           "--" + name, request.source,
+           purpose +
+               ": a file of text or token ids; 'task': what the model's task.json describes; 'random': random ids")
         ->type_name("FILE|task|random")
         ->capture_default_str();
     app.add_option(
@@ -46,6 +48,21 @@ void addTokenOptions(CLI::App& app, const std::string& name, const std::string& 
                    fmt::format("Sequences at most; 0: {} of a task, of a text all", evaluate::kRecallSequences))
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
+    addTextOptions(app, name + "-", request);
+}
+
+void addTextOptions(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request) {
+    app.add_option("--" + prefix + "field", request.field,
+                   "Of JSON lines, the text's field ('text' in *.jsonl where not given); of an HDF5 file, the dataset")
+        ->type_name("NAME");
+    app.add_option("--" + prefix + "join", request.join,
+                   "Between documents: 'eos', the token that ends one; 'nothing'; or a text, with \n for a new line")
+        ->type_name("eos|nothing|TEXT");
+}
+
+void addLastWordOption(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request) {
+    app.add_flag("--" + prefix + "last-word", request.last_word,
+                 "Score only the last word of each line (or record), right where all of its tokens are: LAMBADA");
 }
 
 profile::Provenance provenanceOf(const kernels::DeviceInfo& device, const std::string& command_line) {

@@ -29,9 +29,14 @@ void addModelOptions(CLI::App& app, ModelOptions& options);
 /// `--precision f32|bf16|f16`.
 void addPrecisionOption(CLI::App& app, std::string& precision);
 
-/// `--NAME FILE|task|random`, with `--NAME-length` and `--NAME-sequences`.
+/// `--NAME FILE|task|random`, with `--NAME-length`, `--NAME-sequences` and, as addTextOptions(), what a file needs.
 void addTokenOptions(CLI::App& app, const std::string& name, const std::string& purpose,
                      evaluate::TokenRequest& request);
+
+/// `--PREFIXfield` and `--PREFIXjoin`.
+void addTextOptions(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request);
+/// `--PREFIXlast-word`.
+void addLastWordOption(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request);
 
 /// As profile::provenanceOf(), by the command line program.
 profile::Provenance provenanceOf(const kernels::DeviceInfo& device, const std::string& command_line);

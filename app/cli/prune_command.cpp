@@ -29,8 +29,7 @@ struct PruneOptions {
     std::optional<double> threshold, keep, budget;
     std::string plan;
     std::string form{name(prune::Form::Ragged)};
-    std::string evaluate_on;
-    std::int64_t evaluate_length = 0;
+    evaluate::TokenRequest evaluation{.source = "", .seed = evaluate::kEvaluationSeed};  // no source: not asked for
     std::string out, save_plan, json;
     bool dry_run = false;
     std::int64_t multiple_of = 1;
@@ -143,9 +142,8 @@ void pruneModel(const PruneOptions& given) {
     if (!given.criterion.empty() && prune::criterion(given.criterion).needs() >= prune::Needs::Activity) {
         calibration = evaluate::load(given.calibration, checkpoint);
     }
-    if (!given.evaluate_on.empty()) {
-        evaluation =
-            evaluate::load({given.evaluate_on, given.evaluate_length, 0, evaluate::kEvaluationSeed}, checkpoint);
+    if (!given.evaluation.source.empty()) {
+        evaluation = evaluate::load(given.evaluation, checkpoint);
         if (calibration) evaluate::checkApart(*calibration, *evaluation);
     }
     const Planned planned = planFor(given, *engine, calibration ? &*calibration : nullptr, line, interruption.token());
@@ -227,10 +225,8 @@ Command pruneCommand(CLI::App& app) {
             "ragged: smallest, read by this program; uniform: one N, and masked: shapes kept, for stock loaders")
         ->type_name("uniform|ragged|masked")
         ->capture_default_str();
-    command->add_option("--evaluate", given->evaluate_on, "Also measure the accuracy, and note it in pruning.json")
-        ->type_name("FILE|task");
-    command->add_option("--evaluate-length", given->evaluate_length, "Tokens of a window of that text")
-        ->check(CLI::NonNegativeNumber);
+    addTokenOptions(*command, "evaluate", "Also measure the accuracy, and note it in pruning.json", given->evaluation);
+    addLastWordOption(*command, "evaluate-", given->evaluation);
     command->add_option("--out", given->out, "The new folder; it must not exist")->type_name("DIR");
     command->add_option("--save-plan", given->save_plan, "Write the plan as JSON")->type_name("FILE.json");
     command->add_flag("--dry-run", given->dry_run, "Show what would be written, tensor by tensor, and write no model");

@@ -120,6 +120,7 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
         ->capture_default_str();
     addTokenOptions(*command, "calibrate", "What the criteria look at", given->study.calibration);
     addTokenOptions(*command, "evaluate", "What accuracy is measured on", given->study.evaluation);
+    addLastWordOption(*command, "evaluate-", given->study.evaluation);
     command->add_option("--batches", given->batches, "Batch sizes that are timed")
         ->delimiter(',')
         ->capture_default_str();

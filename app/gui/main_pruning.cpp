@@ -32,7 +32,7 @@ using widgets::MessagesPanel;
 
 namespace {
 
-/// Texts that come with the program, to calibrate and evaluate a model of bytes on without having to look for some.
+/// Texts that come with the program, to calibrate and evaluate a model on without having to look for some.
 QString ownText(const char* name) {
     const QString here = QCoreApplication::applicationDirPath();
     for (const char* place : {"/../../resources/docs/", "/../share/perfmamba/docs/"}) {
@@ -206,23 +206,22 @@ void MainWindow::pruningModelOpened() {
     }
     showActivity(nullptr);
 
-    // Something that works at once: the model's own task, or, for a model of bytes, texts that come with the program.
-    QString calibrate = QStringLiteral("random");
-    QString evaluate = QStringLiteral("random");
-    int window = static_cast<int>(evaluate::kWindow);
+    // Something that works at once: the model's own task, or, where texts can be read, some that come with the program.
+    widgets::TokenSources sources{QStringLiteral("random"), QStringLiteral("random"),
+                                  static_cast<int>(evaluate::kWindow), QString(), false};
     try {
         if (evaluate::recallTask(checkpoint)) {
-            calibrate = evaluate = QStringLiteral("task");
-        } else if (evaluate::tokensAreBytes(checkpoint) && !ownText("how-we-measure.md").isEmpty()) {
-            calibrate = ownText("how-we-measure.md");
-            evaluate = ownText("report-format.md");
-            window = kOwnTextWindow;
+            sources.calibrate = sources.evaluate = QStringLiteral("task");
+        } else if (evaluate::readsTexts(checkpoint) && !ownText("how-we-measure.md").isEmpty()) {
+            sources.calibrate = ownText("how-we-measure.md");
+            sources.evaluate = ownText("report-format.md");
+            sources.window = kOwnTextWindow;
         }
     } catch (const Error& error) {  // a broken task.json
         report(static_cast<int>(MessagesPanel::Kind::Warning), QString::fromUtf8(error.what()));
     }
-    m_prune_page->setSources(calibrate, evaluate, window);
-    setSources(calibrate, evaluate, window);
+    m_prune_page->setSources(sources);
+    setSources(sources);
     m_prune_page->setModel(m_session->model());
     m_prune_page->setCriteria(criteria, QStringLiteral("output-energy"));
     m_plan = m_prune_page->plan();  // where the same model was opened again, the plan at hand stays
@@ -271,13 +270,8 @@ void MainWindow::showStateDetails() {
     m_details->setStates({m_activity, m_plan, m_prune_page->scores()});
 }
 
-void MainWindow::setSources(const QString& calibrate, const QString& evaluate, int window) {
-    // A task says itself how long it is.
-    const auto request = [window](const QString& source, std::uint64_t seed) {
-        return evaluate::TokenRequest{
-            .source = source.toStdString(), .length = source == QLatin1String("task") ? 0 : window, .seed = seed};
-    };
-    m_pruning->setSources(request(calibrate, evaluate::kCalibrationSeed), request(evaluate, evaluate::kEvaluationSeed));
+void MainWindow::setSources(const widgets::TokenSources& sources) {
+    m_pruning->setSources(calibrationOf(sources), evaluationOf(sources));
 }
 
 void MainWindow::measure(const prune::PlanPtr& plan, bool full) {

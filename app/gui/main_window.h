@@ -12,6 +12,7 @@
 #include "app/gui/settings.h"
 #include "widgets/change_text.h"
 #include "widgets/selection.h"
+#include "widgets/token_sources.h"
 
 class QActionGroup;
 class QComboBox;
@@ -150,7 +151,7 @@ private:
     void showScores();
     void showStateDetails();
     void startStudy(study::Options options);
-    void setSources(const QString& calibrate, const QString& evaluate, int window);
+    void setSources(const widgets::TokenSources& sources);
     void measure(const prune::PlanPtr& plan, bool full);
     void openExport(prune::Form form);
     /// "{}" where that plan was not measured.

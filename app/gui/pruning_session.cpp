@@ -48,6 +48,14 @@ evaluate::TokenSet someOf(const evaluate::TokenSet& tokens) {
     return some;
 }
 
+/// When the file was written, and its size; empty where there is none ("task").
+std::string writtenAt(const std::filesystem::path& file) {
+    std::error_code none;
+    const auto time = std::filesystem::last_write_time(file, none);
+    const auto size = none ? 0 : std::filesystem::file_size(file, none);
+    return none ? std::string() : std::to_string(time.time_since_epoch().count()) + "/" + std::to_string(size) + " ";
+}
+
 prune::MakeBackend backendsOf(const Target& target) {
     return [device = target.device, options = target.options] { return kernels::makeBackend(device, options); };
 }
@@ -124,11 +132,11 @@ const evaluate::TokenSet& PruningSession::tokens(const Target& target, const eva
         return loaded.checkpoint == target.checkpoint && loaded.request == request;
     });
     // A file may have been edited meanwhile: only what is generated is the same for ever.
-    const bool generated = request.source == "task" || request.source == "random";
-    if (found != m_loaded.end() && generated) return found->tokens;
+    const std::string written = writtenAt(request.source) + writtenAt(target.checkpoint->folder() / "tokenizer.json");
+    if (found != m_loaded.end() && found->written == written) return found->tokens;
     if (found != m_loaded.end()) m_loaded.erase(found);
     if (m_loaded.size() >= kKept) m_loaded.erase(m_loaded.begin());
-    m_loaded.push_back({target.checkpoint, request, evaluate::load(request, *target.checkpoint)});
+    m_loaded.push_back({target.checkpoint, request, written, evaluate::load(request, *target.checkpoint)});
     return m_loaded.back().tokens;
 }
 

@@ -117,6 +117,7 @@ private:
     struct Loaded {
         std::shared_ptr<const model::Checkpoint> checkpoint;
         evaluate::TokenRequest request;
+        std::string written;  // when the files were, that they are from
         evaluate::TokenSet tokens;
     };
     std::vector<Loaded> m_loaded;

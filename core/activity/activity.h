@@ -51,6 +51,7 @@ struct Activity {
     profile::Provenance provenance;
     std::string tokens;            // what was run, in words: TokenSet::description
     std::string tokens_hash;       // TokenSet::hash
+    std::string tokens_made;       // TokenSet::made; empty: generated, or not known
     std::int64_t sequences = 0;    // begun: all of them where complete
     std::int64_t length = 0;       // tokens of each
     std::int64_t tokens_seen = 0;  // of all sequences, by every layer; fewer than sequences · length where stopped

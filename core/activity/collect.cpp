@@ -26,6 +26,7 @@ constexpr double kSnapshotShare = 0.1;
 
 void check(const evaluate::TokenSet& tokens, const Options& options) {
     if (tokens.sequences.empty() || tokens.length < 1) throw Error("tokens", "there are none to run");
+    if (tokens.last_word) throw Error("tokens", "are passages filled up to one length", "give a text to run");
     if (options.batch < 1) throw Error("batch", fmt::format("{} is below 1", options.batch));
     if (options.bins < 1 || options.bins > kMostBins) {
         throw Error("bins", fmt::format("{} is not in 1 to {}", options.bins, kMostBins));
@@ -66,6 +67,7 @@ public:
         m_header.provenance.clock_begin_mhz = profile::clockMhz();
         m_header.tokens = tokens.description;
         m_header.tokens_hash = tokens.hash;
+        m_header.tokens_made = tokens.made;
         m_header.length = tokens.length;
         m_header.bins = m_bins;
         m_header.bin_tokens = m_bin_tokens;

@@ -16,9 +16,11 @@ struct Estimate {
 struct Accuracy {
     std::string tokens;  // TokenSet::description
     std::string tokens_hash;
+    std::string made;  // TokenSet::made
     std::int64_t sequences = 0;
     std::int64_t predictions = 0;  // scored
     bool recall = false;           // only asked positions were scored
+    bool last_word = false;        // a prediction is the last word of a line, right where all of its tokens are
 
     Estimate correct;        // share of predictions whose most likely token is the wanted one, 0 … 1
     Estimate nats;           // −log p of the wanted token, mean

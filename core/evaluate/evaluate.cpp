@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <optional>
 #include <span>
 
@@ -88,38 +89,64 @@ public:
     }
 
     Accuracy run() {
+        order();
         const std::int64_t all = std::ssize(m_tokens.sequences);
         for (std::int64_t first = 0; first < all; first += m_options.batch) {
             const std::int64_t batch = std::min(m_options.batch, all - first);
-            const std::int64_t piece = std::min(m_options.piece, m_tokens.length);
+            const std::int64_t length = lengthOf(first, batch);
+            const std::int64_t piece = std::min(m_options.piece, length);
             m_subject.begin(batch, piece);
             if (m_against) m_against->begin(batch, piece);
-            for (std::int64_t from = 0; from < m_tokens.length; from += piece) {
-                runPiece(first, batch, from, std::min(piece, m_tokens.length - from));
-                observe(first, batch, from + piece);
+            for (std::int64_t from = 0; from < length; from += piece) {
+                runPiece(first, batch, from, std::min(piece, length - from));
+                observe(first, batch,
+                        static_cast<double>(std::min(from + piece, length)) / static_cast<double>(length));
             }
         }
         return accuracy();
     }
 
 private:
-    /// The token wanted after `position`; −1 where none is asked for.
-    [[nodiscard]] std::int32_t wanted(std::int64_t sequence, std::int64_t position) const {
-        const auto s = static_cast<std::size_t>(sequence);
-        if (recall()) return m_tokens.targets[s][static_cast<std::size_t>(position)];
-        return position + 1 < m_tokens.length ? m_tokens.sequences[s][static_cast<std::size_t>(position + 1)] : -1;
+    /// Passages are filled up behind to one length: those that end early run together, and only as far as they ask.
+    void order() {
+        m_order.resize(m_tokens.sequences.size());
+        std::iota(m_order.begin(), m_order.end(), 0U);
+        if (!m_tokens.last_word) return;
+        m_asked.resize(m_order.size());
+        for (std::size_t s = 0; s < m_order.size(); ++s) {
+            const std::vector<std::int32_t>& wanted = m_tokens.targets[s];
+            const auto last = std::find_if(wanted.rbegin(), wanted.rend(), [](std::int32_t id) { return id >= 0; });
+            m_asked[s] = wanted.rend() - last;
+        }
+        std::ranges::stable_sort(m_order, {}, [this](std::size_t s) { return m_asked[s]; });
     }
-    [[nodiscard]] bool recall() const { return !m_tokens.targets.empty(); }
+    /// Positions that the `batch` sequences from the `first` on have to run through.
+    [[nodiscard]] std::int64_t lengthOf(std::int64_t first, std::int64_t batch) const {
+        if (!m_tokens.last_word) return m_tokens.length;
+        return std::max<std::int64_t>(1, m_asked[sequenceAt(first + batch - 1)]);
+    }
+    /// Which sequence runs as the `place`-th.
+    [[nodiscard]] std::size_t sequenceAt(std::int64_t place) const { return m_order[static_cast<std::size_t>(place)]; }
 
-    [[nodiscard]] bool asks(std::int64_t sequence, std::int64_t position) const {
-        return wanted(sequence, position) >= 0 || (m_against && !recall());
+    /// The token wanted after `position`; −1 where none is asked for.
+    [[nodiscard]] std::int32_t wanted(std::size_t sequence, std::int64_t position) const {
+        if (asked()) return m_tokens.targets[sequence][static_cast<std::size_t>(position)];
+        return position + 1 < m_tokens.length ? m_tokens.sequences[sequence][static_cast<std::size_t>(position + 1)]
+                                              : -1;
+    }
+    /// Whether not every next token counts.
+    [[nodiscard]] bool asked() const { return !m_tokens.targets.empty(); }
+
+    [[nodiscard]] bool asks(std::size_t sequence, std::int64_t position) const {
+        return wanted(sequence, position) >= 0 || (m_against && !asked());
     }
 
     void runPiece(std::int64_t first, std::int64_t batch, std::int64_t from, std::int64_t count) {
         std::vector<std::int32_t> piece;
         bool scored = false;
-        for (std::int64_t s = first; s < first + batch; ++s) {
-            const auto begin = m_tokens.sequences[static_cast<std::size_t>(s)].begin() + from;
+        for (std::int64_t b = 0; b < batch; ++b) {
+            const std::size_t s = sequenceAt(first + b);
+            const auto begin = m_tokens.sequences[s].begin() + from;
             piece.insert(piece.end(), begin, begin + count);
             for (std::int64_t t = from; t < from + count; ++t) scored = scored || asks(s, t);
         }
@@ -129,14 +156,15 @@ private:
             if (m_stop.stop_requested()) throw Cancelled();
             m_subject.fetch(b);
             if (m_against) m_against->fetch(b);
+            const std::size_t s = sequenceAt(first + b);
             for (std::int64_t t = 0; t < count; ++t) {
-                if (asks(first + b, from + t)) score(first + b, t, wanted(first + b, from + t));
+                if (asks(s, from + t)) score(s, t, wanted(s, from + t));
             }
         }
     }
 
-    void score(std::int64_t sequence, std::int64_t position_in_piece, std::int32_t wanted_token) {
-        Tally& tally = m_tallies[static_cast<std::size_t>(sequence)];
+    void score(std::size_t sequence, std::int64_t position_in_piece, std::int32_t wanted_token) {
+        Tally& tally = m_tallies[sequence];
         const NextToken next = m_subject.at(position_in_piece);
         if (wanted_token >= 0) {
             ++tally.predictions;
@@ -158,22 +186,23 @@ private:
         Accuracy result;
         result.tokens = m_tokens.description;
         result.tokens_hash = m_tokens.hash;
-        result.recall = recall();
-        summarise(m_tallies, m_tokens.bytes_per_token, result);
+        result.made = m_tokens.made;
+        result.recall = asked() && !m_tokens.last_word;
+        result.last_word = m_tokens.last_word;
+        summarise(m_tokens.last_word ? asWords(m_tallies) : m_tallies, m_tokens.bytes_per_token, result);
         return result;
     }
 
-    void observe(std::int64_t first, std::int64_t batch, std::int64_t until) {
-        const auto all = static_cast<double>(m_tokens.tokens());
-        const double ran = static_cast<double>(first * m_tokens.length) +
-                           static_cast<double>(batch * std::min(until, m_tokens.length));
+    /// @param part of the batch that ran, 0 … 1
+    void observe(std::int64_t first, std::int64_t batch, double part) {
+        const auto all = static_cast<double>(m_tokens.sequences.size());
+        const double ran = static_cast<double>(first) + static_cast<double>(batch) * part;
         const bool last = ran == all;
         if (!m_observer || (!last && secondsSince(m_observed) < kObserverPeriod_s)) return;
         profile::Progress progress;
         progress.done = ran / all;
         progress.seconds_left = secondsSince(m_start) * (all - ran) / ran;
-        progress.what =
-            fmt::format("{} of {} sequences", first + (until < m_tokens.length ? 0 : batch), m_tokens.sequences.size());
+        progress.what = fmt::format("{} of {} sequences", first + (part < 1 ? 0 : batch), m_tokens.sequences.size());
         m_observer(accuracy(), progress);
         m_observed = Clock::now();
     }
@@ -185,6 +214,8 @@ private:
     Runner m_subject;
     std::optional<Runner> m_against;
     std::vector<Tally> m_tallies;
+    std::vector<std::size_t> m_order;   // of the sequences, as they run
+    std::vector<std::int64_t> m_asked;  // of last words: positions up to the last that asks
     Clock::time_point m_start = Clock::now();
     Clock::time_point m_observed = m_start;
 };

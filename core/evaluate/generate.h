@@ -1,4 +1,4 @@
-// Where tokens come from: the parts of load().
+// Tokens that are generated: parts of load().
 #pragma once
 
 #include "core/evaluate/tokens.h"
@@ -10,8 +10,5 @@ TokenSet generateRecall(const RecallTask& task, std::int64_t count, std::uint64_
 
 /// Uniform ids over the vocabulary.
 TokenSet generateRandom(std::int64_t vocab, std::int64_t length, std::int64_t count, std::uint64_t seed);
-
-/// A file's bytes, or, for `bytes` = false, the ids in it, cut into windows. Without hash.
-TokenSet readText(const TokenRequest& request, std::int64_t vocab, bool bytes);
 
 }  // namespace perfmamba::evaluate

@@ -63,6 +63,15 @@ double NextToken::divergence(const NextToken& other) const {
     return sum < 0 ? 0 : sum;
 }
 
+std::vector<Tally> asWords(std::vector<Tally> tallies) {
+    for (Tally& tally : tallies) {
+        if (tally.predictions == 0) continue;
+        tally.correct = tally.correct == tally.predictions ? 1 : 0;
+        tally.predictions = 1;
+    }
+    return tallies;
+}
+
 void summarise(std::span<const Tally> tallies, double bytes_per_token, Accuracy& accuracy) {
     accuracy.sequences = 0;
     accuracy.predictions = 0;

@@ -42,6 +42,10 @@ struct Tally {
     std::int64_t not_finite = 0;
 };
 
+/// The tallies of sequences that ask for one word each, by words: a word is predicted where all of its tokens were, and
+/// its −log p is their sum. Sequences that were not scored yet stay as they are.
+std::vector<Tally> asWords(std::vector<Tally> tallies);
+
 /// Sets the estimates and counts of `accuracy`. A mean is over all predictions; its standard error takes the sequences
 /// as the sample: √(n/(n−1)·Σ(sᵢ − mean·kᵢ)²)/Σkᵢ for sums sᵢ over kᵢ predictions (the ratio estimator of Cochran,
 /// Sampling Techniques, 1977, 9.30), which is s/√n where all kᵢ are equal. NaN for n = 1.

@@ -1,17 +1,21 @@
-// Texts: as bytes, or as token ids in decimal.
+// Token ids in decimal; and which file is read how.
 #include <algorithm>
 #include <charconv>
 #include <string_view>
 
 #include <fmt/format.h>
 
-#include "core/evaluate/generate.h"
+#include "core/evaluate/token_source.h"
 #include "core/model/mapped_file.h"
 #include "core/report/utf8.h"
 #include "kernels/error.h"
 
 namespace perfmamba::evaluate {
 namespace {
+
+// Read at once.
+constexpr std::size_t kPiece = std::size_t{1} << 16U;
+constexpr std::size_t kBytesKept = std::size_t{64} << 20U;
 
 /// Quoted in a message: what fits a line, and nothing that a terminal would obey.
 std::string quoted(std::string_view word) {
@@ -22,17 +26,31 @@ std::string quoted(std::string_view word) {
 }
 
 /// Reads ids from front to back and knows where it stands.
-class IdReader {
+class DecimalSource : public TokenSource {
 public:
-    IdReader(std::string_view text, std::string file, std::int64_t vocab)
-        : m_text(text), m_file(std::move(file)), m_vocab(vocab) {}
-
-    std::vector<std::int32_t> all() {
-        std::vector<std::int32_t> ids;
-        for (std::string_view word = next(); !word.empty(); word = next()) ids.push_back(id(word));
-        if (ids.empty()) throw Error(m_file, "holds no token ids");
-        return ids;
+    DecimalSource(const TokenRequest& request, bool text_was_meant, std::int64_t vocab)
+        : m_mapped(model::MappedFile::open(request.source)),
+          m_text(reinterpret_cast<const char*>(m_mapped->bytes().data()), m_mapped->bytes().size()),
+          m_file(request.source),
+          m_text_was_meant(text_was_meant),
+          m_vocab(vocab) {
+        if (m_text.empty()) throw Error(m_file, "is empty");
     }
+
+    bool read(std::vector<std::int32_t>& tokens) override {
+        const std::size_t before = tokens.size();
+        while (tokens.size() < before + kPiece) {
+            const std::string_view word = next();
+            if (word.empty()) break;
+            tokens.push_back(id(word));
+        }
+        if (m_at - m_released > kBytesKept) {
+            m_mapped->releasePages();
+            m_released = m_at;
+        }
+        return tokens.size() > before;
+    }
+    [[nodiscard]] std::string made() const override { return "token ids, in decimal"; }
 
 private:
     static bool separates(char c) { return c == ' ' || c == ',' || (c >= '\t' && c <= '\r'); }
@@ -63,59 +81,75 @@ private:
                             "a file of token ids holds them in decimal, separated by white space or commas");
             }
             throw Error(m_file, fmt::format("{} at {} is not a token id", quoted(word), place),
-                        "this program does not read tokenizers yet, so that the file must hold token ids in decimal, "
-                        "separated by white space or commas");
+                        m_text_was_meant
+                            ? "to read a text, put the model's tokenizer.json into its folder; or give token "
+                              "ids: .npy, .bin, .h5, or .ids with the ids in decimal"
+                            : "the file holds ids in decimal, separated by white space or commas");
         }
         if (code == std::errc::result_out_of_range || value >= static_cast<std::uint64_t>(m_vocab)) {
-            throw Error(m_file, fmt::format("token id {} at {} is outside the model's vocabulary of {}",
-                                            word.substr(0, 24), place, m_vocab));
+            throw Error(m_file,
+                        fmt::format("token id {} at {} is outside the model's vocabulary of {}", word.substr(0, 24),
+                                    place, m_vocab),
+                        "it may be of another tokenizer");
         }
         return static_cast<std::int32_t>(value);
     }
 
+    std::shared_ptr<const model::MappedFile> m_mapped;
     std::string_view m_text;
     std::string m_file;
+    bool m_text_was_meant;
     std::int64_t m_vocab;
     std::size_t m_at = 0;
+    std::size_t m_released = 0;
     std::size_t m_line = 1;
     std::size_t m_line_start = 0;
     std::size_t m_word_line = 1;
     std::size_t m_word_column = 1;
 };
 
+bool endsIn(const std::filesystem::path& path, std::initializer_list<std::string_view> endings) {
+    return std::ranges::find(endings, path.extension().string()) != endings.end();
+}
+
 }  // namespace
 
-TokenSet readText(const TokenRequest& request, std::int64_t vocab, bool bytes) {
-    const std::filesystem::path path(request.source);
-    const auto file = model::MappedFile::open(path);
-    if (file->bytes().empty()) throw Error(request.source, "is empty");
-    const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
-    std::vector<std::int32_t> tokens;
-    if (bytes && path.extension() != ".ids") {
-        tokens.reserve(text.size());
-        for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
-    } else {
-        tokens = IdReader(text, request.source, vocab).all();
-    }
+std::unique_ptr<TokenSource> openDecimal(const TokenRequest& request, bool text_was_meant, std::int64_t vocab) {
+    return std::make_unique<DecimalSource>(request, text_was_meant, vocab);
+}
 
-    TokenSet set;
-    set.length = request.length == 0 ? kWindow : request.length;
-    const auto have = static_cast<std::int64_t>(tokens.size());
-    if (have < set.length) {
-        throw Error(request.source,
-                    fmt::format("holds {} tokens, which is shorter than a window of {} tokens", have, set.length),
-                    "give a longer text, or a smaller --window");
+bool holdsIds(const std::filesystem::path& path) {
+    return endsIn(path, {".ids", ".npy", ".bin", ".h5", ".hdf5"});
+}
+
+bool holdsRecords(const TokenRequest& request) {
+    return !request.field.empty() || endsIn(request.source, {".jsonl", ".ndjson"});
+}
+
+bool readsTexts(const model::Checkpoint& checkpoint) {
+    std::error_code ignored;
+    return tokensAreBytes(checkpoint) || std::filesystem::exists(checkpoint.folder() / "tokenizer.json", ignored);
+}
+
+Encoding encodingOf(const model::Checkpoint& checkpoint) {
+    Encoding encoding;
+    encoding.bytes = tokensAreBytes(checkpoint);
+    const std::filesystem::path file = checkpoint.folder() / "tokenizer.json";
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored)) return encoding;
+    // A vocabulary of 256 alone does not tell bytes from the tokens of a small tokenizer.
+    if (!encoding.bytes || !std::filesystem::exists(checkpoint.folder() / "task.json", ignored)) {
+        encoding.bytes = false;
+        encoding.tokenizer = text::Tokenizer::open(file);
     }
-    const std::int64_t whole = have / set.length;
-    const std::int64_t windows = request.sequences == 0 ? whole : std::min(whole, request.sequences);
-    for (auto at = tokens.begin(); std::ssize(set.sequences) < windows; at += set.length) {
-        set.sequences.emplace_back(at, at + set.length);
-    }
-    set.source = std::filesystem::canonical(path).string();
-    set.description = fmt::format("{}: {} window{} of {} tokens", report::toPlainUtf8(path.filename().string()),
-                                  windows, windows == 1 ? "" : "s", set.length);
-    set.bytes_per_token = bytes ? 1 : 0;
-    return set;
+    return encoding;
+}
+
+std::unique_ptr<TokenSource> openSource(const TokenRequest& request, const Encoding& encoding, std::int64_t vocab) {
+    const std::filesystem::path path(request.source);
+    if (endsIn(path, {".npy", ".bin", ".h5", ".hdf5"})) return openArray(request, vocab);
+    if (encoding.reads() && path.extension() != ".ids") return openText(request, encoding, vocab);
+    return openDecimal(request, path.extension() != ".ids", vocab);
 }
 
 }  // namespace perfmamba::evaluate

@@ -6,15 +6,16 @@
 #include <fmt/format.h>
 
 #include "core/evaluate/generate.h"
+#include "core/evaluate/last_words.h"
+#include "core/evaluate/token_source.h"
 #include "core/model/hash.h"
+#include "core/report/utf8.h"
 #include "kernels/error.h"
 
 namespace perfmamba::evaluate {
 namespace {
 
 using Tokens = std::vector<std::int32_t>;
-
-constexpr std::int64_t kMostGenerated = std::int64_t{1} << 28;
 
 bool isGenerated(const TokenSet& set) {
     return set.source == "task" || set.source == "random";
@@ -26,12 +27,15 @@ void checkNumbers(const TokenRequest& request) {
         throw Error("--window", fmt::format("{} tokens are too few", request.length), "a window has at least 2");
     }
     if (request.sequences < 0) throw Error("--sequences", fmt::format("{} is below 0", request.sequences));
+    if (request.last_word && (request.source == "task" || request.source == "random")) {
+        throw Error("--last-word", "what is generated has no words", "give a text");
+    }
 }
 
 void checkAmount(std::int64_t length, std::int64_t count) {
-    if (count <= kMostGenerated / length) return;
+    if (count <= kMostTokens / length) return;
     throw Error("--sequences", fmt::format("{} sequences of {} tokens are too many", count, length),
-                fmt::format("at most {} tokens are generated", kMostGenerated));
+                fmt::format("at most {} tokens are generated", kMostTokens));
 }
 
 TokenSet loadTask(const TokenRequest& request, const model::Checkpoint& checkpoint) {
@@ -56,6 +60,75 @@ TokenSet loadRandom(const TokenRequest& request, const model::Checkpoint& checkp
     TokenSet set = generateRandom(checkpoint.config().vocab_size, length, count, request.seed);
     set.bytes_per_token = tokensAreBytes(checkpoint) ? 1 : 0;
     return set;
+}
+
+/// A set of sequences of a file, without any.
+TokenSet fileSet(const TokenRequest& request) {
+    TokenSet set;
+    set.source = std::filesystem::canonical(request.source).string();
+    set.description = report::toPlainUtf8(std::filesystem::path(request.source).filename().string()) + ": ";
+    return set;
+}
+
+/// Cuts the file's tokens into windows.
+TokenSet loadWindows(const TokenRequest& request, const Encoding& encoding, std::int64_t vocab) {
+    const std::unique_ptr<TokenSource> source = openSource(request, encoding, vocab);
+    TokenSet set = fileSet(request);
+    set.length = request.length != 0 ? request.length : source->length() != 0 ? source->length() : kWindow;
+    if (set.length > kMostTokens) throw Error("--window", fmt::format("at most {} tokens are held", kMostTokens));
+    const std::int64_t most = kMostTokens / set.length;
+    const std::int64_t wanted = request.sequences == 0 ? most : std::min(most, request.sequences);
+    Tokens tokens;
+    std::int64_t have = 0;
+    while (std::ssize(set.sequences) < wanted && source->read(tokens)) {
+        auto at = tokens.begin();
+        for (; tokens.end() - at >= set.length && std::ssize(set.sequences) < wanted; at += set.length) {
+            set.sequences.emplace_back(at, at + set.length);
+        }
+        have += at - tokens.begin();
+        tokens.erase(tokens.begin(), at);
+    }
+    have += std::ssize(tokens);
+    if (have == 0) throw Error(request.source, "holds no tokens");
+    const auto windows = std::ssize(set.sequences);
+    if (windows == 0) {
+        throw Error(request.source,
+                    fmt::format("holds {} tokens, which is shorter than a window of {} tokens", have, set.length),
+                    "give a longer text, or a smaller --window");
+    }
+    set.description += fmt::format("{} window{} of {} tokens", windows, windows == 1 ? "" : "s", set.length);
+    set.made = fmt::format(
+        "{}; windows of {} tokens that do not overlap (stride {}), each from an empty state, its first "
+        "token not predicted",
+        source->made(), set.length, set.length);
+    if (windows == most && request.sequences == 0)
+        set.made += fmt::format("; at most {} tokens are taken", kMostTokens);
+    set.bytes_per_token = encoding.bytes ? 1 : source->bytesPerToken();
+    return set;
+}
+
+TokenSet loadLastWords(const TokenRequest& request, const Encoding& encoding, std::int64_t vocab) {
+    if (holdsIds(request.source) || !encoding.reads()) {
+        throw Error(request.source, "the last words of its lines can only be known of a text",
+                    encoding.reads() ? "give a text, or records with --field"
+                                     : "put the model's tokenizer.json into its folder");
+    }
+    if (request.length != 0) throw Error("--window", "a line's last word is judged on the whole line", "leave it out");
+    TokenSet set = fileSet(request);
+    readLastWords(request, encoding, vocab, set);
+    return set;
+}
+
+TokenSet loadFile(const TokenRequest& request, const model::Checkpoint& checkpoint) {
+    const std::int64_t vocab = checkpoint.config().vocab_size;
+    // Ids need no tokenizer, not even one that could be read.
+    if (holdsIds(request.source) && !request.last_word) {
+        Encoding none;
+        none.bytes = tokensAreBytes(checkpoint);
+        return loadWindows(request, none, vocab);
+    }
+    const Encoding encoding = encodingOf(checkpoint);
+    return request.last_word ? loadLastWords(request, encoding, vocab) : loadWindows(request, encoding, vocab);
 }
 
 Tokens joined(const TokenSet& set) {
@@ -119,10 +192,13 @@ TokenSet load(const TokenRequest& request, const model::Checkpoint& checkpoint) 
     } else if (request.source == "random") {
         set = loadRandom(request, checkpoint);
     } else {
-        set = readText(request, checkpoint.config().vocab_size, tokensAreBytes(checkpoint));
+        set = loadFile(request, checkpoint);
     }
     model::Hash hash;
     for (const Tokens& sequence : set.sequences) hash.add(std::as_bytes(std::span(sequence)));
+    if (set.last_word) {
+        for (const Tokens& wanted : set.targets) hash.add(std::as_bytes(std::span(wanted)));
+    }
     set.hash = hash.text();
     return set;
 }

@@ -43,6 +43,12 @@ void visitActivity(Activity& activity, Visit&& visit) {
     visit("cost_pairs", activity.cost.pairs);
 }
 
+/// The same, of reports from version 4 on.
+template <class Activity, class Visit>
+void visitMade(Activity& activity, Visit&& visit) {
+    visit("tokens_made", activity.tokens_made);
+}
+
 std::vector<std::string> statisticNames() {
     std::vector<std::string> names;
     for (const kernels::Statistic statistic : kernels::kStatistics) names.emplace_back(name(statistic));
@@ -114,6 +120,7 @@ void writeActivity(const std::filesystem::path& path, const activity::Activity& 
 
     const hdf5::Group group = root.create("activity");
     visitActivity(activity, AttributeWriter{group});
+    visitMade(activity, AttributeWriter{group});
     group.writeTexts("statistic", kStatisticAbout, statisticNames());
     group.makeScale("statistic");
     const auto bins = static_cast<hsize_t>(activity.bins);
@@ -130,6 +137,7 @@ activity::ActivityPtr readActivity(const hdf5::Group& root) {
     activity->complete = readHeader(root, activity->model, activity->provenance);
     const hdf5::Group group = root.open("activity");
     visitActivity(*activity, AttributeReader{group});
+    if (group.hasAttribute("tokens_made")) visitMade(*activity, AttributeReader{group});
     for (const std::int64_t size :
          {activity->sequences, activity->length, activity->tokens_seen, activity->bins, activity->bin_tokens}) {
         require(size >= 0 && size <= kLargestSize, group, "", "has a size out of range");

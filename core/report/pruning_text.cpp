@@ -82,6 +82,11 @@ std::string cellName(const study::Cell& cell) {
     return cell.layer ? fmt::format("{}, layer {} alone", cell.criterion, *cell.layer) : cell.criterion;
 }
 
+/// How texts became tokens, below their names.
+std::string madeText(const std::string& made) {
+    return made.empty() ? "" : fmt::format("           {}\n", toPlainUtf8(made));
+}
+
 }  // namespace
 
 std::string formatEstimate(const evaluate::Estimate& estimate, double factor) {
@@ -98,6 +103,7 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
     std::string text = fmt::format("model      {} ({}), {}\n", toPlainUtf8(activity.model.name),
                                    name(activity.model.config.architecture), activity.model.hash);
     text += fmt::format("tokens     {}\n", toPlainUtf8(activity.tokens));
+    text += madeText(activity.tokens_made);
     text += fmt::format("seen       {} tokens of {} sequences\n", activity.tokens_seen, activity.sequences);
     text += fmt::format("collecting {} × the time of a pass without, {} pairs of passes\n", ratioText(activity.cost),
                         activity.cost.pairs);
@@ -120,13 +126,17 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
 
 std::string accuracyText(const evaluate::Accuracy& accuracy) {
     std::string text = fmt::format("tokens     {}\n", toPlainUtf8(accuracy.tokens));
+    text += madeText(accuracy.made);
     text += fmt::format("scored     {} predictions of {} sequences; ± is the standard error over sequences\n\n",
                         accuracy.predictions, accuracy.sequences);
     const auto line = [&](const char* label, const std::string& value) {
         text += fmt::format("{:24}{}\n", label, value);
     };
-    line(accuracy.recall ? "answers correct" : "next token correct", formatEstimate(accuracy.correct, 100) + " %");
-    line("nats per token", formatEstimate(accuracy.nats));
+    line(accuracy.recall      ? "answers correct"
+         : accuracy.last_word ? "last word correct"
+                              : "next token correct",
+         formatEstimate(accuracy.correct, 100) + " %");
+    line(accuracy.last_word ? "nats per word" : "nats per token", formatEstimate(accuracy.nats));
     line("perplexity", formatEstimate(accuracy.perplexity));
     line("bits per byte", formatEstimate(accuracy.bits_per_byte));
     if (accuracy.not_finite > 0) line("logits not finite", fmt::format("at {} positions", accuracy.not_finite));
@@ -178,19 +188,19 @@ std::string changesText(const std::vector<prune::TensorChange>& changes) {
 
 std::string studyText(const study::Study& study) {
     const study::Quality unpruned = study::qualityOf(study.unpruned);
-    const bool recall = study.unpruned.recall;
-    const double factor = recall ? 100 : 1;
+    const bool percent = study.unpruned.recall || study.unpruned.last_word;
+    const double factor = percent ? 100 : 1;
     std::string text = fmt::format("model      {} ({}), {}\n", toPlainUtf8(study.model.name),
                                    name(study.model.config.architecture), study.model.hash);
     text += fmt::format("device     {}, {} threads\n", study.provenance.device, study.provenance.threads);
-    text += fmt::format("calibrated {}\n", toPlainUtf8(study.calibration));
-    text += fmt::format("evaluated  {}\n", toPlainUtf8(study.evaluation));
+    text += fmt::format("calibrated {}\n{}", toPlainUtf8(study.calibration), madeText(study.calibration_made));
+    text += fmt::format("evaluated  {}\n{}", toPlainUtf8(study.evaluation), madeText(study.unpruned.made));
     text += fmt::format("unpruned   {} {}{}\n", study::qualityName(study.unpruned),
-                        formatEstimate({unpruned.value, unpruned.standard_error}, factor), recall ? " %" : "");
+                        formatEstimate({unpruned.value, unpruned.standard_error}, factor), percent ? " %" : "");
     text += fmt::format("cells      {} of {} measured{}\n\n", study.done(), study.cells.size(),
                         study.complete ? "" : "; the study is not complete");
 
-    TableRow head = {"criterion", "removed",  recall ? "accuracy, %" : std::string(study::qualityName(study.unpruned)),
+    TableRow head = {"criterion", "removed",  percent ? "accuracy, %" : std::string(study::qualityName(study.unpruned)),
                      "KL, nats",  "agree, %", "state bytes"};
     for (const study::Workload& workload : study.options.workloads) head.push_back(workloadText(workload));
     std::vector<TableRow> rows = {head};

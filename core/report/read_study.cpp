@@ -46,6 +46,7 @@ bool isMultiple(std::int64_t multiple_of, const model::Config& config) {
 study::Options readOptions(const hdf5::Group& group, const model::Config& config) {
     study::Options options;
     layout::visitStudyOptions(options, AttributeReader{group});
+    if (group.hasAttribute("calibration_field")) layout::visitTextOptions(options, AttributeReader{group});
     require(options.kind != prune::PlanKind::Threshold, group, "kind", "is not that of a study");
     require(isMultiple(options.multiple_of, config), group, "multiple_of", "is out of range");
     require(options.pairs >= 1, group, "pairs", "is out of range");
@@ -155,6 +156,8 @@ study::StudyPtr readStudy(const hdf5::Group& root) {
     require(isAccuracy(unpruned.front()), group, "unpruned", "has counts out of range");
     study->unpruned = std::move(unpruned.front());
 
+    if (group.hasAttribute("evaluation_made")) layout::visitStudyTexts(*study, AttributeReader{group});
+
     study->cells = readCells(group);
     const hdf5::Group plans = group.open("plans");
     for (std::size_t i = 0; i < study->cells.size(); ++i) {
@@ -162,6 +165,10 @@ study::StudyPtr readStudy(const hdf5::Group& root) {
         require(!cell.layer || (*cell.layer >= 0 && *cell.layer < config.n_layer), group, "cells",
                 "has a layer that the model has not");
         const std::string member = fmt::format("{:04}", i);
+        if (cell.state == study::CellState::Measured) {  // all are judged on the same tokens
+            cell.measured.accuracy.made = study->unpruned.made;
+            cell.measured.accuracy.last_word = study->unpruned.last_word;
+        }
         if (plans.has(member)) cell.plan = readPlan(plans.open(member), config);
         require(cell.state != study::CellState::Measured || !cell.plan.layers.empty(), plans, member.c_str(),
                 "is missing");

@@ -16,6 +16,14 @@ void visitStudy(Study& study, Visit&& visit) {
     visit("evaluation", study.evaluation);
 }
 
+/// The same, of reports from version 4 on: how texts became tokens.
+template <class Study, class Visit>
+void visitStudyTexts(Study& study, Visit&& visit) {
+    visit("calibration_made", study.calibration_made);
+    visit("evaluation_made", study.unpruned.made);
+    visit("last_word", study.unpruned.last_word);
+}
+
 /// `criteria`, `shares` and the table `workloads` stand beside them.
 template <class Options, class Visit>
 void visitStudyOptions(Options& options, Visit&& visit) {
@@ -33,6 +41,16 @@ void visitStudyOptions(Options& options, Visit&& visit) {
     visit("pairs", options.pairs);
     visit("budget_s", options.budget_s);
     visit("sensitivity_share", options.sensitivity_share);
+}
+
+/// The same, of reports from version 4 on.
+template <class Options, class Visit>
+void visitTextOptions(Options& options, Visit&& visit) {
+    visit("calibration_field", options.calibration.field);
+    visit("calibration_join", options.calibration.join);
+    visit("evaluation_field", options.evaluation.field);
+    visit("evaluation_join", options.evaluation.join);
+    visit("evaluation_last_word", options.evaluation.last_word);
 }
 
 /// Attributes of a plan. Its states, protected layers and overrides are datasets beside them.

@@ -12,6 +12,7 @@ namespace {
 
 void writeOptions(const hdf5::Group& group, const study::Options& options) {
     layout::visitStudyOptions(options, AttributeWriter{group});
+    layout::visitTextOptions(options, AttributeWriter{group});
     group.writeScale("criterion", layout::kRowAbout, options.criteria.size());
     group.writeTexts("criteria", layout::kCriteriaAbout, options.criteria);
     group.attachScale("criteria", 0, "criterion");
@@ -83,6 +84,7 @@ void writeStudy(const std::filesystem::path& path, const study::Study& study) {
 
     const hdf5::Group group = root.create("study");
     layout::visitStudy(study, AttributeWriter{group});
+    layout::visitStudyTexts(study, AttributeWriter{group});
     writeOptions(group.create("options"), study.options);
     writeTable(group, "unpruned", std::vector<evaluate::Accuracy>{study.unpruned});
     writeCells(group, study.cells);

@@ -20,8 +20,12 @@ struct Field {
 };
 
 std::string inWords(const evaluate::TokenRequest& request) {
-    return fmt::format("{} (length {}, sequences {}, seed {})", request.source, request.length, request.sequences,
-                       request.seed);
+    std::string words = fmt::format("{} (length {}, sequences {}, seed {})", request.source, request.length,
+                                    request.sequences, request.seed);
+    if (!request.field.empty()) words += fmt::format(", field {}", request.field);
+    if (!request.join.empty()) words += fmt::format(", joined by {}", request.join);
+    if (request.last_word) words += ", last words";
+    return words;
 }
 
 /// Everything that was asked for, and on what it is timed, by name.

@@ -156,7 +156,10 @@ public:
         m_study.provenance.clock_begin_mhz = profile::clockMhz();
         m_study.options = options;
         m_study.evaluation = m_tokens.evaluation.description;
-        if (m_tokens.calibration) m_study.calibration = m_tokens.calibration->description;
+        if (m_tokens.calibration) {
+            m_study.calibration = m_tokens.calibration->description;
+            m_study.calibration_made = m_tokens.calibration->made;
+        }
         m_study.identity = identityOf(m_study, m_tokens.calibration ? m_tokens.calibration->hash : std::string(),
                                       m_tokens.evaluation.hash);
         m_study.cells = cellsOf(options, engine.config());

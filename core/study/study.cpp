@@ -38,12 +38,12 @@ Quality qualityOf(const evaluate::Accuracy& accuracy) {
     const auto quality = [](const evaluate::Estimate& estimate, bool higher_is_better) {
         return Quality{estimate.value, estimate.standard_error, higher_is_better};
     };
-    if (accuracy.recall) return quality(accuracy.correct, true);
+    if (accuracy.recall || accuracy.last_word) return quality(accuracy.correct, true);
     return quality(std::isnan(accuracy.bits_per_byte.value) ? accuracy.nats : accuracy.bits_per_byte, false);
 }
 
 std::string_view qualityName(const evaluate::Accuracy& accuracy) {
-    if (accuracy.recall) return "accuracy";
+    if (accuracy.recall || accuracy.last_word) return "accuracy";
     return std::isnan(accuracy.bits_per_byte.value) ? "nats per token" : "bits per byte";
 }
 

@@ -72,7 +72,8 @@ struct Study {
     std::string identity;     // 16 hex digits over model, options and tokens: what resuming compares
     std::string calibration;  // TokenSet::description; empty where no criterion needs any
     std::string evaluation;
-    evaluate::Accuracy unpruned;  // of the model as it is
+    std::string calibration_made;  // TokenSet::made; that of the evaluation stands in `unpruned`
+    evaluate::Accuracy unpruned;   // of the model as it is
     /// Trade-off cells: one that removes nothing where that share was asked for, then criterion by criterion. Behind
     /// them those of sensitivity, layer by layer.
     std::vector<Cell> cells;
@@ -83,7 +84,8 @@ struct Study {
 };
 using StudyPtr = std::shared_ptr<const Study>;
 
-/// What the accuracy axis shows: recall's share correct, or, of a text, bits per byte (nats where bytes are not known).
+/// What the accuracy axis shows: the share correct of recall and of last words, or, of a text, bits per byte (nats
+/// where bytes are not known).
 struct Quality {
     double value = 0;
     double standard_error = 0;

@@ -9,6 +9,7 @@
 #include "core/report/report.h"
 #include "tests/cli/run_cli.h"
 #include "tests/support/checkpoint_folder.h"
+#include "tests/support/small_tokenizer.h"
 
 using namespace perfmamba;
 using namespace perfmamba::tests;
@@ -85,6 +86,33 @@ private Q_SLOTS:
         QVERIFY2(text.code == 0, qPrintable(text.err));
         QVERIFY(text.out.contains("bits per byte"));
         QVERIFY(text.out.contains("KL from the other"));
+    }
+
+    /// A folder's own tokenizer is used by itself; lines of JSON, and last words.
+    void textsThroughTheTokenizer() {
+        const CheckpointFolder folder;
+        const QString model = QString::fromStdString(folder.path().string());
+        const QString lines = path("lines.jsonl");
+        writeFile(lines.toStdString(), "{\"body\": \"the cat the cat\"}\n{\"body\": \"a the\"}\n");
+        const QStringList arguments = {"evaluate", model, "--text", lines, "--field", "body", "--json", "-"};
+        const Outcome without = runCli(arguments);
+        QVERIFY2(without.code == 1 && without.err.contains("put the model's tokenizer.json into its folder"),
+                 qPrintable(without.err));
+        writeFile(folder.path() / "tokenizer.json", smallTokenizer().dump());
+        const Outcome windows = runCli(arguments + QStringList{"--window", "3"});
+        QVERIFY2(windows.code == 0, qPrintable(windows.err));
+        const nlohmann::json of_windows = parsed(windows.out);
+        QCOMPARE(of_windows["sequences"].get<int>(), 2);
+        const std::string made = of_windows["made"];
+        QVERIFY2(made.find("joined by the token 0 <|endoftext|>; windows of 3 tokens") != std::string::npos,
+                 made.c_str());
+        QVERIFY(of_windows["bits_per_byte"]["value"].get<double>() > 0);
+        const Outcome words = runCli(arguments + QStringList{"--last-word"});
+        QVERIFY2(words.code == 0, qPrintable(words.err));
+        QCOMPARE(parsed(words.out)["predictions"].get<int>(), 2);
+        QVERIFY(parsed(words.out)["last_word"].get<bool>());
+        const Outcome task = runCli({"evaluate", demo("mamba2-recall"), "--last-word"});
+        QVERIFY2(task.code == 2 && task.err.contains("are about a --text"), qPrintable(task.err));
     }
 
     void pruneWritesWhatTheDryRunSaid_data() {

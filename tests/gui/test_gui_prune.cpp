@@ -276,8 +276,34 @@ private Q_SLOTS:
         QTest::keyClicks(line, QStringLiteral("random"));
         QTest::keyClick(line, Qt::Key_Return);
         QVERIFY(sources.count() >= 1);
-        QCOMPARE(sources[0][0].toString(), QStringLiteral("random"));
+        QCOMPARE(sources[0][0].value<TokenSources>().calibrate, QStringLiteral("random"));
         QCOMPARE(asked.count(), 3);
+    }
+
+    /// A field is asked for where a file has fields; last words are judged, not calibrated on.
+    void textsAreChosenAsTheirFilesAre() {
+        Scored scored;
+        auto* panel = scored.page.panel();
+        auto* field = panel->findChild<QLineEdit*>(QStringLiteral("field"));
+        auto* last_word = panel->findChild<QCheckBox*>(QStringLiteral("lastWord"));
+        scored.page.setSources({QStringLiteral("a.txt"), QStringLiteral("b.txt"), 128, {}, false});
+        QVERIFY(!field->isVisibleTo(panel));
+        scored.page.setSources({QStringLiteral("a.txt"), QStringLiteral("b.jsonl"), 128, {}, false});
+        QVERIFY(field->isVisibleTo(panel));
+        QSignalSpy said(&scored.page, &PrunePage::sourcesChanged);
+        field->setText(QStringLiteral("body"));
+        Q_EMIT field->editingFinished();
+        last_word->click();
+        QCOMPARE(said.count(), 2);
+        const TokenSources sources{QStringLiteral("a.txt"), QStringLiteral("b.jsonl"), 128, QStringLiteral("body"),
+                                   true};
+        QVERIFY(said[1][0].value<TokenSources>() == sources);
+        const evaluate::TokenRequest calibration = calibrationOf(sources);
+        const evaluate::TokenRequest evaluation = evaluationOf(sources);
+        QVERIFY(calibration.length == 128 && calibration.field.empty() && !calibration.last_word);
+        QVERIFY(evaluation.length == 0 && evaluation.field == "body" && evaluation.last_word);
+        QCOMPARE(calibrationOf({QStringLiteral("task"), {}, 128, {}, false}).length, 0);
+        QVERIFY(!evaluationOf({{}, QStringLiteral("task"), 128, {}, true}).last_word);
     }
 
     void aFailureIsSaidAndNotAskedForAgain() {
@@ -397,7 +423,7 @@ private Q_SLOTS:
 
     void aStudyIsAskedForAsSet() {
         Scored scored;
-        scored.page.setSources(QStringLiteral("task"), QStringLiteral("random"), 128);
+        scored.page.setSources({QStringLiteral("task"), QStringLiteral("random"), 128, {}, false});
         QSignalSpy asked(&scored.page, &PrunePage::studyRequested);
         StudyForm* form = scored.page.studyForm();
         QVERIFY(form->problem().isEmpty());

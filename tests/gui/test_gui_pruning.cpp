@@ -193,8 +193,8 @@ private Q_SLOTS:
     void whatCannotBeDoneIsSaidAndTheSessionLivesOn() {
         MainWindow window;
         openOnPrune(window, "mamba2-bytes");
-        Q_EMIT window.prunePage()->sourcesChanged(QStringLiteral("/no/such/text"), QStringLiteral("/no/such/text"),
-                                                  256);
+        Q_EMIT window.prunePage()->sourcesChanged(
+            {QStringLiteral("/no/such/text"), QStringLiteral("/no/such/text"), 256, {}, false});
         QSignalSpy failed(&window.pruning(), &PruningSession::scoringFailed);
         Q_EMIT window.prunePage()->scoresRequested(QStringLiteral("ghost"), 0.5);
         QTRY_COMPARE_WITH_TIMEOUT(failed.count(), 1, kPatience);

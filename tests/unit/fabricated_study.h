@@ -29,6 +29,7 @@ inline std::shared_ptr<activity::Activity> fabricatedActivity() {
     result->provenance = fabricatedProfile()->provenance;
     result->tokens = "recall: 8 pairs in 64 tokens, 32 sequences, seed 7";
     result->tokens_hash = "00112233aabbccdd";
+    result->tokens_made = "a token is a byte; the text is one document";
     result->sequences = 32;
     result->length = 64;
     result->tokens_seen = 31 * 64 + 7;
@@ -63,6 +64,7 @@ inline evaluate::Accuracy fabricatedAccuracy(double correct) {
     evaluate::Accuracy accuracy;
     accuracy.tokens = "recall: 8 pairs in 64 tokens, 256 sequences, seed 12345";
     accuracy.tokens_hash = "1234567812345678";
+    accuracy.made = "tokenizer.json of 50277 tokens; windows of 64 tokens";
     accuracy.sequences = 256;
     accuracy.predictions = 2048;
     accuracy.recall = true;
@@ -109,14 +111,15 @@ inline std::shared_ptr<study::Study> fabricatedStudy() {
     options.kind = prune::PlanKind::Budget;
     options.multiple_of = 2;
     options.seed = 16'000'000'000'000'000'005ULL;
-    options.calibration = {"/texts/ü.txt", 128, 12, 7};
-    options.evaluation = {"task", 64, 256, 12345};
+    options.calibration = {"/texts/ü.jsonl", 128, 12, 7, "body", "\\n\\n"};
+    options.evaluation = {"task", 64, 256, 12345, "", "eos", true};
     options.workloads = {{profile::Mode::Prefill, 1, 192}, {profile::Mode::Decode, 16, 192}};
     options.pairs = 7;
     options.budget_s = 2.5;
     options.sensitivity_share = 0.5;
     result->identity = "0f0f0f0f0f0f0f0f";
     result->calibration = "12 windows of 128 tokens of ü.txt";
+    result->calibration_made = "3 documents of the field \"body\", joined by the text \"\\n\\n\"";
     result->evaluation = "recall: 8 pairs in 64 tokens, 256 sequences, seed 12345";
     result->unpruned = fabricatedAccuracy(0.98);
 

@@ -158,6 +158,53 @@ private Q_SLOTS:
         QVERIFY(plain.nats.value < accuracy.nats.value);
     }
 
+    /// Each passage alone, from its logits: passages of different lengths run together give the same.
+    void lastWordsAsRecomputed() {
+        engine::Engine engine = openDemo("mamba2-bytes");
+        engine::Engine other(changed(model::Checkpoint::open(kDemos + "mamba2-bytes"), 0.5F),
+                             kernels::makeBackend("cpu", {.threads = 2}));
+        const std::vector<std::string> passages = {"to the extent permitted by", "a b c", "GNU General Public License",
+                                                   "You may convey verbatim copies of the Program's source code",
+                                                   "the same terms of the"};
+        QTemporaryDir folder;
+        const std::string path = (folder.path() + QStringLiteral("/passages.txt")).toStdString();
+        std::string text;
+        std::vector<double> nats, correct;
+        double divergence = 0;
+        std::int64_t compared = 0;
+        for (const std::string& passage : passages) {
+            text += passage + "\n";
+            const std::vector<std::int32_t> tokens(passage.begin(), passage.end());
+            engine::State state = engine.newState(1);
+            engine::State other_state = other.newState(1);
+            const auto theirs = engine.logits(tokens, state, engine::LogitsFor::EveryToken);
+            const auto ours = other.logits(tokens, other_state, engine::LogitsFor::EveryToken);
+            nats.push_back(0);
+            correct.push_back(1);
+            for (std::size_t t = passage.rfind(' '); t < tokens.size(); ++t) {
+                const std::vector<double> q = logSoftmax(&ours[(t - 1) * 256], 256);
+                const std::vector<double> p = logSoftmax(&theirs[(t - 1) * 256], 256);
+                const auto wanted = static_cast<std::size_t>(tokens[t]);
+                nats.back() -= q[wanted];
+                if (likeliest(q) != wanted) correct.back() = 0;
+                for (std::size_t v = 0; v < 256; ++v) divergence += std::exp(p[v]) * (p[v] - q[v]);
+                ++compared;
+            }
+        }
+        tests::writeFile(path, text);
+        const TokenSet tokens = load({.source = path, .last_word = true}, engine.checkpoint());
+        const Subject unpruned{&engine};
+        const Accuracy accuracy = evaluate::evaluate({&other}, tokens, &unpruned, {2, 16});
+        QVERIFY(accuracy.last_word && !accuracy.recall);
+        QCOMPARE(accuracy.predictions, 5);
+        QCOMPARE(accuracy.positions, compared);
+        QVERIFY(same(accuracy.nats, meanOf(nats), 1e-5));
+        QVERIFY(same(accuracy.correct, meanOf(correct), 1e-9));
+        QVERIFY(near(accuracy.divergence.value, divergence / static_cast<double>(compared), 1e-5));
+        QVERIFY(std::isnan(accuracy.bits_per_byte.value));
+        QCOMPARE(accuracy.made, tokens.made);
+    }
+
     void withItself() {
         engine::Engine engine = openDemo("mamba2-bytes");
         const TokenSet tokens = tokensFor(engine, kText, 128, 3);

@@ -30,6 +30,7 @@ QString difference(const activity::Activity& a, const activity::Activity& b) {
     compareProvenance(compare, a.provenance, b.provenance);
     compare.field("tokens", a.tokens, b.tokens);
     compare.field("tokens_hash", a.tokens_hash, b.tokens_hash);
+    compare.field("tokens_made", a.tokens_made, b.tokens_made);
     compare.field("sequences", a.sequences, b.sequences);
     compare.field("length", a.length, b.length);
     compare.field("tokens_seen", a.tokens_seen, b.tokens_seen);
@@ -55,6 +56,8 @@ void compareAccuracies(Comparison& compare, const QString& name, const evaluate:
                        const evaluate::Accuracy& b) {
     compare.field(name + ".tokens", a.tokens, b.tokens);
     compare.field(name + ".tokens_hash", a.tokens_hash, b.tokens_hash);
+    compare.field(name + ".made", a.made, b.made);
+    compare.field(name + ".last_word", a.last_word, b.last_word);
     compare.field(name + ".sequences", a.sequences, b.sequences);
     compare.field(name + ".predictions", a.predictions, b.predictions);
     compare.field(name + ".recall", a.recall, b.recall);
@@ -122,6 +125,9 @@ void compareRequests(Comparison& compare, const QString& name, const evaluate::T
     compare.field(name + ".length", a.length, b.length);
     compare.field(name + ".sequences", a.sequences, b.sequences);
     compare.field(name + ".seed", a.seed, b.seed);
+    compare.field(name + ".field", a.field, b.field);
+    compare.field(name + ".join", a.join, b.join);
+    compare.field(name + ".last_word", a.last_word, b.last_word);
 }
 
 QString difference(const study::Study& a, const study::Study& b) {
@@ -141,6 +147,7 @@ QString difference(const study::Study& a, const study::Study& b) {
     compare.field("sensitivity_share", a.options.sensitivity_share, b.options.sensitivity_share);
     compare.field("identity", a.identity, b.identity);
     compare.field("calibration", a.calibration, b.calibration);
+    compare.field("calibration_made", a.calibration_made, b.calibration_made);
     compare.field("evaluation", a.evaluation, b.evaluation);
     compareAccuracies(compare, "unpruned", a.unpruned, b.unpruned);
     compare.field("cells.size()", a.cells.size(), b.cells.size());
@@ -211,6 +218,34 @@ private Q_SLOTS:
         study->complete = true;
         report::writeStudy(m_path, *study);
         QCOMPARE(difference(*study, *report::readContents(m_path).study), QString());
+    }
+
+    /// Before version 4 nothing was said of how texts became tokens.
+    void version3() {
+        const auto remove = [](hid_t file, const char* group, std::initializer_list<const char*> attributes) {
+            const hid_t object = H5Gopen2(file, group, H5P_DEFAULT);
+            for (const char* attribute : attributes) QVERIFY(H5Adelete(object, attribute) >= 0);
+            H5Gclose(object);
+        };
+        const auto study = fabricatedStudy();
+        report::writeStudy(m_path, *study);
+        edit(m_path, [&](hid_t file) {
+            replaceNumberAttribute(file, "format_version", 3);
+            remove(file, "study", {"calibration_made", "evaluation_made", "last_word"});
+            remove(file, "study/options",
+                   {"calibration_field", "calibration_join", "evaluation_field", "evaluation_join",
+                    "evaluation_last_word"});
+        });
+        const auto old = report::readContents(m_path).study;
+        QVERIFY(old->unpruned.made.empty() && !old->unpruned.last_word && old->options.calibration.field.empty());
+        QCOMPARE(old->unpruned.predictions, study->unpruned.predictions);
+
+        report::writeActivity(m_path, *fabricatedActivity());
+        edit(m_path, [&](hid_t file) {
+            replaceNumberAttribute(file, "format_version", 3);
+            remove(file, "activity", {"tokens_made"});
+        });
+        QVERIFY(report::readContents(m_path).activity->tokens_made.empty());
     }
 
     // A failure's text comes from anywhere.

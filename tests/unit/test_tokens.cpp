@@ -264,9 +264,8 @@ private Q_SLOTS:
             QTest::newRow(name) << content << QString::fromUtf8(message);
         };
         row("prose", "Once upon a time",
-            "\"Once\" at line 1, column 1 is not a token id (this program does not read tokenizers yet, so that the "
-            "file "
-            "must hold token ids in decimal, separated by white space or commas)");
+            "\"Once\" at line 1, column 1 is not a token id (to read a text, put the model's tokenizer.json into its "
+            "folder; or give token ids: .npy, .bin, .h5, or .ids with the ids in decimal)");
         row("later", "1 2\n3, 4x\n", "\"4x\" at line 2, column 4 is not a token id");
         row("negative", "1 -2", "\"-2\" at line 1, column 3 is not a token id");
         row("share", "1 2.5", "\"2.5\" at line 1, column 3");
@@ -277,7 +276,7 @@ private Q_SLOTS:
         row("huge", "99999999999999999999999", "token id 99999999999999999999999 at line 1, column 1 is outside");
         row("zero byte", QByteArray("1 \0 2", 5), "holds a zero byte at line 1, column 3: it is not a text");
         row("empty", "", "is empty");
-        row("blank", " ,\n", "holds no token ids");
+        row("blank", " ,\n", "holds no tokens");
         row("short", "1", "holds 1 tokens, which is shorter than a window of 2 tokens");
     }
     void idsThatAreNone() {
