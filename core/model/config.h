@@ -64,10 +64,14 @@ struct Config {
 /// d_state for people: "64", or "16 … 48" where it differs from layer to layer.
 std::string stateSizeText(const Config& config);
 
-/// Reads config.json of a Hugging Face folder (`MambaForCausalLM`, `Mamba2ForCausalLM`), or of a pruned one of ours,
-/// where `state_size_per_layer` gives each layer (with several groups: a list a layer) its own N.
+/// Reads config.json of a Hugging Face folder (`MambaForCausalLM`, `Mamba2ForCausalLM`), of state-spaces' own, or of a
+/// pruned one of ours, where `state_size_per_layer` gives each layer (with several groups: a list a layer) its own N.
 /// Throws Error naming the file and the key for anything that is missing, not of its type, out of range,
 /// contradictory, or a kind of model that is not supported.
 Config readConfig(const std::filesystem::path& file);
+Config parseConfig(std::string_view text, const std::filesystem::path& file);
+
+/// A config.json as Hugging Face has it, for a model that came with another. state_sizes are left out.
+std::string huggingFaceText(const Config& config);
 
 }  // namespace perfmamba::model

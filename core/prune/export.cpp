@@ -171,11 +171,9 @@ private:
     }
 
     void writeConfig(const fs::path& file) const {
-        const fs::path original = m_source.folder() / kConfigFile;
-        const std::vector<std::byte> bytes = report::readWholeFile(original, kLargestCopy);
-        std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        std::string text = m_source.configText();
         if (m_form != Form::Masked) {
-            text = withStateSizes(std::move(text), configOf(m_source.config(), m_plan, m_form), original);
+            text = withStateSizes(std::move(text), configOf(m_source.config(), m_plan, m_form), file);
         }
         writeText(file, text);
     }
