@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -30,14 +29,13 @@ std::string shapeText(const std::vector<std::int64_t>& shape) {
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
-    std::error_code ignored;
-    if (!fs::exists(given, ignored)) throw Error(given.string(), "no such folder or file");
-    RawModel raw = readFolder(given);
+    RawModel raw = readModel(given);
 
     const std::shared_ptr<Checkpoint> result(new Checkpoint);
     result->m_file_bytes = raw.fileBytes();
     result->m_folder = std::move(raw.folder);
     result->m_name = std::move(raw.name);
+    result->m_owns_folder = raw.owns_folder;
     result->m_config = std::move(raw.config);
     result->m_config_file = std::move(raw.config_file);
     result->m_tensors = std::move(raw.tensors);
@@ -46,7 +44,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     for (const auto& [name, tensor] : result->m_tensors) {
         raw.hash.add({tensor.data, std::min(tensor.bytes(), kHashedBytes)});
     }
-    if (const fs::path plan = result->m_folder / kPruningFile; fs::is_regular_file(plan)) {
+    if (const fs::path plan = result->m_folder / kPruningFile; result->m_owns_folder && fs::is_regular_file(plan)) {
         std::ifstream stream(plan, std::ios::binary);
         const std::string text{std::istreambuf_iterator<char>(stream), {}};
         raw.hash.add(std::as_bytes(std::span(text)));

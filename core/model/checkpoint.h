@@ -19,9 +19,9 @@ namespace perfmamba::model {
 /// converted.
 class Checkpoint {
 public:
-    /// `folder` may also be a file inside it (config.json, a .safetensors). Throws Error naming the file and the
-    /// reason: no such folder, not a Mamba model, a broken header, a missing or misshapen tensor, a contradiction
-    /// between config.json and the weights.
+    /// `folder` may also be a file inside it (config.json, a .safetensors), or a GGUF file. Throws Error naming the
+    /// file and the reason: no such folder, not a Mamba model, a broken header, a missing or misshapen tensor, a
+    /// contradiction between config.json and the weights.
     static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder);
 
     /// `source` with another configuration and some tensors replaced, in memory. The rest stays mapped. Throws Error
@@ -33,6 +33,10 @@ public:
     /// What the model is called on screen: the folder's own name, or the file's.
     [[nodiscard]] const std::string& name() const { return m_name; }
     [[nodiscard]] const Config& config() const { return m_config; }
+    /// Where that was read: config.json, params.json, or the GGUF file.
+    [[nodiscard]] const std::filesystem::path& configFile() const { return m_config_file; }
+    /// The folder is this model's, with all that is in it: not one in which a GGUF file lies among others.
+    [[nodiscard]] bool ownsFolder() const { return m_owns_folder; }
     /// config.json of Hugging Face: the folder's own text, or one that says the same as the configuration it has.
     [[nodiscard]] const std::string& configText() const { return m_config_text; }
     [[nodiscard]] std::int64_t parameters() const { return m_parameters; }
@@ -59,6 +63,7 @@ private:
     std::filesystem::path m_folder;
     std::filesystem::path m_config_file;
     std::string m_name;
+    bool m_owns_folder = true;
     Config m_config;
     std::string m_config_text;
     std::map<std::string, HostTensor> m_tensors;

@@ -100,12 +100,6 @@ std::string huggingFaceName(std::string name) {
 
 }  // namespace
 
-std::int64_t RawModel::fileBytes() const {
-    std::size_t bytes = 0;
-    for (const auto& file : files) bytes += file->bytes().size();
-    return static_cast<std::int64_t>(bytes);
-}
-
 RawModel readFolder(const fs::path& given) {
     RawModel model;
     model.folder = folderOf(given);

@@ -17,6 +17,7 @@ namespace perfmamba::model {
 
 struct RawModel {
     std::filesystem::path folder;
+    bool owns_folder = true;  // what else is in it belongs to the model
     std::string name;
     std::filesystem::path config_file;  // for messages: where `config` was read
     Config config;
@@ -32,5 +33,11 @@ struct RawModel {
 /// file or in shards with an index; or Mistral's params.json with consolidated.safetensors. Throws Error naming the
 /// file and the reason.
 RawModel readFolder(const std::filesystem::path& given);
+
+/// The model in a GGUF file of architecture mamba or mamba2. Throws Error naming the file, and key or tensor.
+RawModel readGgufModel(const std::filesystem::path& path);
+
+/// Any of them: `given` is a folder, a file in it, or a GGUF file; a folder without config.json may hold one GGUF file.
+RawModel readModel(const std::filesystem::path& given);
 
 }  // namespace perfmamba::model

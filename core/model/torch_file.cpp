@@ -97,6 +97,7 @@ private:
         if (inOrder(tensor)) {
             std::size_t bytes = size;
             for (const std::int64_t extent : tensor.shape) bytes *= static_cast<std::size_t>(extent);
+            limitViews(bytes);
             result.data = record->subspan(bytes == 0 ? 0 : begin, bytes);
             return result;
         }
@@ -104,6 +105,16 @@ private:
         result.data = *copy;
         result.owner = std::move(copy);
         return result;
+    }
+
+    /// Tensors may share numbers, as a head that is tied to the embedding does. A type that has to be converted must
+    /// not make a small file large.
+    void limitViews(std::size_t bytes) {
+        constexpr std::size_t kTimes = 4;
+        m_viewed += bytes;
+        if (m_viewed / kTimes > m_mapping->bytes().size()) {
+            fail("holds the same numbers as many tensors, which no model does");
+        }
     }
 
     /// That all elements lie in the storage; after it, products of extents do not overflow where none is 0.
@@ -168,6 +179,7 @@ private:
     std::shared_ptr<const MappedFile> m_mapping;
     ZipArchive m_archive;
     std::string m_prefix;
+    std::size_t m_viewed = 0;
     std::size_t m_copied = 0;
 };
 
