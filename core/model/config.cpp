@@ -24,18 +24,30 @@ Architecture architectureOf(const Keys& keys) {
         const auto& first = keys["architectures"][0];
         if (first == "MambaForCausalLM") type = "mamba";
         if (first == "Mamba2ForCausalLM") type = "mamba2";
+        if (first == "FalconMambaForCausalLM") type = kFalconType;
     }
-    if (type == "mamba") return Architecture::Mamba1;
+    if (type == "mamba" || type == kFalconType || type == kPrunedFalconType) return Architecture::Mamba1;
     if (type == "mamba2") return Architecture::Mamba2;
     refuseHybrid(keys, type);
     const std::string found = type.empty() ? "names no model_type" : "is for a model of type \"" + type + "\"";
     keys.fail(found + ", not a Mamba model that is supported",
-              "Hugging Face folders of MambaForCausalLM and Mamba2ForCausalLM are, and state-spaces' own");
+              "Mamba, Mamba-2 and FalconMamba of Hugging Face are, and state-spaces' own");
 }
 
 void readMamba1(const Keys& keys, Config& config) {
     config.d_state = keys.extent("state_size", 16);
     config.dt_rank = dtRank(keys, "time_step_rank", config.d_model);
+}
+
+/// After the states' sizes. Only a FalconMamba has the norm; model_type may be missing.
+void readMixerNorms(const Keys& keys, Config& config) {
+    const std::string type = keys.text("model_type", "");
+    const bool by_class =
+        type.empty() && keys.has("architectures") && keys["architectures"][0] == "FalconMambaForCausalLM";
+    if (type != kFalconType && type != kPrunedFalconType && !by_class) return;
+    config.mixer_norm_eps = keys.number("mixer_rms_eps", 1e-6);
+    if (!(config.mixer_norm_eps > 0 && config.mixer_norm_eps < 1)) keys.fail("\"mixer_rms_eps\" is out of range");
+    config.norm_states = type == kPrunedFalconType ? keys.extent("norm_state_size") : config.d_state;
 }
 
 void readMamba2(const Keys& keys, Config& config) {
@@ -163,6 +175,7 @@ Config parseConfig(std::string_view text, const std::filesystem::path& file) {
         readMamba2(keys, config);
     }
     readStateSizes(keys, config);
+    readMixerNorms(keys, config);
     return config;
 }
 
@@ -175,8 +188,13 @@ Config readConfig(const std::filesystem::path& file) {
 std::string huggingFaceText(const Config& config) {
     const bool first = config.architecture == Architecture::Mamba1;
     nlohmann::ordered_json json = {
-        {"architectures", {first ? "MambaForCausalLM" : "Mamba2ForCausalLM"}},
-        {"model_type", first ? "mamba" : "mamba2"},
+        {"architectures",
+         {config.isFalcon() ? "FalconMambaForCausalLM"
+          : first           ? "MambaForCausalLM"
+                            : "Mamba2ForCausalLM"}},
+        {"model_type", config.isFalcon() ? kFalconType
+                       : first           ? "mamba"
+                                         : "mamba2"},
         {"vocab_size", config.vocab_size},
         {"hidden_size", config.d_model},
         {"num_hidden_layers", config.n_layer},
@@ -195,6 +213,7 @@ std::string huggingFaceText(const Config& config) {
     if (config.d_inner % config.d_model == 0) json["expand"] = config.d_inner / config.d_model;
     if (first) {
         json["time_step_rank"] = config.dt_rank;
+        if (config.isFalcon()) json["mixer_rms_eps"] = config.mixer_norm_eps;
     } else {
         json["num_heads"] = config.n_heads;
         json["head_dim"] = config.head_dim;

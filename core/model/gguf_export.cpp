@@ -94,7 +94,8 @@ void addShape(GgufMetadata& metadata, const Config& config) {
     add("ssm.time_step_rank", first ? config.dt_rank : config.n_heads);
     if (!first) add("ssm.group_count", config.n_groups);
     metadata.add(arch + "attention.layer_norm_rms_epsilon", static_cast<float>(config.norm_eps));
-    if (first) metadata.add(arch + "ssm.dt_b_c_rms", false);
+    if (first) metadata.add(arch + "ssm.dt_b_c_rms", config.isFalcon());
+    if (config.isFalcon()) metadata.add(kMixerNormEpsKey, static_cast<float>(config.mixer_norm_eps));
     add("vocab_size", config.vocab_padded);
 }
 
@@ -122,6 +123,12 @@ std::string addVocabulary(GgufMetadata& metadata, const GgufRequest& request) {
     return {};
 }
 
+std::string epsNote(const Config& config) {
+    if (!config.isFalcon() || config.mixer_norm_eps == config.norm_eps) return {};
+    return fmt::format("llama.cpp takes eps {:g} for the norms of Δ, B and C, which have {:g} here", config.norm_eps,
+                       config.mixer_norm_eps);
+}
+
 std::string cudaNote(const Config& config) {
     const std::int64_t n = config.d_state;
     const bool first = config.architecture == Architecture::Mamba1;
@@ -146,6 +153,10 @@ void checkGguf(const GgufRequest& request) {
         if (config.d_inner != 2 * config.d_model) {
             fail(fmt::format("its d_inner {} is not twice its d_model {}, and llama.cpp takes no other", config.d_inner,
                              config.d_model));
+        }
+        if (config.isFalcon() && config.norm_states != config.d_state) {
+            fail("llama.cpp would divide the norms of B and C by the number of states that are left",
+                 "choose the masked form");
         }
         return;
     }
@@ -186,8 +197,10 @@ std::string writeGgufModel(const std::filesystem::path& path, const GgufRequest&
         const Item& item = *by_name.at(outline.name);
         return item.hugging_face.empty() ? zeros(outline) : valuesOf(item, tensor(item.hugging_face));
     });
-    const std::string cuda = cudaNote(request.config);
-    return note.empty() || cuda.empty() ? note + cuda : note + "; " + cuda;
+    for (const std::string& more : {epsNote(request.config), cudaNote(request.config)}) {
+        note += (note.empty() || more.empty() ? "" : "; ") + more;
+    }
+    return note;
 }
 
 }  // namespace perfmamba::model

@@ -79,6 +79,12 @@ private:
         config.vocab_size = vocabulary();
         if (first) {
             config.dt_rank = extent("ssm.time_step_rank");
+            if (m_file.flag("mamba.ssm.dt_b_c_rms").value_or(false)) {
+                config.mixer_norm_eps = m_file.number(kMixerNormEpsKey).value_or(config.norm_eps);
+                if (!(config.mixer_norm_eps > 0 && config.mixer_norm_eps < 1))
+                    fail("has an epsilon that is out of range");
+                config.norm_states = config.d_state;
+            }
         } else {
             config.n_heads = extent("ssm.time_step_rank");
             config.n_groups = extent("ssm.group_count");

@@ -11,6 +11,9 @@
 
 namespace perfmamba::model {
 
+/// Ours, beside llama.cpp's keys: the eps of FalconMamba's norms in the mixer, for which llama.cpp takes the layers'.
+inline constexpr const char* kMixerNormEpsKey = "mamba.ssm.dt_b_c_rms_epsilon";
+
 /// How a tensor's numbers differ between the two.
 enum class GgufChange : std::uint8_t {
     None,
