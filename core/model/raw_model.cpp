@@ -57,7 +57,7 @@ RawModel readModel(const fs::path& given) {
     if (!fs::exists(status)) throw Error(given.string(), "no such folder or file");
     if (fs::is_directory(status)) {
         if (const fs::path file = ggufIn(fs::canonical(given)); !file.empty()) return readGgufModel(file);
-    } else if (isGguf(given)) {
+    } else if (fs::is_regular_file(status) && isGguf(given)) {
         // A link to the file keeps its own name: caches call the files themselves by their hashes.
         return readGgufModel(fs::canonical(fs::absolute(given).parent_path()) / given.filename());
     }

@@ -167,6 +167,7 @@ def write_gguf(path, c, tensors, matrices):
     if second:
         w.add_ssm_group_count(c["n_groups"])
     w.add_layer_norm_rms_eps(c["layer_norm_epsilon"])
+    w.add_vocab_size(len(tensors["backbone.embeddings.weight"]))
     w.add_tokenizer_model("none")
     w.add_array("test.texts", ["one", "two"])
     for name, tensor in tensors.items():

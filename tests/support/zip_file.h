@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +50,70 @@ inline std::string zipFile(const std::vector<std::pair<std::string, std::string>
 /// A PyTorch file with that pickle and one storage, "0", of zeros.
 inline std::string torchFile(const std::string& pickle, std::size_t storage_bytes = 16) {
     return zipFile({{"m/data.pkl", pickle}, {"m/byteorder", "little"}, {"m/data/0", std::string(storage_bytes, '\0')}});
+}
+
+/// The same, its storage so large that sizes and offsets need 64 bits. The storage is a hole in the file, but for its
+/// last number.
+inline void writeHugeTorchFile(const std::filesystem::path& path, const std::string& pickle, std::uint64_t bytes,
+                               float last) {
+    const std::string small = zipFile({{"m/data.pkl", pickle}});
+    const std::size_t directory = small.find("PK\x01\x02");
+    const std::size_t end = small.find("PK\x05\x06");
+    const auto number = [](std::string& to, std::uint64_t value, int count) {
+        for (int i = 0; i < count; ++i) to += static_cast<char>(value >> (8 * i) & 0xffU);
+    };
+    const std::string name = "m/data/0";
+    const auto common = [&](std::string& to) {
+        number(to, 45, 2);  // version needed: 64 bits
+        number(to, 0, 2 + 2 + 4 + 4);
+        number(to, ~std::uint64_t{0}, 4 + 4);  // the sizes stand further on
+        number(to, name.size(), 2);
+        number(to, 20, 2);
+    };
+    const auto sizes = [&](std::string& to) {
+        number(to, 1, 2);
+        number(to, 16, 2);
+        number(to, bytes, 8);
+        number(to, bytes, 8);
+    };
+    std::string begin = small.substr(0, directory) + "PK\x03\x04";
+    common(begin);
+    begin += name;
+    sizes(begin);
+    const std::uint64_t at = begin.size() + bytes;
+    std::string rest = small.substr(directory, end - directory) + "PK\x01\x02";
+    number(rest, 45, 2);
+    common(rest);
+    number(rest, 0, 2 + 2 + 2 + 4);
+    number(rest, directory, 4);
+    rest += name;
+    sizes(rest);
+    const std::uint64_t length = rest.size();
+    rest += "PK\x06\x06";
+    number(rest, 44, 8);
+    number(rest, 45, 2);
+    number(rest, 45, 2);
+    number(rest, 0, 8);
+    number(rest, 2, 8);
+    number(rest, 2, 8);
+    number(rest, length, 8);
+    number(rest, at, 8);
+    rest += "PK\x06\x07";
+    number(rest, 0, 4);
+    number(rest, at + length, 8);
+    number(rest, 1, 4);
+    rest += "PK\x05\x06";
+    number(rest, 0, 4);
+    number(rest, 2, 2);
+    number(rest, 2, 2);
+    number(rest, length, 4);
+    number(rest, ~std::uint64_t{0}, 4);
+    number(rest, 0, 2);
+    std::ofstream file(path, std::ios::binary);
+    file << begin;
+    file.seekp(static_cast<std::streamoff>(at - sizeof last));
+    file.write(reinterpret_cast<const char*>(&last), sizeof last);
+    file << rest;
 }
 
 /// Pieces of pickles, protocol 2.

@@ -266,6 +266,18 @@ private Q_SLOTS:
         QVERIFY(torchRefusal(many).contains("damaged zip file"));
     }
 
+    /// Five gigabytes, of which opening touches the ends only. The file is sparse.
+    void readsHugeFiles() {
+        const Folder folder;
+        constexpr std::int32_t kElements = 1'300'000'000;
+        constexpr std::uint64_t kBytes = std::uint64_t{kElements} * 4;
+        const fs::path file = folder.path() / "pytorch_model.bin";
+        tests::writeHugeTorchFile(file, pk::dict("x", pk::tensor(kElements, kElements - 6, {2, 3}, {3, 1})), kBytes, 7);
+        const model::WeightFile weights = model::readTorchFile(file);
+        const std::vector<float> values = model::hostTensor("x", weights.tensors.at("x"), file).toFloat();
+        QCOMPARE(values, std::vector<float>({0, 0, 0, 0, 0, 7}));
+    }
+
     void namesTypesItCannotComputeWith() {
         const Folder folder(kFormats / "state-spaces-mamba1");
         fs::copy_file(kFormats / "torch-refused/int8.bin", folder.path() / "pytorch_model.bin",
