@@ -37,7 +37,7 @@ def write_json(path, value):
 
 
 # ---------------------------------------------------------------- state-spaces
-def state_spaces_config(c):
+def state_spaces_config(c, rows):
     ssm = {"d_state": c["state_size"], "d_conv": c["conv_kernel"]}
     if c["model_type"] == "mamba2":
         ssm |= {"layer": "Mamba2", "headdim": c["head_dim"], "ngroups": c["n_groups"], "chunk_size": c["chunk_size"]}
@@ -45,7 +45,7 @@ def state_spaces_config(c):
         ssm |= {"dt_rank": c["time_step_rank"]}
     return {"d_model": c["hidden_size"], "d_intermediate": 0, "n_layer": c["num_hidden_layers"],
             "vocab_size": c["vocab_size"], "ssm_cfg": ssm, "attn_layer_idx": [], "attn_cfg": {}, "rms_norm": True,
-            "residual_in_fp32": True, "fused_add_norm": True, "pad_vocab_size_multiple": 8,
+            "residual_in_fp32": True, "fused_add_norm": True, "pad_vocab_size_multiple": 8 if rows > c["vocab_size"] else 1,
             "tie_embeddings": c["tie_word_embeddings"]}
 
 
@@ -58,7 +58,7 @@ def state_dict(tensors, tied):
 
 
 def write_state_spaces(folder, config, tensors, shards=1):
-    write_json(os.path.join(folder, "config.json"), state_spaces_config(config))
+    write_json(os.path.join(folder, "config.json"), state_spaces_config(config, len(tensors["backbone.embeddings.weight"])))
     named = state_dict(tensors, config["tie_word_embeddings"])
     if shards == 1:
         return torch.save(named, os.path.join(folder, "pytorch_model.bin"))
