@@ -13,6 +13,7 @@ build_packages=(
   libdnnl-dev           # matrix products on the CPU
   ocl-icd-opencl-dev    # asked for by oneDNN's CMake files, which Debian's package does not depend on
   libhwy-dev            # SIMD
+  libzip-dev            # PyTorch files
   nlohmann-json3-dev libcli11-dev libfmt-dev
   pkgconf               # finds the next two
   libpcre2-dev libutf8proc-dev  # tokenizers: patterns and character classes, Unicode normal forms

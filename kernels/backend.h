@@ -162,6 +162,13 @@ struct SsdArgs {
     std::int64_t y_stride = 0;
 };
 
+/// An RMS norm without weights. The divisor is the width, but where columns were pruned that were part of the mean.
+struct PlainNorm {
+    std::int64_t width = 0;
+    std::int64_t divisor = 0;
+    float eps = 0;
+};
+
 /// A product of one token's activations for each sequence, y (M, N) = x (M, K) · weightᵀ (+ bias), with its neighbours.
 /// Where there is a norm, x is float32, and RMSNorm(x) · norm over each of `groups` parts of a row takes its place.
 /// Where there is a convolution, its channels are outputs from conv_first on, its newest inputs, and y has its results.
@@ -296,6 +303,8 @@ public:
     /// arguments. With several groups, `binned` holds their states one group after the other.
     virtual void observe(const SelectiveScanArgs& args, const Observation& observation) = 0;
     virtual void observe(const SsdArgs& args, const Observation& observation) = 0;
+    /// x (rows, width; row stride x_stride) = x / sqrt(Σ x² / divisor + eps) of each row, in place.
+    virtual void plainRmsNorm(Elements x, std::int64_t x_stride, std::int64_t rows, const PlainNorm& norm) = 0;
     /// Zeroes the columns of x (rows, keep.size(); row stride x_stride) whose flag is 0.
     virtual void maskColumns(Elements x, std::int64_t x_stride, std::int64_t rows,
                              std::span<const std::uint8_t> keep) = 0;

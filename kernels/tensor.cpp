@@ -1,25 +1,14 @@
 #include "kernels/tensor.h"
 
-#include <bit>
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <utility>
 
+#include "kernels/half.h"
+
 namespace perfmamba {
 namespace {
-
-float fromBfloat16(std::uint16_t bits) {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
-/// IEEE binary16. The exponent is moved by a multiplication, which is exact for normal and subnormal numbers alike.
-float fromFloat16(std::uint16_t bits) {
-    const auto sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16;
-    const std::uint32_t magnitude = bits & 0x7fffU;
-    if (magnitude >= 0x7c00U) return std::bit_cast<float>(sign | 0x7f800000U | (magnitude & 0x3ffU) << 13);
-    const float value = std::bit_cast<float>(magnitude << 13) * std::bit_cast<float>(0x77800000U);  // 2^112
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
-}
 
 template <class Convert>
 void convert16(const std::byte* source, std::size_t count, float* target, Convert&& one) {
@@ -60,13 +49,23 @@ HostTensor HostTensor::fromFloat(std::string name, std::vector<std::int64_t> sha
     return tensor;
 }
 
+HostTensor HostTensor::converted(DType to) const {
+    if (to == dtype) return *this;
+    std::vector<float> values = toFloat();
+    if (to == DType::F32) return fromFloat(name, shape, std::move(values));
+    auto bits = std::make_shared<std::vector<std::uint16_t>>(values.size());
+    std::ranges::transform(values, bits->begin(), to == DType::F16 ? toHalf : toBFloat16);
+    const std::byte* const begin = std::as_bytes(std::span(*bits)).data();
+    return {name, to, shape, begin, std::move(bits)};
+}
+
 void convertToFloat(DType dtype, const std::byte* source, std::size_t count, float* target) {
     switch (dtype) {
         case DType::F32:
             if (count > 0) std::memcpy(target, source, count * sizeof(float));
             return;
-        case DType::F16: return convert16(source, count, target, fromFloat16);
-        case DType::BF16: return convert16(source, count, target, fromBfloat16);
+        case DType::F16: return convert16(source, count, target, fromHalf);
+        case DType::BF16: return convert16(source, count, target, fromBFloat16);
     }
 }
 

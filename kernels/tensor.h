@@ -24,6 +24,8 @@ struct HostTensor {
     [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(elements()) * sizeOf(dtype); }
     /// The values as float32, whatever the stored type.
     [[nodiscard]] std::vector<float> toFloat() const;
+    /// The same in another type, rounded to the nearest; itself where it is of that type.
+    [[nodiscard]] HostTensor converted(DType to) const;
     /// A tensor that owns `values`.
     static HostTensor fromFloat(std::string name, std::vector<std::int64_t> shape, std::vector<float> values);
 };

@@ -44,6 +44,7 @@ Command devicesCommand(CLI::App& app);
 Command activityCommand(CLI::App& app, const std::string& command_line);
 Command evaluateCommand(CLI::App& app);
 Command pruneCommand(CLI::App& app);
+Command exportCommand(CLI::App& app);
 Command tradeoffCommand(CLI::App& app, const std::string& command_line);
 
 /// Where a profile goes besides the screen. "-" is standard output, and then nothing else goes there.

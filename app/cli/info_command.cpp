@@ -142,7 +142,10 @@ void info(const InfoOptions& options) {
 Command infoCommand(CLI::App& app) {
     auto options = std::make_shared<InfoOptions>();
     CLI::App* command = app.add_subcommand("info", "Show what a checkpoint is: architecture, sizes, tensors");
-    command->add_option("MODEL", options->model, "A Hugging Face folder of a Mamba-1 or Mamba-2 model")->required();
+    command
+        ->add_option("MODEL", options->model,
+                     "A Mamba-1 or Mamba-2 model: a folder of Hugging Face or state-spaces, or a GGUF file")
+        ->required();
     command->add_option("--json", options->json, "Write it as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");
     command->footer(

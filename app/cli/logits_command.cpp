@@ -154,7 +154,10 @@ void logits(const LogitsOptions& options) {
 Command logitsCommand(CLI::App& app) {
     auto options = std::make_shared<LogitsOptions>();
     CLI::App* command = app.add_subcommand("logits", "Write a model's logits for given tokens as HDF5");
-    command->add_option("MODEL", options->model, "A Hugging Face folder of a Mamba-1 or Mamba-2 model")->required();
+    command
+        ->add_option("MODEL", options->model,
+                     "A Mamba-1 or Mamba-2 model: a folder of Hugging Face or state-spaces, or a GGUF file")
+        ->required();
     command
         ->add_option("--tokens", options->tokens,
                      "Token ids, separated by commas or spaces, sequences by ';'; or a file of them, a sequence a line")

@@ -48,6 +48,7 @@ int run(int argc, char** argv) {
         perfmamba::cli::activityCommand(app, command_line),
         perfmamba::cli::evaluateCommand(app),
         perfmamba::cli::pruneCommand(app),
+        perfmamba::cli::exportCommand(app),
         perfmamba::cli::tradeoffCommand(app, command_line),
         perfmamba::cli::showCommand(app),
         perfmamba::cli::compareCommand(app),

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/cli/common.h"
 #include "kernels/devices.h"
 
 namespace perfmamba::cli {
@@ -16,7 +17,9 @@ std::unique_ptr<engine::Engine> ModelOptions::load() const {
 }
 
 void addModelOptions(CLI::App& app, ModelOptions& options) {
-    app.add_option("MODEL", options.model, "A Hugging Face folder of a Mamba-1 or Mamba-2 model")->required();
+    app.add_option("MODEL", options.model,
+                   "A Mamba-1 or Mamba-2 model: a folder of Hugging Face or state-spaces, or a GGUF file")
+        ->required();
     app.add_option("--device", options.device, "Where it runs; see 'perfmamba-cli devices'")->capture_default_str();
     app.add_option("--threads", options.threads, "Threads; 0: as many as there are cores")
         ->check(CLI::NonNegativeNumber)
@@ -63,6 +66,50 @@ void addTextOptions(CLI::App& app, const std::string& prefix, evaluate::TokenReq
 void addLastWordOption(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request) {
     app.add_flag("--" + prefix + "last-word", request.last_word,
                  "Score only the last word of each line (or record), right where all of its tokens are: LAMBADA");
+}
+
+prune::Format FormatOptions::format() const {
+    prune::Format format;
+    format.gguf = format_name == "gguf";
+    if (type.empty()) return format;
+    if (!format.gguf) throw UsageError("--type goes with --format gguf: a Hugging Face folder keeps the stored types");
+    format.matrices = kernels::precisionFromName(type);
+    return format;
+}
+
+void addFormatOptions(CLI::App& app, FormatOptions& options) {
+    app.add_option("--format", options.format_name,
+                   "huggingface: config.json and model.safetensors; gguf: model.gguf, for llama.cpp")
+        ->check(CLI::IsMember({"huggingface", "gguf"}))
+        ->type_name("huggingface|gguf")
+        ->capture_default_str();
+    app.add_option("--type", options.type, "Of the matrices in a GGUF file; as they are stored, where it is not given")
+        ->check(CLI::IsMember({"f32", "bf16", "f16"}))
+        ->type_name("f32|bf16|f16");
+}
+
+std::vector<std::int32_t> checkedTokens(const model::Checkpoint& checkpoint) {
+    constexpr std::int64_t kCheckedTokens = 256;
+    evaluate::TokenRequest request;
+    request.source = "random";
+    request.length = kCheckedTokens;
+    request.sequences = 1;
+    return evaluate::load(request, checkpoint).sequences.front();
+}
+
+std::string exportedText(const prune::Exported& exported, std::string_view what) {
+    const std::string text =
+        fmt::format("{}: written ({}), {} bytes; its logits agree with the live model's to {:.1e} at {} positions\n",
+                    exported.folder.string(), what, exported.bytes, exported.largest_difference, exported.positions);
+    return exported.note.empty() ? text : text + "note: " + exported.note + "\n";
+}
+
+nlohmann::json exportedJson(const prune::Exported& exported) {
+    return {{"folder", exported.folder.string()},
+            {"bytes", exported.bytes},
+            {"largest_difference", exported.largest_difference},
+            {"positions", exported.positions},
+            {"note", exported.note}};
 }
 
 profile::Provenance provenanceOf(const kernels::DeviceInfo& device, const std::string& command_line) {

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "app/cli/progress_line.h"
 #include "core/engine/engine.h"
@@ -37,6 +40,22 @@ void addTokenOptions(CLI::App& app, const std::string& name, const std::string& 
 void addTextOptions(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request);
 /// `--PREFIXlast-word`.
 void addLastWordOption(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request);
+
+/// `--format huggingface|gguf` and `--type f32|f16|bf16`.
+struct FormatOptions {
+    std::string format_name = "huggingface";
+    std::string type;
+
+    /// Throws UsageError.
+    [[nodiscard]] prune::Format format() const;
+};
+void addFormatOptions(CLI::App& app, FormatOptions& options);
+
+/// The tokens whose logits must agree before an export is called done: 256 random ones.
+std::vector<std::int32_t> checkedTokens(const model::Checkpoint& checkpoint);
+/// What was written, in a line or two. `what`: the form or the format.
+std::string exportedText(const prune::Exported& exported, std::string_view what);
+nlohmann::json exportedJson(const prune::Exported& exported);
 
 /// As profile::provenanceOf(), by the command line program.
 profile::Provenance provenanceOf(const kernels::DeviceInfo& device, const std::string& command_line);

@@ -173,7 +173,10 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
     auto given = std::make_shared<ProfileOptions>();
     given->command_line = command_line;
     CLI::App* command = app.add_subcommand("profile", "Measure where time and memory go, component by component");
-    command->add_option("MODEL", given->model, "A Hugging Face folder of a Mamba-1 or Mamba-2 model")->required();
+    command
+        ->add_option("MODEL", given->model,
+                     "A Mamba-1 or Mamba-2 model: a folder of Hugging Face or state-spaces, or a GGUF file")
+        ->required();
     command->add_option("--device", given->device, "Where it runs; see 'perfmamba-cli devices'")->capture_default_str();
     command->add_option("--mode", given->mode, "prefill: the whole prompt in a pass; decode: one token after it")
         ->type_name("prefill|decode")

@@ -20,8 +20,6 @@ namespace {
 
 // A plan of the largest models has some hundred kilobytes.
 constexpr std::uint64_t kLargestPlan = std::uint64_t{1} << 28;
-// Of the tokens whose logits the export is checked by.
-constexpr std::int64_t kCheckedTokens = 256;
 
 struct PruneOptions {
     ModelOptions model;
@@ -30,6 +28,7 @@ struct PruneOptions {
     std::string plan;
     std::string form{name(prune::Form::Ragged)};
     evaluate::TokenRequest evaluation{.source = "", .seed = evaluate::kEvaluationSeed};  // no source: not asked for
+    FormatOptions format;
     std::string out, save_plan, json;
     bool dry_run = false;
     std::int64_t multiple_of = 1;
@@ -120,17 +119,9 @@ Planned planFor(const PruneOptions& given, engine::Engine& engine, const evaluat
     return {std::move(plan), std::move(scores)};
 }
 
-/// The tokens whose logits must agree before the export is called done.
-std::vector<std::int32_t> checkedTokens(const model::Checkpoint& checkpoint) {
-    evaluate::TokenRequest request;
-    request.source = "random";
-    request.length = kCheckedTokens;
-    request.sequences = 1;
-    return evaluate::load(request, checkpoint).sequences.front();
-}
-
 void pruneModel(const PruneOptions& given) {
     const prune::Form form = check(given);
+    (void)given.format.format();
     const Interruption interruption;
     ProgressLine line;
     const auto engine = given.model.load();
@@ -149,7 +140,8 @@ void pruneModel(const PruneOptions& given) {
     const Planned planned = planFor(given, *engine, calibration ? &*calibration : nullptr, line, interruption.token());
     const prune::Plan& plan = planned.plan;
     const prune::Facts facts = prune::factsOf(checkpoint.config(), plan, planned.scores);
-    if (!given.out.empty()) prune::checkTarget(checkpoint, plan, form, given.out);
+    const prune::Target target(given.out, given.format.format());
+    if (!given.out.empty()) prune::checkTarget(checkpoint, plan, form, target);
     if (!given.save_plan.empty()) writeText(given.save_plan, prune::toJson(plan) + "\n");
 
     const std::vector<prune::TensorChange> changes = prune::dryRun(checkpoint, plan, form);
@@ -169,20 +161,11 @@ void pruneModel(const PruneOptions& given) {
         if (given.json != "-") writeText("-", "\n" + report::accuracyText(accuracy));
     }
     if (!given.dry_run && !given.out.empty()) {
-        const prune::Exported done =
-            prune::exportModel(*engine, given.model.backends(), plan, form, given.out, measured,
-                               checkedTokens(checkpoint), progress, interruption.token());
-        results["exported"] = {{"folder", done.folder.string()},
-                               {"bytes", done.bytes},
-                               {"largest_difference", done.largest_difference},
-                               {"positions", done.positions}};
+        const prune::Exported done = prune::exportModel(*engine, given.model.backends(), plan, form, target, measured,
+                                                        checkedTokens(checkpoint), progress, interruption.token());
+        results["exported"] = exportedJson(done);
         line.clear();
-        if (given.json != "-") {
-            writeText("-", fmt::format(
-                               "\n{}: written ({}), {} bytes; its logits agree with the live model's to {:.1e} at {} "
-                               "positions\n",
-                               done.folder.string(), name(form), done.bytes, done.largest_difference, done.positions));
-        }
+        if (given.json != "-") writeText("-", "\n" + exportedText(done, name(form)));
     }
     if (!given.json.empty()) writeText(given.json, toText(results));
 }
@@ -225,6 +208,7 @@ Command pruneCommand(CLI::App& app) {
             "ragged: smallest, read by this program; uniform: one N, and masked: shapes kept, for stock loaders")
         ->type_name("uniform|ragged|masked")
         ->capture_default_str();
+    addFormatOptions(*command, given->format);
     addTokenOptions(*command, "evaluate", "Also measure the accuracy, and note it in pruning.json", given->evaluation);
     addLastWordOption(*command, "evaluate-", given->evaluation);
     command->add_option("--out", given->out, "The new folder; it must not exist")->type_name("DIR");
@@ -236,7 +220,9 @@ Command pruneCommand(CLI::App& app) {
         "Examples:\n"
         "  perfmamba-cli prune resources/demo/mamba2-recall --criterion ghost --keep 0.5 --out pruned\n"
         "  perfmamba-cli prune MODEL --criterion output-energy --calibrate text.txt --budget 0.6 --dry-run\n"
-        "  perfmamba-cli prune MODEL --criterion magnitude --keep 0.5 --multiple-of 16 --form uniform --out pruned");
+        "  perfmamba-cli prune MODEL --criterion magnitude --keep 0.5 --multiple-of 16 --form uniform --out pruned\n"
+        "  perfmamba-cli prune MODEL --criterion ghost --keep 0.5 --form uniform --format gguf --type f16 --out "
+        "pruned");
     return {command, [given] { pruneOrStop(*given); }};
 }
 

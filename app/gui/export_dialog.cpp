@@ -2,6 +2,7 @@
 
 #include <QComboBox>
 #include <QDialogButtonBox>
+#include <QFile>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
@@ -28,6 +29,18 @@ QTableWidgetItem* cell(const QString& text, bool number) {
     return item;
 }
 
+struct FormatChoice {
+    QString text;
+    prune::Format format;
+};
+std::vector<FormatChoice> formatChoices() {
+    return {{ExportDialog::tr("Hugging Face"), {}},
+            {ExportDialog::tr("GGUF, types as stored"), {true, {}}},
+            {ExportDialog::tr("GGUF, float32"), {true, DType::F32}},
+            {ExportDialog::tr("GGUF, float16"), {true, DType::F16}},
+            {ExportDialog::tr("GGUF, bfloat16"), {true, DType::BF16}}};
+}
+
 QString shape(const std::vector<std::int64_t>& extents) {
     return QString::fromStdString(model::shapeText(extents));
 }
@@ -48,11 +61,18 @@ ExportDialog::ExportDialog(const prune::PlanPtr& plan, const QString& folder, QW
     m_form->addItem(tr("Uniform"), static_cast<int>(prune::Form::Uniform));
     m_form->addItem(tr("Masked"), static_cast<int>(prune::Form::Masked));
     form_label->setBuddy(m_form);
+    auto* format_label = new QLabel(tr("For&mat"));
+    m_format = new QComboBox;
+    m_format->setObjectName(QStringLiteral("format"));
+    for (const FormatChoice& choice : formatChoices()) m_format->addItem(choice.text);
+    format_label->setBuddy(m_format);
     m_explanation = new QLabel;
     m_explanation->setWordWrap(true);
     m_explanation->setProperty("muted", true);
     top->addWidget(form_label);
     top->addWidget(m_form);
+    top->addWidget(format_label);
+    top->addWidget(m_format);
     top->addWidget(m_explanation, 1);
     layout->addLayout(top);
 
@@ -97,7 +117,29 @@ ExportDialog::ExportDialog(const prune::PlanPtr& plan, const QString& folder, QW
         updateTexts();
         Q_EMIT dryRunWanted(form());
     });
+    connect(m_format, &QComboBox::currentIndexChanged, this, [this] {
+        // One number of states for all layers is what GGUF has.
+        if (format().gguf && form() == prune::Form::Ragged) setForm(prune::Form::Uniform);
+        updateTexts();
+    });
     updateTexts();
+}
+
+bool ExportDialog::possible() const {
+    return !(format().gguf && form() == prune::Form::Ragged);
+}
+
+prune::Format ExportDialog::format() const {
+    return formatChoices()[static_cast<std::size_t>(m_format->currentIndex())].format;
+}
+
+void ExportDialog::setFormat(const prune::Format& format) {
+    const std::vector<FormatChoice> choices = formatChoices();
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+        const prune::Format& other = choices[i].format;
+        if (other.gguf == format.gguf && other.matrices == format.matrices)
+            m_format->setCurrentIndex(static_cast<int>(i));
+    }
 }
 
 prune::Form ExportDialog::form() const {
@@ -143,7 +185,7 @@ void ExportDialog::setChanges(const std::vector<prune::TensorChange>& changes) {
             .arg(unchanged)
             .arg(widgets::bytesText(static_cast<double>(before)), widgets::bytesText(static_cast<double>(after))));
     updateTexts();
-    m_export->setEnabled(!m_working && !m_folder->text().isEmpty());
+    m_export->setEnabled(possible() && !m_working && !m_folder->text().isEmpty());
 }
 
 void ExportDialog::setProgress(const QString& text) {
@@ -159,6 +201,10 @@ void ExportDialog::setDone(const prune::Exported& exported) {
                  widgets::bytesText(static_cast<double>(exported.bytes)),
                  QString::number(exported.largest_difference, 'e', 1))
             .arg(exported.positions));
+    if (!exported.note.empty()) {
+        m_status->setText(m_status->text() + QLatin1Char('\n') +
+                          tr("Note: %1.").arg(QString::fromStdString(exported.note)));
+    }
     updateTexts();
 }
 
@@ -179,7 +225,7 @@ void ExportDialog::begin() {
     m_working = true;
     m_status->setText(tr("Waiting for the engine…"));
     updateTexts();
-    Q_EMIT exportWanted(form(), m_folder->text());
+    Q_EMIT exportWanted(form(), {std::filesystem::path(QFile::encodeName(m_folder->text()).toStdString()), format()});
 }
 
 void ExportDialog::updateTexts() {
@@ -200,11 +246,17 @@ void ExportDialog::updateTexts() {
                    "wherever the original does."));
             break;
     }
+    if (format().gguf) {
+        m_explanation->setText(!possible()
+                                   ? tr("GGUF has one number of states for all layers: choose uniform or masked.")
+                                   : m_explanation->text() + QLatin1Char(' ') + tr("model.gguf is for llama.cpp."));
+    }
     const bool exists = QFileInfo::exists(m_folder->text());
     if (exists && !m_working)
         m_export->setToolTip(tr("There is already something of that name; nothing is overwritten"));
-    m_export->setEnabled(!m_working && !exists && !m_folder->text().isEmpty() && m_table->rowCount() > 0);
+    m_export->setEnabled(possible() && !m_working && !exists && !m_folder->text().isEmpty() && m_table->rowCount() > 0);
     m_form->setEnabled(!m_working);
+    m_format->setEnabled(!m_working);
     m_folder->setEnabled(!m_working);
 }
 

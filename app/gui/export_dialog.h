@@ -26,6 +26,8 @@ public:
     [[nodiscard]] const prune::PlanPtr& plan() const { return m_plan; }
     [[nodiscard]] prune::Form form() const;
     void setForm(prune::Form form);
+    [[nodiscard]] prune::Format format() const;
+    void setFormat(const prune::Format& format);
     [[nodiscard]] QString folder() const;
     void setFolder(const QString& folder);
     /// The dry run's result for the form that is chosen.
@@ -37,15 +39,18 @@ public:
 
 Q_SIGNALS:
     void dryRunWanted(perfmamba::prune::Form form);
-    void exportWanted(perfmamba::prune::Form form, const QString& folder);
+    void exportWanted(perfmamba::prune::Form form, const perfmamba::prune::Target& target);
 
 private:
+    /// The form goes with the format.
+    [[nodiscard]] bool possible() const;
     void browse();
     void begin();
     void updateTexts();
 
     prune::PlanPtr m_plan;
     QComboBox* m_form = nullptr;
+    QComboBox* m_format = nullptr;
     QLabel* m_explanation = nullptr;
     QTableWidget* m_table = nullptr;
     QLabel* m_summary = nullptr;

@@ -67,6 +67,8 @@ void MainWindow::buildActions() {
     add(s("open"), s("open"), tr("&Open checkpoint…"), tr("Open a model's folder"), QKeySequence::Open,
         [this] { askForCheckpoint(); });
     action(s("open"))->setIconText(tr("Open"));
+    add(s("openFile"), s("open"), tr("Open &GGUF file…"), tr("Open a model in a GGUF file"), {},
+        [this] { askForModelFile(); });
     add(s("openReport"), s("report"), tr("Open &report…"), tr("Open a saved report"), QKeySequence(tr("Ctrl+Shift+O")),
         [this] { askForReport(); });
     add(s("save"), s("save"), tr("&Save report as…"), tr("Save this profile as an HDF5 report"), QKeySequence::Save,
@@ -156,6 +158,7 @@ void MainWindow::buildMenus() {
     const auto get = [this](const char* id) { return action(QString::fromLatin1(id)); };
     QMenu* file = menuBar()->addMenu(tr("&File"));
     file->addAction(get("open"));
+    file->addAction(get("openFile"));
     file->addAction(get("openReport"));
     m_recent = file->addMenu(tr("Re&cent"));
     connect(m_recent, &QMenu::aboutToShow, this, &MainWindow::fillRecent);

@@ -312,9 +312,9 @@ void MainWindow::openExport(prune::Form form) {
     m_export_dialog->setForm(form);
     connect(m_export_dialog, &ExportDialog::dryRunWanted, this,
             [this](prune::Form chosen) { m_pruning->dryRun(m_export_dialog->plan(), chosen); });
-    connect(m_export_dialog, &ExportDialog::exportWanted, this, [this](prune::Form chosen, const QString& folder) {
+    connect(m_export_dialog, &ExportDialog::exportWanted, this, [this](prune::Form chosen, const prune::Target& where) {
         m_pruning->setTarget(target());
-        m_pruning->exportPlan(m_export_dialog->plan(), chosen, folder, recordOf(*m_export_dialog->plan()));
+        m_pruning->exportPlan(m_export_dialog->plan(), chosen, where, recordOf(*m_export_dialog->plan()));
     });
     m_export_dialog->show();
     m_pruning->dryRun(m_plan, m_export_dialog->form());

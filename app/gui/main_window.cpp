@@ -411,7 +411,7 @@ void MainWindow::emptyTexts(const Page& page) {
         page.empty->setActions({get(page.maker)});
     } else {
         page.empty->setTexts(tr("Open a Mamba checkpoint"),
-                             tr("Choose or drop a Hugging Face folder with config.json and safetensors, or a saved "
+                             tr("Choose or drop a folder of Hugging Face or state-spaces, a GGUF file, or a saved "
                                 "report. %1 this page shows %2.")
                                  .arg(page.what_maker_does.isEmpty() ? tr("After a run") : tr("Then"), page.purpose));
         QList<QAction*> actions = {get(QStringLiteral("open")), get(QStringLiteral("openReport"))};
@@ -513,6 +513,14 @@ void MainWindow::askForCheckpoint() {
         m_settings.checkpoints.isEmpty() ? QString() : QFileInfo(m_settings.checkpoints.front()).absolutePath();
     const QString folder = QFileDialog::getExistingDirectory(this, tr("Open a checkpoint's folder"), start);
     if (!folder.isEmpty()) openPath(folder);
+}
+
+void MainWindow::askForModelFile() {
+    const QString start =
+        m_settings.checkpoints.isEmpty() ? QString() : QFileInfo(m_settings.checkpoints.front()).absolutePath();
+    const QString file =
+        QFileDialog::getOpenFileName(this, tr("Open a model's file"), start, tr("Models (*.gguf);;All files (*)"));
+    if (!file.isEmpty()) openPath(file);
 }
 
 void MainWindow::askForReport() {

@@ -132,6 +132,7 @@ private:
     void runFinished(const ProfilePtr& profile);
     void reportOpened(const report::Contents& contents, const QString& path);
     void askForCheckpoint();
+    void askForModelFile();
     void askForReport();
     void askWhereToSave();
     void exportTable();

@@ -313,16 +313,15 @@ void PruningSession::dryRun(const prune::PlanPtr& plan, prune::Form form) {
     });
 }
 
-void PruningSession::exportPlan(const prune::PlanPtr& plan, prune::Form form, const QString& folder,
+void PruningSession::exportPlan(const prune::PlanPtr& plan, prune::Form form, const prune::Target& target,
                                 const std::string& results) {
     if (!m_target.checkpoint || !plan) return;
     const Request r = request(m_stop);
-    post({}, [this, r, plan, form, folder, results] {
+    post({}, [this, r, plan, form, target, results] {
         const evaluate::TokenSet checked =
             evaluate::load({.source = "random", .length = kCheckedTokens, .sequences = 1}, *r.target.checkpoint);
-        const prune::Exported done =
-            prune::exportModel(m_workers.engine(r.target), backendsOf(r.target), *plan, form, pathOf(folder), results,
-                               checked.sequences.front(), teller(r), r.stop);
+        const prune::Exported done = prune::exportModel(m_workers.engine(r.target), backendsOf(r.target), *plan, form,
+                                                        target, results, checked.sequences.front(), teller(r), r.stop);
         answer(r, [this, done] { Q_EMIT exported(done); });
     });
 }

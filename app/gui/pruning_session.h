@@ -53,7 +53,8 @@ public:
     void findStudy(const QString& path);
     void dryRun(const prune::PlanPtr& plan, prune::Form form);
     /// @param results  JSON to note in pruning.json
-    void exportPlan(const prune::PlanPtr& plan, prune::Form form, const QString& folder, const std::string& results);
+    void exportPlan(const prune::PlanPtr& plan, prune::Form form, const prune::Target& target,
+                    const std::string& results);
     void savePlan(const prune::PlanPtr& plan, const QString& path);
     void loadPlan(const QString& path);
     void stop();

@@ -311,6 +311,7 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
         dbc = pass.activations(backend, dbc_width);
         backend.linear(x.view(), c.d_inner, layer.x_proj, {}, dbc.view(), pass.rows);
         applyMask(layer, pass, dbc.view() + c.dt_rank, dbc_width);
+        mixerNorms(layer, pass, dbc.view());
     }
     Buffer dt;
     {
@@ -337,6 +338,19 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
         xz = Buffer();
     }
     outProj(layer, pass, y);
+}
+
+/// FalconMamba's. What is masked before them is 0 after them too, and leaves what the others are divided by as it is in
+/// a checkpoint whose states were zeroed; a compact one divides by as many states as there were.
+void Engine::mixerNorms(const Layer& layer, const Pass& pass, kernels::Elements dbc) {
+    const Config& c = config();
+    if (!c.isFalcon()) return;
+    const std::int64_t states = c.states(layer.index);
+    const std::int64_t stride = c.dt_rank + 2 * states;
+    const auto eps = static_cast<float>(c.mixer_norm_eps);
+    m_backend->plainRmsNorm(dbc, stride, pass.rows, {c.dt_rank, c.dt_rank, eps});
+    m_backend->plainRmsNorm(dbc + c.dt_rank, stride, pass.rows, {states, c.norm_states, eps});
+    m_backend->plainRmsNorm(dbc + (c.dt_rank + states), stride, pass.rows, {states, c.norm_states, eps});
 }
 
 /// All but dt and y. B and C lie in x_proj's rows.

@@ -100,6 +100,7 @@ private:
     void ssd(const Layer& layer, const Pass& pass, const kernels::SsdArgs& args);
     template <class Args>
     void observeGroup(const Layer& layer, const Pass& pass, std::int64_t group, const Args& args);
+    void mixerNorms(const Layer& layer, const Pass& pass, kernels::Elements dbc);
     void applyMask(const Layer& layer, const Pass& pass, kernels::Elements bc, std::int64_t stride);
     void runLayers(Pass& pass);
     void head(Pass& pass, Logits& logits);

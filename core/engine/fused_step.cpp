@@ -79,6 +79,7 @@ Buffer Engine::fusedMamba1(const Layer& layer, Pass& pass) {
         dbc = pass.activations(*m_backend, dbc_width);
         m_backend->linear(xz.view(), 2 * c.d_inner, layer.x_proj, {}, dbc.view(), pass.rows);
         applyMask(layer, pass, dbc.view() + c.dt_rank, dbc_width);
+        mixerNorms(layer, pass, dbc.view());
     }
     const SpanScope span = pass.enter(*m_backend, Component::Ssm, layer.index);
     Buffer y = pass.activations(*m_backend, c.d_inner);

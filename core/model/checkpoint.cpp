@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <set>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "core/model/hash.h"
-#include "core/model/json_file.h"
-#include "core/model/safetensors.h"
+#include "core/model/raw_model.h"
 #include "kernels/error.h"
 
 namespace perfmamba::model {
@@ -19,64 +15,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfigFile = "config.json";
-constexpr const char* kSingleFile = "model.safetensors";
-constexpr const char* kIndexFile = "model.safetensors.index.json";
 constexpr const char* kPruningFile = "pruning.json";
 // Of each tensor: a page of a mapped file, so that opening stays as fast as it is.
 constexpr std::size_t kHashedBytes = 1024;
 
-std::string readText(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) throw Error(file.string(), "cannot be read");
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-/// The folder a user means: itself, or the one that holds the file named.
-fs::path folderOf(const fs::path& given) {
-    std::error_code ignored;
-    const fs::file_status status = fs::status(given, ignored);
-    if (!fs::exists(status)) throw Error(given.string(), "no such folder");
-    fs::path folder = fs::is_directory(status) ? given : given.parent_path();
-    folder = fs::weakly_canonical(folder.empty() ? fs::path(".") : folder, ignored);
-    if (!fs::exists(folder / kConfigFile)) {
-        throw Error(given.string(), "is not a checkpoint: it holds no config.json",
-                    "open the folder with config.json and model.safetensors");
-    }
-    return folder;
-}
-
-/// The shards an index names, each with the tensors it promises.
-std::map<std::string, std::set<std::string>> readIndex(const fs::path& file) {
-    const nlohmann::json index = parseJsonObject(readText(file), file);
-    if (!index.contains("weight_map") || !index["weight_map"].is_object()) {
-        throw Error(file.string(), "holds no \"weight_map\"");
-    }
-    std::map<std::string, std::set<std::string>> shards;
-    for (const auto& [tensor, shard] : index["weight_map"].items()) {
-        if (!shard.is_string()) throw Error(file.string(), "names no file for tensor " + tensor);
-        const auto name = shard.get<std::string>();
-        // A name that leaves the folder could make a checkpoint read any file of its user's.
-        if (name.empty() || name == ".." || fs::path(name).filename() != fs::path(name)) {
-            throw Error(file.string(), fmt::format("names the file \"{}\", which is outside the folder", name));
-        }
-        shards[name].insert(tensor);
-    }
-    if (shards.empty()) throw Error(file.string(), "names no tensors");
-    return shards;
-}
-
-std::map<std::string, std::set<std::string>> findShards(const fs::path& folder) {
-    if (fs::exists(folder / kSingleFile)) return {{kSingleFile, {}}};
-    if (fs::exists(folder / kIndexFile)) return readIndex(folder / kIndexFile);
-    for (const char* other : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
-        if (fs::exists(folder / other)) {
-            throw Error((folder / other).string(), "is a PyTorch pickle, which is not read yet",
-                        "save the model with safe_serialization=True");
-        }
-    }
-    throw Error(folder.string(), fmt::format("holds neither {} nor {}", kSingleFile, kIndexFile));
-}
+constexpr const char* kEmbeddings = "backbone.embeddings.weight";
+constexpr const char* kHead = "lm_head.weight";
 
 }  // namespace
 
@@ -85,49 +29,38 @@ std::string shapeText(const std::vector<std::int64_t>& shape) {
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
-    const std::shared_ptr<Checkpoint> result(new Checkpoint);
-    result->m_folder = folderOf(given);
-    result->m_config = readConfig(result->m_folder / kConfigFile);
+    RawModel raw = readModel(given);
 
-    Hash hash;
-    const std::string config_text = readText(result->m_folder / kConfigFile);
-    hash.add(std::as_bytes(std::span(config_text)));
-    for (const auto& [shard, promised] : findShards(result->m_folder)) {
-        const fs::path path = result->m_folder / shard;
-        const SafetensorsFile file = SafetensorsFile::open(path);
-        hash.add(file.header());
-        result->m_files.push_back(file.mapping());
-        result->m_file_bytes += file.fileBytes();
-        for (const std::string& tensor : promised) {
-            if (!file.entries().contains(tensor)) {
-                throw Error(path.string(), "lacks tensor " + tensor + ", which the index places there");
-            }
-        }
-        for (const auto& [name, entry] : file.entries()) {
-            const std::optional<DType> dtype = computeType(entry.dtype);
-            if (!dtype) {
-                throw Error(path.string(),
-                            fmt::format("tensor {} is of type {}; F32, F16 and BF16 are supported", name, entry.dtype));
-            }
-            const bool added =
-                result->m_tensors
-                    .emplace(name, HostTensor{name, *dtype, entry.shape, entry.data.data(), file.mapping()})
-                    .second;
-            if (!added) throw Error(path.string(), "tensor " + name + " is also in another shard");
-        }
-    }
+    const std::shared_ptr<Checkpoint> result(new Checkpoint);
+    result->m_file_bytes = raw.fileBytes();
+    result->m_folder = std::move(raw.folder);
+    result->m_name = std::move(raw.name);
+    result->m_owns_folder = raw.owns_folder;
+    result->m_config = std::move(raw.config);
+    result->m_config_file = std::move(raw.config_file);
+    result->m_tensors = std::move(raw.tensors);
+    result->m_files = std::move(raw.files);
     // Two trainings of one shape differ in their weights, a masked export perhaps only in what its plan says.
     for (const auto& [name, tensor] : result->m_tensors) {
-        hash.add({tensor.data, std::min(tensor.bytes(), kHashedBytes)});
+        raw.hash.add({tensor.data, std::min(tensor.bytes(), kHashedBytes)});
     }
-    if (const fs::path plan = result->m_folder / kPruningFile; fs::is_regular_file(plan)) {
-        const std::string text = readText(plan);
-        hash.add(std::as_bytes(std::span(text)));
+    if (const fs::path plan = result->m_folder / kPruningFile; result->m_owns_folder && fs::is_regular_file(plan)) {
+        std::ifstream stream(plan, std::ios::binary);
+        const std::string text{std::istreambuf_iterator<char>(stream), {}};
+        raw.hash.add(std::as_bytes(std::span(text)));
     }
-    result->m_hash = hash.text();
+    result->m_hash = raw.hash.text();
     result->checkShapes();
+    result->dropSharedHead();
+    result->m_config_text = raw.config_text.empty() ? huggingFaceText(result->m_config) : std::move(raw.config_text);
     for (const auto& [name, tensor] : result->m_tensors) result->m_parameters += tensor.elements();
     return result;
+}
+
+/// A PyTorch file names the embedding twice where the head is tied to it.
+void Checkpoint::dropSharedHead() {
+    if (!m_config.tie_embeddings || !has(kHead)) return;
+    if (tensor(kHead).data == tensor(kEmbeddings).data) m_tensors.erase(kHead);
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::derive(const std::shared_ptr<const Checkpoint>& source, Config config,
@@ -143,17 +76,16 @@ std::shared_ptr<const Checkpoint> Checkpoint::derive(const std::shared_ptr<const
 
 void Checkpoint::checkShapes() {
     Config& c = m_config;
-    const HostTensor& embeddings = tensor("backbone.embeddings.weight");
+    const HostTensor& embeddings = tensor(kEmbeddings);
     if (embeddings.shape.size() != 2 || embeddings.shape[1] != c.d_model || embeddings.shape[0] < c.vocab_size) {
         throw Error(
             m_folder.string(),
-            fmt::format("tensor backbone.embeddings.weight has shape {}, but config.json says vocab_size {} and "
-                        "hidden_size {}",
-                        shapeText(embeddings.shape), c.vocab_size, c.d_model));
+            fmt::format("tensor {} has shape {}, but {} says vocab_size {} and hidden_size {}", kEmbeddings,
+                        shapeText(embeddings.shape), m_config_file.filename().string(), c.vocab_size, c.d_model));
     }
     c.vocab_padded = embeddings.shape[0];
-    if (!c.tie_stated) c.tie_embeddings = !has("lm_head.weight");
-    if (!c.tie_embeddings) require("lm_head.weight", {c.vocab_padded, c.d_model});
+    if (!c.tie_stated) c.tie_embeddings = !has(kHead);
+    if (!c.tie_embeddings) require(kHead, {c.vocab_padded, c.d_model});
     require("backbone.norm_f.weight", {c.d_model});
 
     for (std::int64_t i = 0; i < c.n_layer; ++i) {
@@ -171,9 +103,8 @@ void Checkpoint::checkShapes() {
         for (const auto& [key, used] :
              {std::pair{"in_proj.bias", c.use_bias}, {"out_proj.bias", c.use_bias}, {"conv1d.bias", c.use_conv_bias}}) {
             if (!used && has(mixer + key)) {
-                throw Error(
-                    m_folder.string(),
-                    fmt::format("tensor {}{} contradicts config.json, which says that there is none", mixer, key));
+                throw Error(m_folder.string(), fmt::format("tensor {}{} contradicts {}, which says that there is none",
+                                                           mixer, key, m_config_file.filename().string()));
             }
         }
         if (c.architecture == Architecture::Mamba1) {
@@ -191,8 +122,8 @@ void Checkpoint::checkShapes() {
         }
     }
     if (const std::string beyond = fmt::format("backbone.layers.{}.norm.weight", c.n_layer); has(beyond)) {
-        throw Error(m_folder.string(),
-                    fmt::format("config.json says num_hidden_layers {}, but there is a tensor {}", c.n_layer, beyond));
+        throw Error(m_folder.string(), fmt::format("{} says num_hidden_layers {}, but there is a tensor {}",
+                                                   m_config_file.filename().string(), c.n_layer, beyond));
     }
 }
 
@@ -218,8 +149,9 @@ const HostTensor& Checkpoint::tensor(const std::string& name) const {
 const HostTensor& Checkpoint::require(const std::string& name, const std::vector<std::int64_t>& shape) const {
     const HostTensor& found = tensor(name);
     if (found.shape != shape) {
-        throw Error(m_folder.string(), fmt::format("tensor {} has shape {}, but config.json makes it {}", name,
-                                                   shapeText(found.shape), shapeText(shape)));
+        throw Error(m_folder.string(),
+                    fmt::format("tensor {} has shape {}, but {} makes it {}", name, shapeText(found.shape),
+                                m_config_file.filename().string(), shapeText(shape)));
     }
     return found;
 }

@@ -14,13 +14,14 @@
 
 namespace perfmamba::model {
 
-/// A Hugging Face folder: config.json and model.safetensors, in one file or in shards with an index. Opening maps the
-/// files and reads headers only; no weight is touched.
+/// A model's folder: of Hugging Face, or as the models' authors publish them. Opening maps the files and reads headers
+/// only; no weight is touched but those of types that nothing computes with (float64, GGUF's Q8_0), which are
+/// converted.
 class Checkpoint {
 public:
-    /// `folder` may also be a file inside it (config.json, a .safetensors). Throws Error naming the file and the
-    /// reason: no such folder, not a Mamba model, a broken header, a missing or misshapen tensor, a contradiction
-    /// between config.json and the weights.
+    /// `folder` may also be a file inside it (config.json, a .safetensors), or a GGUF file. Throws Error naming the
+    /// file and the reason: no such folder, not a Mamba model, a broken header, a missing or misshapen tensor, a
+    /// contradiction between config.json and the weights.
     static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder);
 
     /// `source` with another configuration and some tensors replaced, in memory. The rest stays mapped. Throws Error
@@ -29,14 +30,20 @@ public:
                                                     std::map<std::string, HostTensor> replaced);
 
     [[nodiscard]] const std::filesystem::path& folder() const { return m_folder; }
-    /// The folder's own name: what the model is called on screen.
-    [[nodiscard]] std::string name() const { return m_folder.filename().string(); }
+    /// What the model is called on screen: the folder's own name, or the file's.
+    [[nodiscard]] const std::string& name() const { return m_name; }
     [[nodiscard]] const Config& config() const { return m_config; }
+    /// Where that was read: config.json, params.json, or the GGUF file.
+    [[nodiscard]] const std::filesystem::path& configFile() const { return m_config_file; }
+    /// The folder is this model's, with all that is in it: not one in which a GGUF file lies among others.
+    [[nodiscard]] bool ownsFolder() const { return m_owns_folder; }
+    /// config.json of Hugging Face: the folder's own text, or one that says the same as the configuration it has.
+    [[nodiscard]] const std::string& configText() const { return m_config_text; }
     [[nodiscard]] std::int64_t parameters() const { return m_parameters; }
     [[nodiscard]] std::int64_t fileBytes() const { return m_file_bytes; }
     /// "float32", "float16", "bfloat16", or "mixed".
     [[nodiscard]] std::string storedType() const;
-    /// 16 hex digits over config.json, the safetensors headers, the begin of every tensor, and pruning.json.
+    /// 16 hex digits over config.json, the headers of the weights, the begin of every tensor, and pruning.json.
     [[nodiscard]] const std::string& hash() const { return m_hash; }
     [[nodiscard]] const std::map<std::string, HostTensor>& tensors() const { return m_tensors; }
 
@@ -51,9 +58,14 @@ public:
 private:
     Checkpoint() = default;
     void checkShapes();
+    void dropSharedHead();
 
     std::filesystem::path m_folder;
+    std::filesystem::path m_config_file;
+    std::string m_name;
+    bool m_owns_folder = true;
     Config m_config;
+    std::string m_config_text;
     std::map<std::string, HostTensor> m_tensors;
     std::vector<std::shared_ptr<const MappedFile>> m_files;
     std::int64_t m_parameters = 0;

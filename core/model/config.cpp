@@ -1,128 +1,53 @@
 #include "core/model/config.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <utility>
 
 #include <fmt/format.h>
 
+#include "core/model/config_keys.h"
+#include "core/model/hybrids.h"
 #include "core/model/json_file.h"
+#include "core/model/state_spaces.h"
 #include "kernels/error.h"
 
 namespace perfmamba::model {
 namespace {
 
-// Larger than any model's; small enough that products of two stay far from overflow.
-constexpr std::int64_t kMaxExtent = std::int64_t{1} << 28;
-
-/// Looks keys up in one config.json, with errors that name file and key.
-class Keys {
-public:
-    Keys(const nlohmann::json& json, const std::filesystem::path& file) : m_json(json), m_file(file) {}
-
-    [[noreturn]] void fail(const std::string& reason, const std::string& advice = {}) const {
-        throw Error(m_file.string(), reason, advice);
-    }
-
-    [[nodiscard]] bool has(const char* key) const { return m_json.contains(key) && !m_json[key].is_null(); }
-
-    [[nodiscard]] std::int64_t extent(const char* key) const {
-        if (!has(key)) fail(fmt::format("lacks the key \"{}\"", key));
-        return integer(key, m_json[key], 1);
-    }
-    [[nodiscard]] std::int64_t extent(const char* key, std::int64_t otherwise) const {
-        return has(key) ? extent(key) : otherwise;
-    }
-
-    /// A list of `count` lists of `inner` extents that may be 0; with `flat` a list of `count` extents.
-    [[nodiscard]] std::vector<std::vector<std::int64_t>> sizes(const char* key, std::int64_t count, std::int64_t inner,
-                                                               bool flat) const {
-        const auto& list = m_json[key];
-        requireList(key, list, count);
-        std::vector<std::vector<std::int64_t>> result;
-        for (const auto& entry : list) {
-            std::vector<std::int64_t>& row = result.emplace_back();
-            if (flat) {
-                row.push_back(integer(key, entry, 0));
-                continue;
-            }
-            requireList(key, entry, inner);
-            for (const auto& value : entry) row.push_back(integer(key, value, 0));
-        }
-        return result;
-    }
-
-    [[nodiscard]] bool flag(const char* key, bool otherwise) const {
-        if (!has(key)) return otherwise;
-        if (!m_json[key].is_boolean()) fail(fmt::format("\"{}\" is {}, not true or false", key, m_json[key].dump()));
-        return m_json[key].get<bool>();
-    }
-
-    [[nodiscard]] std::string text(const char* key, const std::string& otherwise) const {
-        if (!has(key)) return otherwise;
-        if (!m_json[key].is_string()) fail(fmt::format("\"{}\" is {}, not a string", key, m_json[key].dump()));
-        return m_json[key].get<std::string>();
-    }
-
-    [[nodiscard]] double number(const char* key, double otherwise) const {
-        return has(key) ? number(key, m_json[key]) : otherwise;
-    }
-    [[nodiscard]] double number(const char* key, const nlohmann::json& value) const {
-        // transformers 5 writes {"__float__": "Infinity"} where Python's json writes Infinity.
-        const bool tagged = value.is_object() && value.size() == 1 && value.contains("__float__");
-        if ((tagged ? value["__float__"] : value) == "Infinity") return std::numeric_limits<double>::infinity();
-        if (!value.is_number()) fail(fmt::format("\"{}\" holds {}, not a number", key, value.dump()));
-        return value.get<double>();
-    }
-
-    [[nodiscard]] const nlohmann::json& operator[](const char* key) const { return m_json[key]; }
-
-private:
-    [[nodiscard]] std::int64_t integer(const char* key, const nlohmann::json& value, std::int64_t least) const {
-        if (!value.is_number_integer()) fail(fmt::format("\"{}\" is {}, not an integer", key, value.dump()));
-        const auto number = value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t(kMaxExtent)
-                                ? kMaxExtent + 1
-                                : value.get<std::int64_t>();
-        if (number < least || number > kMaxExtent) fail(fmt::format("\"{}\" is {}, out of range", key, value.dump()));
-        return number;
-    }
-    void requireList(const char* key, const nlohmann::json& value, std::int64_t count) const {
-        if (!value.is_array()) fail(fmt::format("\"{}\" holds {}, not a list of {}", key, value.dump(), count));
-        if (std::cmp_not_equal(value.size(), count)) {
-            fail(fmt::format("\"{}\" has a list of {} where {} belong", key, value.size(), count));
-        }
-    }
-
-    const nlohmann::json& m_json;
-    const std::filesystem::path& m_file;
-};
-
 Architecture architectureOf(const Keys& keys) {
-    const std::string type = keys.text("model_type", "");
-    if (type == "mamba") return Architecture::Mamba1;
-    if (type == "mamba2") return Architecture::Mamba2;
-    if (keys.has("architectures") && keys["architectures"].is_array() && !keys["architectures"].empty()) {
+    std::string type = keys.text("model_type", "");
+    if (type.empty() && keys.has("architectures") && keys["architectures"].is_array() &&
+        !keys["architectures"].empty()) {
         const auto& first = keys["architectures"][0];
-        if (type.empty() && first == "MambaForCausalLM") return Architecture::Mamba1;
-        if (type.empty() && first == "Mamba2ForCausalLM") return Architecture::Mamba2;
+        if (first == "MambaForCausalLM") type = "mamba";
+        if (first == "Mamba2ForCausalLM") type = "mamba2";
+        if (first == "FalconMambaForCausalLM") type = kFalconType;
     }
+    if (type == "mamba" || type == kFalconType || type == kPrunedFalconType) return Architecture::Mamba1;
+    if (type == "mamba2") return Architecture::Mamba2;
+    refuseHybrid(keys, type);
     const std::string found = type.empty() ? "names no model_type" : "is for a model of type \"" + type + "\"";
     keys.fail(found + ", not a Mamba model that is supported",
-              "Hugging Face folders of MambaForCausalLM and Mamba2ForCausalLM are");
+              "Mamba, Mamba-2 and FalconMamba of Hugging Face are, and state-spaces' own");
 }
 
 void readMamba1(const Keys& keys, Config& config) {
     config.d_state = keys.extent("state_size", 16);
-    if (keys.has("time_step_rank") && keys["time_step_rank"].is_string()) {
-        if (keys["time_step_rank"] != "auto") keys.fail("\"time_step_rank\" is neither a number nor \"auto\"");
-        config.dt_rank = (config.d_model + 15) / 16;
-    } else {
-        config.dt_rank = keys.extent("time_step_rank", (config.d_model + 15) / 16);
-    }
+    config.dt_rank = dtRank(keys, "time_step_rank", config.d_model);
+}
+
+/// After the states' sizes. Only a FalconMamba has the norm; model_type may be missing.
+void readMixerNorms(const Keys& keys, Config& config) {
+    const std::string type = keys.text("model_type", "");
+    const bool by_class =
+        type.empty() && keys.has("architectures") && keys["architectures"][0] == "FalconMambaForCausalLM";
+    if (type != kFalconType && type != kPrunedFalconType && !by_class) return;
+    config.mixer_norm_eps = keys.number("mixer_rms_eps", 1e-6);
+    if (!(config.mixer_norm_eps > 0 && config.mixer_norm_eps < 1)) keys.fail("\"mixer_rms_eps\" is out of range");
+    config.norm_states = type == kPrunedFalconType ? keys.extent("norm_state_size") : config.d_state;
 }
 
 void readMamba2(const Keys& keys, Config& config) {
@@ -135,22 +60,10 @@ void readMamba2(const Keys& keys, Config& config) {
         keys.fail(fmt::format("num_heads {} × head_dim {} is not d_inner {} (expand × hidden_size)", config.n_heads,
                               config.head_dim, config.d_inner));
     }
-    if (config.n_heads % config.n_groups != 0) {
-        keys.fail(fmt::format("num_heads {} is not a multiple of n_groups {}", config.n_heads, config.n_groups));
-    }
-    config.dt_min = 0;
-    config.dt_max = std::numeric_limits<double>::infinity();
-    if (keys.has("time_step_limit")) {
-        const auto& limit = keys["time_step_limit"];
-        if (!limit.is_array() || limit.size() != 2) keys.fail("\"time_step_limit\" is not a list of two numbers");
-        config.dt_min = keys.number("time_step_limit", limit[0]);
-        config.dt_max = keys.number("time_step_limit", limit[1]);
-        if (!(config.dt_min >= 0 && config.dt_min <= config.dt_max)) {
-            keys.fail("\"time_step_limit\" is not an interval of times");
-        }
-    }
+    checkGroups(keys, config, "n_groups");
+    readTimeLimit(keys, config, "time_step_limit");
     if (!keys.flag("rms_norm", true)) keys.fail("\"rms_norm\" is false: a mixer without its norm is not supported");
-    if (keys.flag("norm_before_gate", false)) keys.fail("\"norm_before_gate\" is true, which is not supported");
+    // "norm_before_gate" is not looked at: transformers gates first whatever it says, and Codestral's says true.
 }
 
 /// N of each layer and group, of a pruned checkpoint of ours; after d_state.
@@ -197,12 +110,42 @@ std::string stateSizeText(const Config& config) {
     return least == config.d_state ? fmt::format("{}", least) : fmt::format("{} … {}", least, config.d_state);
 }
 
-Config readConfig(const std::filesystem::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) throw Error(file.string(), "cannot be read", "a checkpoint folder holds a config.json");
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+std::int64_t innerOf(const Keys& keys, std::int64_t d_model) {
+    const double inner = keys.number("expand", 2) * static_cast<double>(d_model);
+    if (!(inner >= 1 && inner <= static_cast<double>(Keys::kMaxExtent))) keys.fail("\"expand\" is out of range");
+    return static_cast<std::int64_t>(inner);
+}
+
+std::int64_t dtRank(const Keys& keys, const char* key, std::int64_t d_model) {
+    const std::int64_t automatic = (d_model + 15) / 16;
+    if (!keys.has(key) || !keys[key].is_string()) return keys.extent(key, automatic);
+    if (keys[key] != "auto") keys.fail(fmt::format("\"{}\" is neither a number nor \"auto\"", key));
+    return automatic;
+}
+
+void checkGroups(const Keys& keys, const Config& config, const char* key) {
+    if (config.n_heads % config.n_groups != 0) {
+        keys.fail(fmt::format("num_heads {} is not a multiple of {} {}", config.n_heads, key, config.n_groups));
+    }
+}
+
+void readTimeLimit(const Keys& keys, Config& config, const char* key) {
+    config.dt_min = 0;
+    config.dt_max = std::numeric_limits<double>::infinity();
+    if (!keys.has(key)) return;
+    const auto& limit = keys[key];
+    if (!limit.is_array() || limit.size() != 2) keys.fail(fmt::format("\"{}\" is not a list of two numbers", key));
+    config.dt_min = keys.number(key, limit[0]);
+    config.dt_max = keys.number(key, limit[1]);
+    if (!(config.dt_min >= 0 && config.dt_min <= config.dt_max)) {
+        keys.fail(fmt::format("\"{}\" is not an interval of times", key));
+    }
+}
+
+Config parseConfig(std::string_view text, const std::filesystem::path& file) {
     const nlohmann::json json = parseJsonObject(text, file);
     const Keys keys(json, file);
+    if (isStateSpaces(keys)) return readStateSpaces(keys);
 
     Config config;
     config.architecture = architectureOf(keys);
@@ -210,9 +153,7 @@ Config readConfig(const std::filesystem::path& file) {
     config.n_layer = keys.extent("num_hidden_layers");
     config.vocab_size = keys.extent("vocab_size");
     config.d_conv = keys.extent("conv_kernel", 4);
-    const double inner = keys.number("expand", 2) * static_cast<double>(config.d_model);
-    if (!(inner >= 1 && inner <= static_cast<double>(kMaxExtent))) keys.fail("\"expand\" is out of range");
-    config.d_inner = static_cast<std::int64_t>(inner);
+    config.d_inner = innerOf(keys, config.d_model);
     if (const std::int64_t said = keys.extent("intermediate_size", config.d_inner); said != config.d_inner) {
         if (keys.has("expand")) {
             keys.fail(fmt::format("\"intermediate_size\" is {}, but expand × hidden_size is {}", said, config.d_inner));
@@ -234,7 +175,57 @@ Config readConfig(const std::filesystem::path& file) {
         readMamba2(keys, config);
     }
     readStateSizes(keys, config);
+    readMixerNorms(keys, config);
     return config;
+}
+
+Config readConfig(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) throw Error(file.string(), "cannot be read", "a checkpoint folder holds a config.json");
+    return parseConfig(std::string{std::istreambuf_iterator<char>(stream), {}}, file);
+}
+
+std::string huggingFaceText(const Config& config) {
+    const bool first = config.architecture == Architecture::Mamba1;
+    nlohmann::ordered_json json = {
+        {"architectures",
+         {config.isFalcon() ? "FalconMambaForCausalLM"
+          : first           ? "MambaForCausalLM"
+                            : "Mamba2ForCausalLM"}},
+        {"model_type", config.isFalcon() ? kFalconType
+                       : first           ? "mamba"
+                                         : "mamba2"},
+        {"vocab_size", config.vocab_size},
+        {"hidden_size", config.d_model},
+        {"num_hidden_layers", config.n_layer},
+        {"state_size", config.d_state},
+        {"expand", static_cast<double>(config.d_inner) / static_cast<double>(config.d_model)},
+        {"intermediate_size", config.d_inner},
+        {"conv_kernel", config.d_conv},
+        {"use_bias", config.use_bias},
+        {"use_conv_bias", config.use_conv_bias},
+        {"hidden_act", "silu"},
+        {"layer_norm_epsilon", config.norm_eps},
+        {"residual_in_fp32", true},
+        {"tie_word_embeddings", config.tie_embeddings},
+    };
+    // An integer where it is one: transformers checks types.
+    if (config.d_inner % config.d_model == 0) json["expand"] = config.d_inner / config.d_model;
+    if (first) {
+        json["time_step_rank"] = config.dt_rank;
+        if (config.isFalcon()) json["mixer_rms_eps"] = config.mixer_norm_eps;
+    } else {
+        json["num_heads"] = config.n_heads;
+        json["head_dim"] = config.head_dim;
+        json["n_groups"] = config.n_groups;
+        json["chunk_size"] = config.chunk_size;
+        json["rms_norm"] = true;
+        if (config.dt_min > 0 || std::isfinite(config.dt_max)) {
+            json["time_step_limit"] = {config.dt_min, config.dt_max};
+            if (!std::isfinite(config.dt_max)) json["time_step_limit"][1] = "Infinity";
+        }
+    }
+    return json.dump(2) + "\n";
 }
 
 }  // namespace perfmamba::model

@@ -9,6 +9,10 @@
 
 namespace perfmamba::model {
 
+/// model_type of a FalconMamba, and of one that was compacted: stock code would load it, and divide by the wrong N.
+inline constexpr std::string_view kFalconType = "falcon_mamba";
+inline constexpr std::string_view kPrunedFalconType = "pruned_falcon_mamba";
+
 enum class Architecture : std::uint8_t { Mamba1, Mamba2 };
 /// "Mamba-1", "Mamba-2".
 std::string_view name(Architecture architecture);
@@ -31,6 +35,10 @@ struct Config {
     double dt_min = 0;            // Mamba-2: time_step_limit
     double dt_max = 0;            // may be infinite
     double norm_eps = 1e-5;
+    /// FalconMamba: δ, B and C go through RMS norms without weights after x_proj, with this eps; 0: there are none.
+    double mixer_norm_eps = 0;
+    /// What the norms of B and C divide the sum of squares by: N before pruning, so that pruning scales nothing.
+    std::int64_t norm_states = 0;
     bool tie_embeddings = true;  // where config.json is silent, true unless the weights hold lm_head
     bool tie_stated = false;     // config.json has the key
     bool use_bias = false;       // in_proj and out_proj
@@ -38,6 +46,7 @@ struct Config {
     /// N of each group of each layer (Mamba-1: one group); empty where it is d_state everywhere. May be 0.
     std::vector<std::vector<std::int64_t>> state_sizes;
 
+    [[nodiscard]] bool isFalcon() const { return mixer_norm_eps > 0; }
     /// Groups that share B and C: n_groups in Mamba-2, 1 in Mamba-1.
     [[nodiscard]] std::int64_t groups() const { return architecture == Architecture::Mamba1 ? 1 : n_groups; }
     /// All groups of that layer have the same N.
@@ -64,10 +73,14 @@ struct Config {
 /// d_state for people: "64", or "16 … 48" where it differs from layer to layer.
 std::string stateSizeText(const Config& config);
 
-/// Reads config.json of a Hugging Face folder (`MambaForCausalLM`, `Mamba2ForCausalLM`), or of a pruned one of ours,
-/// where `state_size_per_layer` gives each layer (with several groups: a list a layer) its own N.
-/// Throws Error naming the file and the key for anything that is missing, not of its type, out of range,
-/// contradictory, or a kind of model that is not supported.
+/// Reads config.json of a Hugging Face folder (`MambaForCausalLM`, `Mamba2ForCausalLM`, `FalconMambaForCausalLM`), of
+/// state-spaces' own, or of a pruned one of ours, where `state_size_per_layer` gives each layer (with several groups: a
+/// list a layer) its own N. Throws Error naming the file and the key for anything that is missing, not of its type, out
+/// of range, contradictory, or a kind of model that is not supported.
 Config readConfig(const std::filesystem::path& file);
+Config parseConfig(std::string_view text, const std::filesystem::path& file);
+
+/// A config.json as Hugging Face has it, for a model that came with another. state_sizes are left out.
+std::string huggingFaceText(const Config& config);
 
 }  // namespace perfmamba::model

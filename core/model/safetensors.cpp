@@ -39,8 +39,8 @@ class HeaderReader {
 public:
     HeaderReader(const std::filesystem::path& path, std::span<const std::byte> data) : m_path(path), m_data(data) {}
 
-    std::map<std::string, SafetensorsEntry> read(const nlohmann::json& header) {
-        std::map<std::string, SafetensorsEntry> entries;
+    std::map<std::string, StoredTensor> read(const nlohmann::json& header) {
+        std::map<std::string, StoredTensor> entries;
         for (const auto& [name, value] : header.items()) {
             if (name == "__metadata__") continue;
             entries.emplace(name, entry(name, value));
@@ -54,12 +54,12 @@ private:
         throw Error(m_path.string(), "tensor " + name + " " + reason, "the file is damaged or not a safetensors file");
     }
 
-    SafetensorsEntry entry(const std::string& name, const nlohmann::json& value) {
+    StoredTensor entry(const std::string& name, const nlohmann::json& value) {
         if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
             !value.contains("data_offsets")) {
             fail(name, "lacks dtype, shape or data_offsets");
         }
-        SafetensorsEntry result;
+        StoredTensor result;
         if (!value["dtype"].is_string()) fail(name, "has a dtype that is not a string");
         result.dtype = value["dtype"].get<std::string>();
         const auto* type = std::ranges::find(kTypes, std::string_view(result.dtype), &TypeSize::name);
@@ -121,10 +121,12 @@ private:
 
 }  // namespace
 
-SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
+WeightFile readSafetensors(const std::filesystem::path& path) {
     static_assert(std::endian::native == std::endian::little, "tensors are used in place");
-    const auto mapping = MappedFile::open(path);
-    const std::span<const std::byte> bytes = mapping->bytes();
+    WeightFile result;
+    result.mapping = MappedFile::open(path);
+    const std::span<const std::byte> bytes = result.mapping->bytes();
+    checkDownloaded(bytes, path);
     if (bytes.size() < kLengthBytes) throw Error(path.string(), "is too short for a safetensors file");
     std::uint64_t header_bytes = 0;
     std::memcpy(&header_bytes, bytes.data(), kLengthBytes);
@@ -133,21 +135,12 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
                     fmt::format("claims a header of {} bytes, but the file has {}", header_bytes, bytes.size()),
                     "truncated, or not a safetensors file");
     }
-    SafetensorsFile result;
-    result.m_mapping = mapping;
-    result.m_file_bytes = static_cast<std::int64_t>(bytes.size());
-    result.m_header = bytes.subspan(kLengthBytes, header_bytes);
-    const std::string_view text(reinterpret_cast<const char*>(result.m_header.data()), result.m_header.size());
+    result.header = bytes.subspan(kLengthBytes, header_bytes);
+    const std::string_view text(reinterpret_cast<const char*>(result.header.data()), result.header.size());
     const nlohmann::json header = parseJsonObject(text, path);
-    result.m_entries = HeaderReader(path, bytes.subspan(kLengthBytes + header_bytes)).read(header);
+    result.tensors = HeaderReader(path, bytes.subspan(kLengthBytes + header_bytes)).read(header);
+    for (auto& [name, tensor] : result.tensors) tensor.owner = result.mapping;
     return result;
-}
-
-std::optional<DType> computeType(const std::string& safetensors_dtype) {
-    if (safetensors_dtype == "F32") return DType::F32;
-    if (safetensors_dtype == "F16") return DType::F16;
-    if (safetensors_dtype == "BF16") return DType::BF16;
-    return std::nullopt;
 }
 
 }  // namespace perfmamba::model

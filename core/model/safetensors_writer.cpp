@@ -35,17 +35,13 @@ std::string typeName(DType dtype) {
     return "";
 }
 
-std::size_t bytesOf(const TensorOutline& tensor) {
-    return HostTensor{{}, tensor.dtype, tensor.shape, nullptr, nullptr}.bytes();
-}
-
 /// The file up to the data: length and header, padded with blanks.
 std::string headerOf(const std::vector<TensorOutline>& tensors, const std::map<std::string, std::string>& metadata) {
     nlohmann::ordered_json header = nlohmann::ordered_json::object();
     if (!metadata.empty()) header["__metadata__"] = metadata;
     std::size_t begin = 0;
     for (const TensorOutline& tensor : tensors) {
-        const std::size_t end = begin + bytesOf(tensor);
+        const std::size_t end = begin + tensor.bytes();
         header[tensor.name] = {{"dtype", typeName(tensor.dtype)},
                                {"shape", tensor.shape},
                                {"data_offsets", std::vector<std::size_t>{begin, end}}};

@@ -17,6 +17,8 @@ struct TensorOutline {
     std::string name;
     DType dtype = DType::F32;
     std::vector<std::int64_t> shape;
+
+    [[nodiscard]] std::size_t bytes() const { return HostTensor{{}, dtype, shape, nullptr, nullptr}.bytes(); }
 };
 
 /// Writes `path`, which appears only when it is whole and on the disk. Order and alignment are the reference

@@ -93,7 +93,13 @@ Cost costOf(Component component, const model::Config& c, std::int32_t layer, std
         case Component::Conv1d:
             return {e.M * e.C * (2 * e.K + kSiluFlops),
                     e.a * 2 * e.M * e.C + kFloatBytes * (e.C * (e.K + 1) + 2 * e.B * e.C * (e.K - 1))};
-        case Component::XProj: return mamba1 ? linear(e, e.M, e.Di, e.R + 2 * e.N, false) : Cost{};
+        case Component::XProj: {
+            if (!mamba1) return {};
+            Cost cost = linear(e, e.M, e.Di, e.R + 2 * e.N, false);
+            // FalconMamba's norms work on what the product has just written.
+            if (c.isFalcon()) cost.flops += (kNormFlops - 1) * e.M * (e.R + 2 * e.N);
+            return cost;
+        }
         case Component::DtProj: return mamba1 ? linear(e, e.M, e.R, e.Di, false) : Cost{};
         case Component::Ssm: return mamba1 ? selectiveScan(e) : ssd(e);
         case Component::Gate:

@@ -272,7 +272,7 @@ std::shared_ptr<const Profile> run(Engine& engine, const Options& options, const
 ModelSummary summaryOf(const model::Checkpoint& checkpoint, DType precision) {
     ModelSummary summary;
     summary.name = checkpoint.name();
-    summary.path = checkpoint.folder().string();
+    summary.path = (checkpoint.ownsFolder() ? checkpoint.folder() : checkpoint.configFile()).string();
     summary.hash = checkpoint.hash();
     summary.config = checkpoint.config();
     summary.parameters = checkpoint.parameters();

@@ -72,6 +72,12 @@ public:
     Surgery(const Checkpoint& checkpoint, const Plan& plan, Form form) : m_config(checkpoint.config()), m_form(form) {
         checkFor(plan, m_config, checkpoint.name(), checkpoint.hash());
         m_result = configOf(m_config, plan, form);
+        if (form == Form::Uniform && m_config.isFalcon() && m_result.d_state != m_config.norm_states) {
+            throw Error(checkpoint.name(),
+                        "cannot lose states in the uniform form: its norms of B and C are taken over all states, and "
+                        "stock code would divide by the number of those that are left",
+                        "choose the masked form, or the ragged one, which this program reads");
+        }
         for (std::int64_t layer = 0; layer < m_config.n_layer; ++layer) {
             m_states.push_back(statesOf(m_config, plan, form, layer, m_result));
         }

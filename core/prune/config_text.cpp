@@ -111,6 +111,11 @@ std::string withStateSizes(std::string text, const model::Config& result, const 
     } else {
         set(text, kSizes, sizesText(result), kSize);
     }
+    // By another name, so that no stock code loads it: it would divide by the wrong number.
+    if (result.isFalcon() && result.norm_states != result.d_state) {
+        set(text, "model_type", '"' + std::string(model::kPrunedFalconType) + '"', {});
+        set(text, "norm_state_size", std::to_string(result.norm_states), kSize);
+    }
     return text;
 }
 

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "core/model/gguf_export.h"
 #include "core/model/json_file.h"
 #include "core/model/safetensors_writer.h"
 #include "core/prune/config_text.h"
@@ -29,6 +30,7 @@ namespace fs = std::filesystem;
 using model::Checkpoint;
 
 constexpr const char* kWeightsFile = "model.safetensors";
+constexpr const char* kGgufFile = "model.gguf";
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kPlanFile = "pruning.json";
 // A tokenizer's vocabulary has 20 MB at most; what is larger is no small file.
@@ -37,6 +39,9 @@ constexpr std::uintmax_t kLargestCopy = std::uintmax_t{64} << 20U;
 constexpr std::uintmax_t kSpareBytes = std::uintmax_t{4} << 20U;
 // Of the largest logit. Summing in another order makes 1e-6; a wrong tensor 1e-2 and more.
 constexpr double kTolerance = 1e-4;
+// Where the export rounds what the model had more exactly, rounding is what shows most.
+constexpr double kToleranceF16 = 1e-2;
+constexpr double kToleranceBF16 = 1e-1;
 // Tokens whose logits are held at once: 128 × 50,000 × 4 bytes are 26 MB.
 constexpr std::size_t kComparedAtOnce = 128;
 constexpr double kWritingShare = 0.7;  // of the whole, for the progress
@@ -80,15 +85,32 @@ std::uintmax_t fileBytes(const fs::directory_entry& entry) {
 }
 
 std::vector<fs::directory_entry> filesToCopy(const Checkpoint& source) {
+    if (!source.ownsFolder()) return {};
     std::vector<fs::directory_entry> files = entriesOf(source.folder());
     std::erase_if(files, [](const fs::directory_entry& entry) { return !isCopied(entry); });
     std::ranges::sort(files);
     return files;
 }
 
-std::uintmax_t bytesNeeded(const Checkpoint& source, const Plan& plan, Form form) {
+std::vector<model::TensorOutline> outlinesOf(const Checkpoint& source, const Plan& plan, Form form) {
+    std::vector<model::TensorOutline> outlines;
+    for (TensorChange& change : dryRun(source, plan, form)) {
+        outlines.push_back({change.name, source.tensor(change.name).dtype, std::move(change.after)});
+    }
+    return outlines;
+}
+
+model::GgufRequest ggufRequest(const Checkpoint& source, const Plan& plan, Form form, const Format& format) {
+    return {source, configOf(source.config(), plan, form), outlinesOf(source, plan, form), format.matrices};
+}
+
+std::uintmax_t bytesNeeded(const Checkpoint& source, const Plan& plan, Form form, const Format& format) {
     std::uintmax_t bytes = kSpareBytes;
-    for (const TensorChange& change : dryRun(source, plan, form)) bytes += std::uintmax_t(change.bytes_after);
+    if (format.gguf) {
+        bytes += std::uintmax_t(model::ggufBytes(ggufRequest(source, plan, form, format)));
+    } else {
+        for (const TensorChange& change : dryRun(source, plan, form)) bytes += std::uintmax_t(change.bytes_after);
+    }
     for (const fs::directory_entry& file : filesToCopy(source)) bytes += fileBytes(file);
     return bytes;
 }
@@ -96,18 +118,43 @@ std::uintmax_t bytesNeeded(const Checkpoint& source, const Plan& plan, Form form
 /// One export.
 class Export {
 public:
-    Export(engine::Engine& live, const Plan& plan, Form form,
+    Export(engine::Engine& live, const Plan& plan, Form form, const Format& format,
            const std::function<void(const profile::Progress&)>& progress, const std::stop_token& stop)
-        : m_live(live), m_source(live.checkpoint()), m_plan(plan), m_form(form), m_progress(progress), m_stop(stop) {}
+        : m_live(live),
+          m_source(live.checkpoint()),
+          m_plan(plan),
+          m_form(form),
+          m_format(format),
+          m_progress(progress),
+          m_stop(stop) {}
 
-    void write(const fs::path& folder, const std::string& results) {
-        writeWeights(folder / kWeightsFile);
-        writeConfig(folder / kConfigFile);
-        writeText(folder / kPlanFile, planText(results));
+    /// Returns what to know about using it.
+    std::string write(const fs::path& folder, const std::string& results) {
+        std::string note;
+        if (m_format.gguf) {
+            note = writeGguf(folder / kGgufFile);
+        } else {
+            writeWeights(folder / kWeightsFile);
+            writeConfig(folder / kConfigFile);
+        }
+        writePlan(folder / kPlanFile, results);
         for (const fs::directory_entry& file : filesToCopy(m_source)) {
             goOn();
             report::replaceFile(folder / file.path().filename(), report::readWholeFile(file, kLargestCopy));
         }
+        return note;
+    }
+
+    /// What the written model's logits may differ by, of the largest.
+    [[nodiscard]] double tolerance() const {
+        const std::string stored = m_source.storedType();
+        if (!m_format.gguf || !m_format.matrices || stored == name(*m_format.matrices)) return kTolerance;
+        switch (*m_format.matrices) {
+            case DType::F32: return kTolerance;
+            case DType::F16: return kToleranceF16;
+            case DType::BF16: return kToleranceBF16;
+        }
+        return kTolerance;
     }
 
     /// Reads the written folder as anyone would, and compares what it computes.
@@ -150,34 +197,48 @@ private:
         m_progress(progress);
     }
 
-    void writeWeights(const fs::path& file) const {
-        std::vector<model::TensorOutline> outlines;
+    /// The tensors one by one, with the progress of their bytes.
+    [[nodiscard]] std::function<HostTensor(const std::string&)> tensors(
+        const std::vector<model::TensorOutline>& outlines) const {
         double all = 0;
-        for (TensorChange& change : dryRun(m_source, m_plan, m_form)) {
-            all += static_cast<double>(change.bytes_after);
-            outlines.push_back({change.name, m_source.tensor(change.name).dtype, std::move(change.after)});
-        }
-        double written = 0;
-        const auto next = [&](const std::string& name) {
+        for (const model::TensorOutline& outline : outlines) all += static_cast<double>(outline.bytes());
+        return [this, all, written = 0.0](const std::string& name) mutable {
             goOn();
             report(kWritingShare * written / all, "writing " + name);
             HostTensor tensor = prunedTensor(m_source, m_plan, m_form, name);
             written += static_cast<double>(tensor.bytes());
             return tensor;
         };
+    }
+
+    void writeWeights(const fs::path& file) const {
+        const std::vector<model::TensorOutline> outlines = outlinesOf(m_source, m_plan, m_form);
         // Older versions of transformers refuse a file without "format".
-        model::writeSafetensors(file, std::move(outlines), {{"format", "pt"}}, next);
+        model::writeSafetensors(file, outlines, {{"format", "pt"}}, tensors(outlines));
         m_source.releasePages();
     }
 
+    [[nodiscard]] std::string writeGguf(const fs::path& file) const {
+        const model::GgufRequest request = ggufRequest(m_source, m_plan, m_form, m_format);
+        std::string note = model::writeGgufModel(file, request, tensors(request.tensors));
+        m_source.releasePages();
+        return note;
+    }
+
     void writeConfig(const fs::path& file) const {
-        const fs::path original = m_source.folder() / kConfigFile;
-        const std::vector<std::byte> bytes = report::readWholeFile(original, kLargestCopy);
-        std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        std::string text = m_source.configText();
         if (m_form != Form::Masked) {
-            text = withStateSizes(std::move(text), configOf(m_source.config(), m_plan, m_form), original);
+            text = withStateSizes(std::move(text), configOf(m_source.config(), m_plan, m_form), file);
         }
         writeText(file, text);
+    }
+
+    void writePlan(const fs::path& file, const std::string& results) const {
+        if (m_plan.kept() < m_plan.states()) return writeText(file, planText(results));
+        const fs::path own = m_source.folder() / kPlanFile;
+        std::error_code code;
+        if (!m_source.ownsFolder() || !fs::is_regular_file(own, code)) return;
+        report::replaceFile(file, report::readWholeFile(own, kLargestCopy));
     }
 
     static void writeText(const fs::path& file, const std::string& text) {
@@ -207,6 +268,7 @@ private:
     const Checkpoint& m_source;
     const Plan& m_plan;
     Form m_form;
+    Format m_format;
     const std::function<void(const profile::Progress&)>& m_progress;
     const std::stop_token& m_stop;
 };
@@ -219,7 +281,8 @@ std::int64_t bytesIn(const fs::path& folder) {
 
 }  // namespace
 
-void checkTarget(const Checkpoint& source, const Plan& plan, Form form, const fs::path& folder) {
+void checkTarget(const Checkpoint& source, const Plan& plan, Form form, const Target& given) {
+    const fs::path& folder = given.folder;
     const fs::path target = plainPath(folder);
     const fs::path parent = target.parent_path();
     std::error_code code;
@@ -229,13 +292,15 @@ void checkTarget(const Checkpoint& source, const Plan& plan, Form form, const fs
     if (!fs::is_directory(parent, code)) {
         throw Error(folder.string(), "cannot be made: there is no folder " + parent.string());
     }
-    if (isInside(fs::weakly_canonical(target, code), fs::weakly_canonical(source.folder(), code))) {
+    if (given.format.gguf) model::checkGguf(ggufRequest(source, plan, form, given.format));
+    if (source.ownsFolder() &&
+        isInside(fs::weakly_canonical(target, code), fs::weakly_canonical(source.folder(), code))) {
         throw Error(folder.string(), "lies inside the model it is made from", "give a folder elsewhere");
     }
     if (::access(parent.c_str(), W_OK | X_OK) != 0) {
         throw Error(folder.string(), "cannot be made: " + std::generic_category().message(errno));
     }
-    const std::uintmax_t needed = bytesNeeded(source, plan, form);
+    const std::uintmax_t needed = bytesNeeded(source, plan, form, given.format);
     struct statvfs disk {};
     if (::statvfs(parent.c_str(), &disk) != 0) return;  // a file system that cannot say is believed to have the room
     const std::uintmax_t free = std::uintmax_t{disk.f_bavail} * disk.f_frsize;
@@ -246,24 +311,24 @@ void checkTarget(const Checkpoint& source, const Plan& plan, Form form, const fs
 }
 
 Exported exportModel(engine::Engine& live, const MakeBackend& make_backend, const Plan& plan, Form form,
-                     const fs::path& folder, const std::string& results, const std::vector<std::int32_t>& tokens,
+                     const Target& given, const std::string& results, const std::vector<std::int32_t>& tokens,
                      const std::function<void(const profile::Progress&)>& progress, const std::stop_token& stop) {
     if (tokens.empty()) throw Error("tokens", "there are none to compare the export with");
     if (!results.empty()) model::parseJsonObject(results, "results");
-    checkTarget(live.checkpoint(), plan, form, folder);
+    checkTarget(live.checkpoint(), plan, form, given);
 
-    const fs::path target = plainPath(folder);
+    const fs::path target = plainPath(given.folder);
     WorkFolder work(target);
     const Unmasked unmasked(live);
-    Export exporting(live, plan, form, progress, stop);
-    exporting.write(work.path(), results);
+    Export exporting(live, plan, form, given.format, progress, stop);
+    std::string note = exporting.write(work.path(), results);
     const double difference = exporting.largestDifference(work.path(), make_backend, tokens);
-    if (!(difference <= kTolerance)) {
-        throw Error(folder.string(),
+    if (!(difference <= exporting.tolerance())) {
+        throw Error(given.folder.string(),
                     fmt::format("was not kept: reloaded, its logits differ by {:.1e} of the largest", difference),
                     "please report this with the model's config.json");
     }
-    Exported exported{target, form, bytesIn(work.path()), difference, std::ssize(tokens)};
+    Exported exported{target, form, std::move(note), bytesIn(work.path()), difference, std::ssize(tokens)};
     if (stop.stop_requested()) throw Cancelled();
     work.moveToTarget();
     return exported;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -225,6 +226,18 @@ public:
     }
     void observe(const SsdArgs& args, const Observation& observation) override {
         cpu::observe(*this, m_pool, args, observation);
+    }
+
+    void plainRmsNorm(Elements x, std::int64_t x_stride, std::int64_t rows, const PlainNorm& norm) override {
+        if (norm.width == 0) return;
+        eachRow(rows, norm.width, [&](std::int64_t row) {
+            float* values = x.f32() + row * x_stride;
+            double squares = 0;
+            for (std::int64_t i = 0; i < norm.width; ++i) squares += double{values[i]} * double{values[i]};
+            const double mean = squares / static_cast<double>(norm.divisor);
+            const auto scale = static_cast<float>(1 / std::sqrt(mean + double{norm.eps}));
+            for (std::int64_t i = 0; i < norm.width; ++i) values[i] *= scale;
+        });
     }
 
     void maskColumns(Elements x, std::int64_t x_stride, std::int64_t rows,

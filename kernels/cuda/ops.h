@@ -66,6 +66,15 @@ struct MaskColumnsOp {
 };
 void maskColumns(void* stream, const MaskColumnsOp& op);
 
+/// x (M, D), row stride x_stride: divided by sqrt(Σ x² / divisor + eps) of its row, in place.
+struct PlainRmsNormOp {
+    std::int64_t rows = 0, width = 0, divisor = 0;
+    Elements x;
+    std::int64_t x_stride = 0;
+    float eps = 0;
+};
+void plainRmsNorm(void* stream, const PlainRmsNormOp& op);
+
 /// y (M, Di) *= silu(z), z with row stride z_stride.
 struct GateOp {
     std::int64_t rows = 0, width = 0;

@@ -212,6 +212,16 @@ Observed observe(const Ssd& a, Values h, const Bins& bins) {
     return adder.observed();
 }
 
+Values plainRmsNorm(const Values& x, std::int64_t width, double divisor, double eps) {
+    Values out(x.size());
+    for (std::size_t row = 0; row < x.size(); row += at(width)) {
+        double squares = 0;
+        for (std::size_t i = 0; i < at(width); ++i) squares += x[row + i] * x[row + i];
+        for (std::size_t i = 0; i < at(width); ++i) out[row + i] = x[row + i] / std::sqrt(squares / divisor + eps);
+    }
+    return out;
+}
+
 Values gate(const Values& y, const Values& z) {
     Values out(y.size());
     for (std::size_t i = 0; i < y.size(); ++i) out[i] = y[i] * silu(z[i]);

@@ -64,6 +64,9 @@ struct Observed {
 Observed observe(const SelectiveScan& args, Values h, const Bins& bins);
 Observed observe(const Ssd& args, Values h, const Bins& bins);
 
+/// x (M, width) / sqrt(Σ x² / divisor + eps) of each row.
+Values plainRmsNorm(const Values& x, std::int64_t width, double divisor, double eps);
+
 /// y · silu(z).
 Values gate(const Values& y, const Values& z);
 

@@ -56,6 +56,9 @@ def mamba1_mixer(u, weights, name, config):
     A, D = -torch.exp(weights[name + "A_log"]), weights[name + "D"]
     states, rank = A.shape[1], weights[name + "dt_proj.weight"].shape[1]
     low_rank_dt, B, C = linear(x, weights, name + "x_proj").split([rank, states, states], dim=-1)
+    if config["model_type"] == "falcon_mamba":
+        low_rank_dt, B, C = (v / torch.sqrt((v * v).mean(-1, keepdim=True) + config["mixer_rms_eps"])
+                             for v in (low_rank_dt, B, C))
     dt = softplus(linear(low_rank_dt, weights, name + "dt_proj"))
     h = torch.zeros(x.shape[0], *A.shape, dtype=x.dtype)                                     # batch, channel, state
     y = torch.empty_like(x)
@@ -90,7 +93,7 @@ def mamba2_mixer(u, weights, name, config):
 
 def reference(weights, config, tokens):
     """Logits (batch, T, V), computed in the precision of the weights."""
-    mixer = {"mamba": mamba1_mixer, "mamba2": mamba2_mixer}[config["model_type"]]
+    mixer = {"mamba": mamba1_mixer, "falcon_mamba": mamba1_mixer, "mamba2": mamba2_mixer}[config["model_type"]]
     eps = config["layer_norm_epsilon"]
     embeddings = weights["backbone.embeddings.weight"]
     h = embeddings[tokens]
@@ -168,7 +171,7 @@ def read_checkpoint(folder):
 # ---------------------------------------------------------------- random checkpoints
 DEFAULTS = dict(d_model=32, layers=2, vocab=29, padded_vocab=None, d_state=16, d_conv=4, head_dim=16, n_groups=1, chunk=16,
                 limit=(0.0, math.inf), rank=None, tied=True, stored_head=False, use_bias=False, use_conv_bias=True,
-                large_dt=False, dtype="F32", ssm_dtype=None, shards=1, batch=1, lengths=(37,))
+                large_dt=False, mixer_eps=None, dtype="F32", ssm_dtype=None, shards=1, batch=1, lengths=(37,))
 
 ALL_LENGTHS = (1, 3, 15, 16, 17, 1000)  # around the chunk of 16, and long
 
@@ -185,6 +188,9 @@ CASES = {
     "mamba1-bf16": dict(arch="mamba1", d_model=64, vocab=67, dtype="BF16"),
     "mamba1-sharded": dict(arch="mamba1", tied=False, shards=3),
     "mamba1-large-dt": dict(arch="mamba1", vocab=17, large_dt=True, lengths=(1000,)),
+    "falcon-lengths": dict(arch="mamba1", mixer_eps=1e-6, lengths=ALL_LENGTHS),
+    "falcon-batch3": dict(arch="mamba1", mixer_eps=1e-2, d_model=48, d_state=5, rank=5, use_bias=True, batch=3, lengths=(1, 33), tied=False),
+    "falcon-bf16": dict(arch="mamba1", mixer_eps=1e-6, d_model=64, vocab=67, dtype="BF16"),
     "mamba2-lengths": dict(arch="mamba2", lengths=ALL_LENGTHS),
     "mamba2-batch3": dict(arch="mamba2", d_model=48, d_state=32, chunk=32, batch=3, lengths=(1, 3, 31, 32, 33, 100), tied=False),
     "mamba2-state5": dict(arch="mamba2", d_state=5, d_conv=2, lengths=(1, 37)),
@@ -299,6 +305,8 @@ def config_of(c):
         "torch_dtype": {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}[c["dtype"]],
         "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0,
     }
+    if c["mixer_eps"]:
+        config.update(architectures=["FalconMambaForCausalLM"], model_type="falcon_mamba", mixer_rms_eps=c["mixer_eps"])
     if mamba1:
         config.update(intermediate_size=inner, time_step_rank=c["rank"] or dt_rank(c))
     else:

@@ -35,16 +35,16 @@ struct Sequence {
 };
 
 std::vector<Sequence> readExpected(const std::string& name) {
-    const auto file = model::SafetensorsFile::open(kCases / name / "expected.safetensors");
+    const auto file = model::readSafetensors(kCases / name / "expected.safetensors");
     std::vector<Sequence> result;
-    for (const auto& [key, entry] : file.entries()) {
+    for (const auto& [key, entry] : file.tensors) {
         if (!key.starts_with("tokens_")) continue;
         Sequence sequence;
         sequence.batch = entry.shape.at(0);
         sequence.length = entry.shape.at(1);
         sequence.tokens.resize(entry.data.size() / sizeof(std::int32_t));
         std::memcpy(sequence.tokens.data(), entry.data.data(), entry.data.size());
-        const auto& logits = file.entries().at("logits_" + key.substr(7)).data;
+        const auto& logits = file.tensors.at("logits_" + key.substr(7)).data;
         sequence.logits.resize(logits.size() / sizeof(float));
         std::memcpy(sequence.logits.data(), logits.data(), logits.size());
         result.push_back(std::move(sequence));

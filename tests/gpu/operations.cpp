@@ -156,6 +156,9 @@ private:
             if (i % 150 > 0 && keep[i % 150 - 1] == 0) expected[i] = 0;
         }
         compare("mask", memory.read(x, expected.size()), expected, 0);
+        Values part(expected.begin(), expected.begin() + 16);
+        m_backend.plainRmsNorm(x, 150, 1, {16, 24, 1e-6F});
+        compare("plain norm", memory.read(x, 16), reference::plainRmsNorm(part, 16, 24, 1e-6), 1);
     }
 
     struct ScanShape {

@@ -190,6 +190,30 @@ private Q_SLOTS:
         QCOMPARE(window.messages()->count(), 0);
     }
 
+    void exportsGgufInAFormThatItHas() {
+        MainWindow window;
+        openOnPrune(window, "mamba1-recall");
+        window.prunePage()->panel()->slider()->setValue(500);
+        window.action(QStringLiteral("exportPlan"))->trigger();
+        app::ExportDialog* dialog = window.exportDialog();
+        QCOMPARE(dialog->form(), prune::Form::Ragged);
+        QSignalSpy dry(&window.pruning(), &PruningSession::dryRunReady);
+        dialog->setFormat({true, DType::F16});
+        QCOMPARE(dialog->form(), prune::Form::Uniform);
+        QTRY_VERIFY_WITH_TIMEOUT(!dry.isEmpty() && dry.last()[1].value<prune::Form>() == prune::Form::Uniform,
+                                 kPatience);
+        auto* button = dialog->findChild<QPushButton*>(QStringLiteral("export"));
+        dialog->setFolder(m_place->path(QStringLiteral("gguf")));
+        QSignalSpy exported(&window.pruning(), &PruningSession::exported);
+        QTRY_VERIFY_WITH_TIMEOUT(button->isEnabled(), kPatience);
+        QTest::mouseClick(button, Qt::LeftButton);
+        QTRY_COMPARE_WITH_TIMEOUT(exported.count(), 1, kPatience);
+        QVERIFY(QFile::exists(m_place->path(QStringLiteral("gguf/model.gguf"))));
+        dialog->setForm(prune::Form::Ragged);
+        QVERIFY(!button->isEnabled());
+        QCOMPARE(window.messages()->count(), 0);
+    }
+
     void whatCannotBeDoneIsSaidAndTheSessionLivesOn() {
         MainWindow window;
         openOnPrune(window, "mamba2-bytes");

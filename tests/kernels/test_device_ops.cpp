@@ -113,6 +113,20 @@ private Q_SLOTS:
         QCOMPARE(x.values(), expected);
     }
 
+    /// Columns within wider rows, and a divisor that is not their number.
+    void plainRmsNorm_data() { addTypesAndOrders(); }
+    void plainRmsNorm() {
+        const DType type = begin();
+        for (const std::int64_t width : {1, 5, 16, 256}) {
+            Random random(5);
+            const Values x = representable(random, type, 7 * width);
+            Array rows(type, spread(x, width, width + 3));
+            cuda::plainRmsNorm(nullptr, {7, width, width + 2, rows.elements(), width + 3, 1e-6F});
+            const Values expected = reference::plainRmsNorm(x, width, static_cast<double>(width + 2), 1e-6);
+            compare(rows.values(), spread(Array(type, expected).values(), width, width + 3), tolerance(type), "norm");
+        }
+    }
+
     void convert_data() { addTypesAndOrders(); }
     void convert() {
         const DType type = begin();
@@ -169,6 +183,7 @@ private Q_SLOTS:
         cuda::addRmsNorm(nullptr, {0, 8, nullptr, at, nullptr, 0, at});
         cuda::convert(nullptr, {4, 0, at, 0, at, 0});
         cuda::maskColumns(nullptr, {4, 0, at, 0, nullptr});
+        cuda::plainRmsNorm(nullptr, {4, 0, 0, at, 0, 0});
         cuda::gate(nullptr, {0, 8, at, at, 8});
         cuda::gatedRmsNorm(nullptr, {0, 8, 1, at, at, 8, nullptr, 0});
         cuda::conv1d(nullptr, {2, 0, 8, 4, at, 8, nullptr, nullptr, nullptr, at});

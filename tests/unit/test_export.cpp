@@ -149,7 +149,7 @@ private Q_SLOTS:
         const std::vector<std::int32_t> tokens = tests::someTokens(live.config(), 10);
         const std::vector<float> logits = tests::logitsOf(live, tokens);
         const Exported exported = exportModel(live, makeCpu, tests::randomPlan(checkpoint, 0.5), Form::Uniform,
-                                              workshop.target().string() + "/", {}, tokens);
+                                              fs::path(workshop.target().string() + "/"), {}, tokens);
         QVERIFY(workshop.sourceFiles() == before);
         QVERIFY(tests::logitsOf(live, tokens) == logits);  // no mask is left
 

@@ -1,6 +1,7 @@
 // RMSNorm, with what stands before it in the model fused in:
 //   residual += delta;  out = residual / sqrt(mean(residual²) + eps) · weight      (M, D), residual in float
 //   y = RMSNorm over each of G parts of (y · silu(z)) · weight                     (M, Di), z with a row stride
+//   x /= sqrt(Σ x² / divisor + eps)                                                (M, D), x with a row stride
 //
 // A few warps take a row (or a part of one). A thread asks for all of its columns at once and keeps them in registers;
 // the squares are added up in float by warps, then across them. Each number is read and written once: the floor is
@@ -197,7 +198,39 @@ void gatedRmsNormAnyKernel(GatedNormParams<T> p) {
                               [&](std::int64_t i, float(&v)[1]) { y[i] = fromFloat<T>(v[0] * p.weight[column + i]); });
 }
 
+// Without weights, some columns of a wider row: FalconMamba's δ, B and C ---------------------------------------------
+
+template <class T>
+struct PlainNormParams {
+    std::int64_t rows, width;
+    T* x;
+    std::int64_t x_stride;
+    float divisor, eps;
+};
+
+/// A warp a row: these are some ten to some hundred columns, which may begin anywhere.
+template <class T>
+SIMT_KERNEL(kWarps* simt::kWarp)
+void plainRmsNormKernel(PlainNormParams<T> p) {
+    const std::int64_t row = static_cast<std::int64_t>(simt::blockX()) * kWarps + simt::warp();
+    if (row >= p.rows) return;
+    T* x = p.x + row * p.x_stride;
+    float squares = 0;
+    for (std::int64_t i = simt::lane(); i < p.width; i += simt::kWarp) squares += toFloat(x[i]) * toFloat(x[i]);
+    const float scale = 1.0F / std::sqrt(simt::warpSum(squares) / p.divisor + p.eps);
+    for (std::int64_t i = simt::lane(); i < p.width; i += simt::kWarp) x[i] = fromFloat<T>(toFloat(x[i]) * scale);
+}
+
 }  // namespace
+
+void plainRmsNorm(void* stream, const PlainRmsNormOp& op) {
+    if (op.rows == 0 || op.width == 0) return;
+    withType(op.x.type, [&]<class T>() {
+        simt::launch(stream, {{divideUp(op.rows, std::int64_t{kWarps})}, kWarps * simt::kWarp}, plainRmsNormKernel<T>,
+                     PlainNormParams<T>{op.rows, op.width, pointer<T>(op.x), op.x_stride,
+                                        static_cast<float>(op.divisor), op.eps});
+    });
+}
 
 void addRmsNorm(void* stream, const AddRmsNormOp& op) {
     if (op.rows == 0 || op.width == 0) return;

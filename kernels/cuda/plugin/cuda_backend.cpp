@@ -427,6 +427,11 @@ void CudaBackend::observeAs(const Op& op, const Observation& observation) {
     });
 }
 
+void CudaBackend::plainRmsNorm(Elements x, std::int64_t x_stride, std::int64_t rows, const PlainNorm& norm) {
+    const PlainRmsNormOp op = {rows, norm.width, norm.divisor, x, x_stride, norm.eps};
+    m_runtime->launch([op](void* stream) { cuda::plainRmsNorm(stream, op); });
+}
+
 void CudaBackend::maskColumns(Elements x, std::int64_t x_stride, std::int64_t rows,
                               std::span<const std::uint8_t> keep) {
     const MaskColumnsOp op = {rows, static_cast<std::int64_t>(keep.size()), x, x_stride, flagsOnDevice(keep)};

@@ -62,6 +62,7 @@ public:
     void ssd(const SsdArgs& args) override;
     void observe(const SelectiveScanArgs& args, const Observation& observation) override;
     void observe(const SsdArgs& args, const Observation& observation) override;
+    void plainRmsNorm(Elements x, std::int64_t x_stride, std::int64_t rows, const PlainNorm& norm) override;
     void maskColumns(Elements x, std::int64_t x_stride, std::int64_t rows, std::span<const std::uint8_t> keep) override;
     void gate(Elements y, ConstElements z, std::int64_t z_stride, std::int64_t rows, std::int64_t width) override;
     void gatedRmsNorm(Elements y, ConstElements z, std::int64_t z_stride, const Weight& weight, float eps,
