@@ -35,6 +35,7 @@ struct ComponentCost {
     std::int64_t calls = 0;       // runs in one pass
     double flops = 0;             // from the cost model
     double bytes = 0;             // least bytes moved, from the cost model
+    double exponentials = 0;      // from the cost model
     std::int64_t peak_bytes = 0;  // most bytes of activations, workspace and logits in use while it ran, by the ledger
 };
 
