@@ -44,6 +44,10 @@ def check_profile(report):
     expect(np.isclose(np.median(samples), median), "median of the samples")
     expect(np.isnan(table["flops"][-1]), "not known is NaN")
     expect(abs(table["share"][:].sum() - 1) < 0.02, "shares add up")
+    rate = report["ceilings"].attrs["exponentials_per_s"]
+    expect(table["floor_bound"].asstr()[row] == "exponentials", "what the floor of ssm is made of")
+    expect(np.isclose(table["floor_us"][row], table["exponentials"][row] / rate * 1e6), "floor of ssm")
+    expect(np.isnan(table["floor_us"][-1]) and table["floor_bound"].asstr()[-1] == "none", "floor of other")
     kernels = points[2]["kernels"]
     expect(kernels.attrs["tracer"] == "CUPTI 13.0" and kernels.attrs["dropped"] == 3, "tracer")
     expect(np.all(kernels["end_us"][:] >= kernels["begin_us"][:]), "kernels end after they begin")
@@ -96,7 +100,7 @@ with h5py.File(sys.argv[1], "r") as report:
     for name in texts:
         expect(isinstance(report.attrs.get(name), str), f"attribute {name}")
     expect(report.attrs["format_name"] == "PerfMamba Explorer report", "format_name")
-    expect(report.attrs["format_version"] == 3, "format_version")
+    expect(report.attrs["format_version"] == 4, "format_version")
     report.visititems(check_dataset)
     check = {"profile": check_profile, "activity": check_activity, "study": check_study}[report.attrs["content"]]
     summary = check(report)
