@@ -12,7 +12,23 @@ namespace perfmamba::widgets {
 class ComponentModel : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { Name, Time, Spread, Share, Samples, Calls, Flops, FlopRate, Bytes, ByteRate, Peak, kColumns };
+    enum Column {
+        Name,
+        Time,
+        Spread,
+        Share,
+        Floor,
+        OfFloor,
+        Limit,
+        Samples,
+        Calls,
+        Flops,
+        FlopRate,
+        Bytes,
+        ByteRate,
+        Peak,
+        kColumns
+    };
     /// A plain number to sort by, or the text for the name column's order of the pass.
     static constexpr int kSortRole = Qt::UserRole;
     static constexpr int kComponentRole = Qt::UserRole + 1;
@@ -31,8 +47,10 @@ public:
 private:
     [[nodiscard]] double value(const profile::ComponentCost& cost, int column) const;
     [[nodiscard]] QString whyMissing(const profile::ComponentCost& cost, int column) const;
+    [[nodiscard]] QString tipOf(const profile::ComponentCost& cost, int column) const;
 
     ProfilePtr m_profile;  // keeps the rows alive
+    const profile::Point* m_point = nullptr;
     std::vector<const profile::ComponentCost*> m_rows;
     std::array<Unit, kColumns> m_units;
 };

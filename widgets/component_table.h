@@ -21,6 +21,8 @@ public:
 
     void setProfile(const ProfilePtr& profile);
     void focusFilter();
+    /// Hides all columns but these (ComponentModel::Column) and the names.
+    void showOnly(const QList<int>& columns);
 
     /// All rows as sorted and filtered, RFC 4180, with a header line and plain numbers in the columns' units.
     [[nodiscard]] QString csv() const;

@@ -95,7 +95,8 @@ void LayerMap::rebuild() {
     m_least = 0;
     switch (m_metric) {
         case MapMetric::Time: m_unit = timeUnit(m_most); break;
-        case MapMetric::Share: m_unit = {100, QStringLiteral("%")}; break;
+        case MapMetric::Share:
+        case MapMetric::OfFloor: m_unit = {100, QStringLiteral("%")}; break;
         case MapMetric::Memory: m_unit = bytesUnit(m_most); break;
         case MapMetric::Flops: m_unit = countUnit(m_most, QStringLiteral("FLOP")); break;
         case MapMetric::FlopRate: m_unit = {1e-3, QStringLiteral("GFLOP/s")}; break;
@@ -362,9 +363,13 @@ void LayerMap::mouseMoveEvent(QMouseEvent* event) {
     const QString where = cell.layer ? tr("layer %1").arg(*cell.layer) : tr("all of it");
     QString text = tr("<b>%1</b>, %2<br>%3 (%4)")
                        .arg(nameOf(*cell.component), where, timeText(cost->time), percentText(cost->share));
-    if (m_metric != MapMetric::Time && m_metric != MapMetric::Share) {
+    if (m_metric != MapMetric::Time && m_metric != MapMetric::Share && m_metric != MapMetric::OfFloor) {
         const double value = metricOf(*cost, m_metric);
         text += QStringLiteral("<br>%1 %2").arg(textOf(value), std::isfinite(value) ? m_unit.name : QString());
+    }
+    if (cost->component != Component::Other) {
+        text += QStringLiteral("<br>") +
+                floorTip(*m_profile, *m_point, *cost).replace(QLatin1Char('\n'), QLatin1String("<br>"));
     }
     QToolTip::showText(event->globalPosition().toPoint() + QPoint(12, 14), text, viewport());
 }

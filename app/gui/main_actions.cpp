@@ -99,6 +99,9 @@ void MainWindow::buildActions() {
             m_workload->setTrace(off ? TraceMode::Auto : TraceMode::Off);
         });
 
+    add(s("ceilings"), s("measure"), tr("Measure &ceilings"),
+        tr("Measure anew what this device reaches at best; floors stand on it"), {}, [this] { measureCeilings(); });
+
     buildPruningActions();
 
     add(s("clear"), s("reset"), tr("Select &everything"), tr("Clear the selection: all layers, all components"),
@@ -165,7 +168,7 @@ void MainWindow::buildMenus() {
     file->addAction(get("quit"));
 
     QMenu* run = menuBar()->addMenu(tr("&Run"));
-    run->addActions({get("run"), get("stop"), get("live"), get("trace")});
+    run->addActions({get("run"), get("stop"), get("live"), get("trace"), get("ceilings")});
 
     QMenu* pruning = menuBar()->addMenu(tr("&Prune"));
     pruning->addActions({get("collect"), get("measurePlan"), get("runStudy")});

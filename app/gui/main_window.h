@@ -33,6 +33,7 @@ class ModelCard;
 class ProfilePage;
 class PrunePage;
 class StatesPage;
+class StudiesPage;
 class WorkloadBar;
 }  // namespace perfmamba::widgets
 
@@ -61,6 +62,7 @@ public:
     [[nodiscard]] widgets::MemoryPage* memoryPage() const { return m_memory_page; }
     [[nodiscard]] widgets::StatesPage* statesPage() const { return m_states_page; }
     [[nodiscard]] widgets::PrunePage* prunePage() const { return m_prune_page; }
+    [[nodiscard]] widgets::StudiesPage* studiesPage() const { return m_studies_page; }
     [[nodiscard]] PruningSession& pruning() { return *m_pruning; }
     [[nodiscard]] ExportDialog* exportDialog() const;
     [[nodiscard]] widgets::LayerMap* map() const { return m_map; }
@@ -115,6 +117,8 @@ private:
     void report(int kind, const QString& text);
     void modelOpened();
     void runFinished(const ProfilePtr& profile);
+    void measureCeilings();
+    void showCeilings(const profile::Ceilings& ceilings);
     void reportOpened(const report::Contents& contents, const QString& path);
     void askForCheckpoint();
     void askForReport();
@@ -182,6 +186,7 @@ private:
     widgets::MemoryPage* m_memory_page = nullptr;
     widgets::StatesPage* m_states_page = nullptr;
     widgets::PrunePage* m_prune_page = nullptr;
+    widgets::StudiesPage* m_studies_page = nullptr;
     CommandPalette* m_palette = nullptr;
 
     // What is known of the states.
