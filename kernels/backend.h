@@ -95,6 +95,7 @@ struct DeviceInfo {
     DType precision = DType::F32;   // of activations and matrices
     int multiprocessors = 0;        // of a GPU
     double clock_mhz = 0;           // of a GPU's multiprocessors, at most; 0 where not known
+    std::int64_t cache_bytes = 0;   // the last cache before memory; 0 where not known
 };
 
 /// What one recorded pass left: its spans in order of their begin, its allocations, its length. Where the device was

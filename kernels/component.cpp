@@ -34,4 +34,14 @@ std::optional<Stage> stageFromName(std::string_view name) {
     return find<Stage>(kStageNames, name);
 }
 
+bool isInLayers(Component component) {
+    switch (component) {
+        case Component::Embedding:
+        case Component::NormF:
+        case Component::LmHead:
+        case Component::Other: return false;
+        default: return true;
+    }
+}
+
 }  // namespace perfmamba

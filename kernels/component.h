@@ -44,6 +44,9 @@ std::string_view name(Stage stage);
 std::optional<Component> componentFromName(std::string_view name);
 std::optional<Stage> stageFromName(std::string_view name);
 
+/// False for what belongs to no layer: embedding, norm_f, lm_head, and other.
+bool isInLayers(Component component);
+
 /// Layers are numbered from 0; what belongs to no layer (embedding, norm_f, lm_head) has this number.
 inline constexpr std::int32_t kNoLayer = -1;
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/profile/floors.h"
+#include "widgets/derive.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -20,7 +22,7 @@ void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus, c
     const profile::Point* point = profile ? pointOf(*profile, focus) : nullptr;
     m_comparison = comparison;
     m_compared = comparedAt(comparison, point);
-    if (point != nullptr) {
+    if (point) {
         const bool one_layer = focus.layer.has_value() && *focus.layer >= 0;
         for (const profile::ComponentCost& cost : one_layer ? point->layers : point->components) {
             if (!one_layer || cost.layer == *focus.layer) rows.push_back(&cost);
@@ -40,7 +42,8 @@ void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus, c
     constexpr double kFiner = 0.1;
     units[Time] = timeUnit(kFiner * largest[Time]);
     units[Spread] = timeUnit(kFiner * largest[Spread]);
-    units[Share] = {100, QStringLiteral("%")};
+    units[Share] = units[OfFloor] = {100, QStringLiteral("%")};
+    units[Floor] = units[Time];
     units[Flops] = countUnit(kFiner * largest[Flops], QStringLiteral("FLOP"));
     units[FlopRate] = {1e-9, QStringLiteral("GFLOP/s")};
     units[Bytes] = bytesUnit(kFiner * largest[Bytes]);
@@ -54,6 +57,7 @@ void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus, c
                                        [](const auto* a, const auto* b) { return a->component == b->component; });
     if (!same_shape) beginResetModel();
     const ProfilePtr previous = std::exchange(m_profile, profile);
+    m_point = point;
     m_rows = std::move(rows);
     const bool other_units = !std::equal(units.begin(), units.end(), m_units.begin(),
                                          [](const Unit& a, const Unit& b) { return a.name == b.name; });
@@ -84,6 +88,9 @@ double ComponentModel::value(const profile::ComponentCost& cost, int column) con
         case Time: return cost.time.median;
         case Spread: return cost.time.mad;
         case Share: return cost.time.n() > 0 ? cost.share : kMissing;
+        case Floor: return cost.floor_us;
+        case OfFloor: return profile::ofFloor(cost);
+        case Limit: return cost.bound == profile::Bound::None ? kMissing : static_cast<double>(cost.bound);
         case Samples: return static_cast<double>(cost.time.n());
         case Calls: return cost.component == Component::Other ? kMissing : static_cast<double>(cost.calls);
         case Flops: return cost.flops > 0 ? cost.flops : kMissing;
@@ -120,17 +127,35 @@ QVariant ComponentModel::changeData(const profile::ComponentCost& cost, int colu
 }
 
 QString ComponentModel::whyMissing(const profile::ComponentCost& cost, int column) const {
-    if (cost.component == Component::Other && column >= Calls) {
+    if (cost.component == Component::Other &&
+        (column >= Calls || column == Floor || column == OfFloor || column == Limit)) {
         return tr("'other' is the time between components: it has no operation of its own to count");
     }
     switch (column) {
         case Time:
         case Spread:
         case Share: return tr("no pass has been measured yet");
+        case Floor:
+        case OfFloor:
+        case Limit: return whyNoFloor(*m_profile);
         case Flops: return tr("the cost model counts no arithmetic for this component");
         case FlopRate: return tr("no arithmetic to divide by the time");
         case Bytes:
         case ByteRate: return tr("the cost model counts no bytes for this component");
+        default: return {};
+    }
+}
+
+QString ComponentModel::tipOf(const profile::ComponentCost& cost, int column) const {
+    switch (column) {
+        case Time:
+        case Spread:
+            return tr("%1 (median ± MAD)\n5 % to 95 % of passes: %2 to %3\n95 % interval of the median: %4 to %5")
+                .arg(timeText(cost.time), timeText(cost.time.p5), timeText(cost.time.p95), timeText(cost.time.ci_low),
+                     timeText(cost.time.ci_high));
+        case Floor:
+        case OfFloor:
+        case Limit: return floorTip(*m_profile, *m_point, cost);
         default: return {};
     }
 }
@@ -145,6 +170,7 @@ QVariant ComponentModel::data(const QModelIndex& index, int role) const {
     switch (role) {
         case Qt::DisplayRole:
             if (column == Name) return nameOf(cost->component);
+            if (column == Limit) return limitText(*m_profile, *m_point, *cost);
             if (column == Samples || column == Calls) {
                 return std::isfinite(v) ? grouped(static_cast<qint64>(v)) : QStringLiteral("n/a");
             }
@@ -163,12 +189,7 @@ QVariant ComponentModel::data(const QModelIndex& index, int role) const {
             return column != Name && !std::isfinite(v) ? QVariant(theme().colours().muted) : QVariant();
         case Qt::ToolTipRole:
             if (column != Name && !std::isfinite(v)) return whyMissing(*cost, column);
-            if (column == Time || column == Spread) {
-                return tr("%1 (median ± MAD)\n5 % to 95 % of passes: %2 to %3\n95 % interval of the median: %4 to %5")
-                    .arg(timeText(cost->time), timeText(cost->time.p5), timeText(cost->time.p95),
-                         timeText(cost->time.ci_low), timeText(cost->time.ci_high));
-            }
-            return {};
+            return tipOf(*cost, column);
         default: return {};
     }
 }
@@ -182,6 +203,9 @@ QVariant ComponentModel::headerData(int section, Qt::Orientation orientation, in
             case Time: return tr("time\n%1").arg(unit);
             case Spread: return tr("± MAD\n%1").arg(unit);
             case Share: return tr("share\n%");
+            case Floor: return tr("floor\n%1").arg(unit);
+            case OfFloor: return tr("of floor\n%");
+            case Limit: return tr("limit\n");
             case Samples: return tr("n\n");
             case Calls: return tr("calls\n");
             case Flops: return tr("work\n%1").arg(unit);
@@ -204,6 +228,9 @@ QVariant ComponentModel::headerData(int section, Qt::Orientation orientation, in
             case Time: return tr("Median over the recorded passes of the time in one pass");
             case Spread: return tr("Median absolute deviation of that time");
             case Share: return tr("Of the whole pass: ratio of the medians");
+            case Floor: return tr("Least time of one pass: the cost model's work over what the device reaches");
+            case OfFloor: return tr("Floor over time: at 100 % nothing is left to win");
+            case Limit: return tr("What the floor is made of: memory, work, exponentials; or that caches serve it");
             case Samples: return tr("Recorded passes");
             case Calls: return tr("Runs in one pass");
             case Flops: return tr("Floating-point operations of one pass, from the cost model");

@@ -18,6 +18,9 @@ public:
         Time,
         Spread,
         Share,
+        Floor,
+        OfFloor,
+        Limit,
         Samples,
         Calls,
         Flops,
@@ -51,8 +54,10 @@ private:
     /// Since the baseline; null where there is none.
     [[nodiscard]] const profile::Change* changeOf(const profile::ComponentCost& cost) const;
     [[nodiscard]] QVariant changeData(const profile::ComponentCost& cost, int column, int role) const;
+    [[nodiscard]] QString tipOf(const profile::ComponentCost& cost, int column) const;
 
     ProfilePtr m_profile;  // keeps the rows alive
+    const profile::Point* m_point = nullptr;
     std::vector<const profile::ComponentCost*> m_rows;
     ComparisonPtr m_comparison;
     const profile::PointComparison* m_compared = nullptr;  // at the rows' length

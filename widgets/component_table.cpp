@@ -182,6 +182,12 @@ void ComponentTable::focusFilter() {
     m_filter->selectAll();
 }
 
+void ComponentTable::showOnly(const QList<int>& columns) {
+    for (int column = 0; column < ComponentModel::kColumns; ++column) {
+        m_view->setColumnHidden(column, column != ComponentModel::Name && !columns.contains(column));
+    }
+}
+
 void ComponentTable::refresh() {
     m_marking = true;
     const Focus& focus = m_selection.focus();

@@ -23,6 +23,8 @@ public:
     /// With a comparison, columns say what became of the times since the baseline.
     void setProfile(const ProfilePtr& profile, const ComparisonPtr& comparison = {});
     void focusFilter();
+    /// Hides all columns but these (ComponentModel::Column) and the names.
+    void showOnly(const QList<int>& columns);
 
     /// All rows as sorted and filtered, RFC 4180, with a header line and plain numbers in the columns' units.
     [[nodiscard]] QString csv() const;

@@ -1,5 +1,6 @@
 #include "widgets/derive.h"
 
+#include "core/profile/floors.h"
 #include "widgets/format.h"
 
 #include <QObject>
@@ -273,9 +274,60 @@ double metricOf(const profile::ComponentCost& cost, MapMetric metric) {
         case MapMetric::Flops: return cost.flops;
         case MapMetric::FlopRate:
             return cost.flops > 0 && cost.time.median > 0 ? cost.flops / cost.time.median : kMissing;
+        case MapMetric::OfFloor: return profile::ofFloor(cost);
         case MapMetric::Change: return kMissing;
     }
     return kMissing;
+}
+
+QString limitText(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost) {
+    if (profile::inCache(profile, point, cost)) return QObject::tr("in cache");
+    switch (cost.bound) {
+        case profile::Bound::None: return QStringLiteral("n/a");
+        case profile::Bound::Memory: return QObject::tr("memory");
+        case profile::Bound::Work: return QObject::tr("work");
+        case profile::Bound::Exponentials: return QObject::tr("exp");
+    }
+    return {};
+}
+
+QString whyNoFloor(const profile::Profile& profile) {
+    if (profile.provenance.ceilings) return QObject::tr("nothing is counted for it that a ceiling stands beside");
+    return QObject::tr("n/a: the report holds no ceilings (Run → Measure ceilings, then measure again)");
+}
+
+QString floorTip(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost) {
+    if (!std::isfinite(cost.floor_us)) return whyNoFloor(profile);
+    const QString by = cost.bound == profile::Bound::Memory ? QObject::tr("bytes over the memory's bandwidth")
+                       : cost.bound == profile::Bound::Work ? QObject::tr("work over the products' rate")
+                                                            : QObject::tr("exponentials over their rate");
+    QString text = QObject::tr("floor %1: %2; %3 of it reached")
+                       .arg(timeText(cost.floor_us), by, percentText(profile::ofFloor(cost)));
+    if (profile::inCache(profile, point, cost)) {
+        text += QObject::tr("\nin cache: its data fit into caches, which are faster than the memory of that floor");
+    }
+    return text;
+}
+
+QString ceilingsText(const profile::Ceilings& ceilings) {
+    return QObject::tr("%1 GB/s, %2 GFLOP/s in %3, %4 Gexp/s")
+        .arg(threeDigits(ceilings.bytes_per_s * 1e-9), threeDigits(ceilings.flops_per_s * 1e-9),
+             QString::fromStdString(ceilings.precision), threeDigits(ceilings.exponentials_per_s * 1e-9));
+}
+
+std::vector<RooflineDot> rooflineOf(const profile::Point& point, std::optional<std::int32_t> layer) {
+    const bool one_layer = layer && *layer >= 0;
+    std::vector<RooflineDot> dots;
+    for (const profile::ComponentCost& cost : one_layer ? point.layers : point.components) {
+        if (one_layer && cost.layer != *layer) continue;
+        const bool drawn = cost.flops > 0 && cost.bytes > 0 && cost.time.median > 0;
+        if (!drawn || cost.component == Component::Other) continue;
+        const auto rate = [&](double us) { return us > 0 ? cost.flops / us * 1e6 : std::nan(""); };
+        dots.push_back({&cost, cost.flops / cost.bytes, rate(cost.time.median), rate(cost.time.ci_high),
+                        rate(cost.time.ci_low), rate(cost.floor_us)});
+    }
+    std::ranges::stable_sort(dots, {}, &RooflineDot::flops_per_byte);
+    return dots;
 }
 
 namespace {

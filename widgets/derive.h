@@ -85,9 +85,30 @@ QString deviceText(const profile::Provenance& provenance, const profile::DeviceU
 QString lostRecordsText(const TraceCounts& counts);
 
 /// What the map colours cells by.
-enum class MapMetric { Time, Share, Memory, Flops, FlopRate, Change };
+enum class MapMetric { Time, Share, Memory, Flops, FlopRate, OfFloor, Change };
 /// NaN where there is nothing measured, and for Change, which is not of one run.
 double metricOf(const profile::ComponentCost& cost, MapMetric metric);
+
+/// "memory", "work", "exp", "in cache"; "n/a" where the floor is not known.
+QString limitText(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost);
+/// "floor 12.3 ms by memory, 81.2 % of it reached", and why that is more than 100 %; why it is not known.
+QString floorTip(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost);
+/// Why floors of that profile are not known.
+QString whyNoFloor(const profile::Profile& profile);
+/// "25.8 GB/s, 92.5 GFLOP/s, 2.32 Gexp/s".
+QString ceilingsText(const profile::Ceilings& ceilings);
+
+/// A component under the roofs of its device: of all layers or of one.
+struct RooflineDot {
+    const profile::ComponentCost* cost = nullptr;
+    double flops_per_byte = 0;
+    double flops_per_s = 0;          // measured
+    double slowest_flops_per_s = 0;  // by the 95 % interval of the median
+    double fastest_flops_per_s = 0;
+    double floor_flops_per_s = 0;  // if it took its floor; NaN where that is not known
+};
+/// Those that compute and were timed, by their FLOPs a byte. Layer kNoLayer or empty: summed over the layers.
+std::vector<RooflineDot> rooflineOf(const profile::Point& point, std::optional<std::int32_t> layer);
 
 /// A repeated run over the last one: points not yet measured again are shown as they were. `next` alone where the two
 /// did not measure the same thing in the same way.

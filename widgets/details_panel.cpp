@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/profile/floors.h"
 #include "widgets/derive.h"
 #include "widgets/format.h"
 #include "widgets/plot_style.h"
@@ -201,6 +202,14 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
     if (!other && cost.calls > 1) {
         rows.push_back({tr("each"), timeText(time.median / static_cast<double>(cost.calls)), tr("median over calls")});
     }
+    if (!other) {
+        rows.push_back({tr("floor"), timeText(cost.floor_us), floorTip(*m_profile, point, cost)});
+        rows.push_back({tr("of floor"),
+                        std::isfinite(cost.floor_us) ? percentText(profile::ofFloor(cost)) + QStringLiteral(" · ") +
+                                                           limitText(*m_profile, point, cost)
+                                                     : QStringLiteral("n/a"),
+                        floorTip(*m_profile, point, cost)});
+    }
     appendChange(changeOf(point, &cost), rows);
     const Unit work = countUnit(cost.flops, QStringLiteral("FLOP"));
     rows.push_back(
@@ -263,6 +272,7 @@ void DetailsPanel::appendTraceRows(const profile::Point& point, std::vector<Row>
 
 std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point) const {
     const profile::Summary& time = point.total;
+    const double floor = profile::floorOfPass(point);
     std::vector<Row> rows = {
         {tr("median"), timeText(time.median), tr("of %1 recorded passes").arg(time.n())},
         {tr("± MAD"), timeText(time.mad), tr("median absolute deviation")},
@@ -270,6 +280,9 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
         {tr("95 % interval"), tr("%1 – %2").arg(timeText(time.ci_low), timeText(time.ci_high)),
          tr("of the median, by order statistics")},
         {tr("throughput"), threeDigits(point.tokens_per_second) + tr(" tokens/s"), {}},
+        {tr("floor"), timeText(floor),
+         m_profile->provenance.ceilings ? tr("sum of its components' floors") : whyNoFloor(*m_profile)},
+        {tr("of floor"), percentText(time.median > 0 ? floor / time.median : floor), tr("floor over median")},
         {tr("not recorded"), timeText(point.untraced), tr("passes with recording off")},
         {tr("recording costs"),
          std::isfinite(point.overhead.median) && point.overhead.known()
@@ -288,6 +301,10 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
     if (const profile::PointComparison* compared = comparedAt(m_comparison, &point)) {
         const profile::Change& memory = *compared->find(profile::Subject::MemoryPeak);
         rows.push_back({tr("peak's Δ"), deltaText(memory), changeText(memory)});
+    }
+    if (const auto& ceilings = m_profile->provenance.ceilings) {
+        rows.push_back(
+            {tr("ceilings"), ceilingsText(*ceilings), tr("taken %1").arg(QString::fromStdString(ceilings->taken))});
     }
     appendTraceRows(point, rows);
     appendCounts(sumOf(point.counted.kernels, {}), rows);
@@ -358,6 +375,7 @@ void DetailsPanel::refresh() {
         double share = 0;
         double flops = 0;
         double bytes = 0;
+        double floor = 0;
         std::int64_t peak = 0;
         const profile::ComponentCost* most = nullptr;
         for (const profile::ComponentCost& c : point->layers) {
@@ -366,6 +384,7 @@ void DetailsPanel::refresh() {
             share += c.share;
             flops += c.flops;
             bytes += c.bytes;
+            floor += c.floor_us;
             peak = std::max(peak, c.peak_bytes);
             if (most == nullptr || c.time.median > most->time.median) most = &c;
         }
@@ -374,6 +393,9 @@ void DetailsPanel::refresh() {
         std::vector<Row> rows = {
             {tr("time"), timeText(time), tr("sum of its components' medians")},
             {tr("share"), percentText(share), tr("of the whole pass")},
+            {tr("floor"), timeText(floor),
+             std::isfinite(floor) ? tr("sum of its components' floors") : whyNoFloor(*m_profile)},
+            {tr("of floor"), percentText(time > 0 ? floor / time : floor), tr("floor over time")},
             {tr("work rate"), time > 0 ? threeDigits(flops / time * 1e-3) + tr(" GFLOP/s") : QStringLiteral("n/a"), {}},
             {tr("byte rate"), time > 0 ? threeDigits(bytes / time * 1e-3) + tr(" GB/s") : QStringLiteral("n/a"), {}},
             {tr("peak memory"), bytesText(static_cast<double>(peak)), tr("activations, workspace and logits")},

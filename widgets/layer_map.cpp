@@ -101,7 +101,8 @@ void LayerMap::rebuild() {
     m_least = m_metric == MapMetric::Change ? -m_most : 0;
     switch (m_metric) {
         case MapMetric::Time: m_unit = timeUnit(m_most); break;
-        case MapMetric::Share: m_unit = {100, QStringLiteral("%")}; break;
+        case MapMetric::Share:
+        case MapMetric::OfFloor: m_unit = {100, QStringLiteral("%")}; break;
         case MapMetric::Memory: m_unit = bytesUnit(m_most); break;
         case MapMetric::Flops: m_unit = countUnit(m_most, QStringLiteral("FLOP")); break;
         case MapMetric::FlopRate: m_unit = {1e-3, QStringLiteral("GFLOP/s")}; break;
@@ -412,9 +413,14 @@ void LayerMap::mouseMoveEvent(QMouseEvent* event) {
     if (const profile::Change* change = changeOf(cost->layer, cost->component)) {
         text += QStringLiteral("<br>") + changeText(*change);
     }
-    if (m_metric != MapMetric::Time && m_metric != MapMetric::Share && m_metric != MapMetric::Change) {
+    if (m_metric != MapMetric::Time && m_metric != MapMetric::Share && m_metric != MapMetric::OfFloor &&
+        m_metric != MapMetric::Change) {
         const double value = metricOf(*cost, m_metric);
         text += QStringLiteral("<br>%1 %2").arg(textOf(value), std::isfinite(value) ? m_unit.name : QString());
+    }
+    if (cost->component != Component::Other) {
+        text += QStringLiteral("<br>") +
+                floorTip(*m_profile, *m_point, *cost).replace(QLatin1Char('\n'), QLatin1String("<br>"));
     }
     QToolTip::showText(event->globalPosition().toPoint() + QPoint(12, 14), text, viewport());
 }

@@ -373,6 +373,10 @@ void SharePlot::hover(const QPoint& at, const QPoint& global) {
             text = tr("<b>%1</b> at %2 tokens<br>%3 (%4)<br>%5 calls, n = %6")
                        .arg(nameOf(component), grouped(point.length), timeText(cost->time), percentText(cost->share),
                             grouped(cost->calls), grouped(static_cast<qint64>(cost->time.n())));
+            if (component != Component::Other) {
+                text += QStringLiteral("<br>") +
+                        floorTip(*m_profile, point, *cost).replace(QLatin1Char('\n'), QLatin1String("<br>"));
+            }
         }
     }
     if (const profile::PointComparison* compared = comparedAt(m_comparison, &point)) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/profile/floors.h"
 #include "widgets/format.h"
 #include "widgets/timeline.h"
 #include "widgets/timeline_geometry.h"
@@ -85,6 +86,9 @@ QString Timeline::tipFor(const Hit& hit) const {
     if (span.stage == Stage::Whole && m_point != nullptr) {
         if (const profile::ComponentCost* cost = m_point->find(span.component, span.layer)) {
             text += tr("<br>median of %1 passes: %2").arg(cost->time.n()).arg(timeText(cost->time));
+            if (std::isfinite(cost->floor_us)) {
+                text += tr(", of its floor %1").arg(percentText(profile::ofFloor(*cost)));
+            }
         }
     }
     return text;

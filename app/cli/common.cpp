@@ -42,7 +42,7 @@ void print(const profile::Profile& profile, const Outputs& outputs) {
     std::string text = report::summary(profile);
     if (outputs.layers) {
         for (const profile::Point& point : profile.points) {
-            text += fmt::format("\nlayers, length {}\n\n{}", point.length, report::layerTable(point));
+            text += fmt::format("\nlayers, length {}\n\n{}", point.length, report::layerTable(profile, point));
         }
     }
     writeText("-", text);

@@ -41,6 +41,7 @@ Command compareCommand(CLI::App& app);
 Command infoCommand(CLI::App& app);
 Command logitsCommand(CLI::App& app);
 Command devicesCommand(CLI::App& app);
+Command ceilingsCommand(CLI::App& app);
 Command activityCommand(CLI::App& app, const std::string& command_line);
 Command evaluateCommand(CLI::App& app);
 Command pruneCommand(CLI::App& app);

@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
         perfmamba::cli::infoCommand(app),
         perfmamba::cli::logitsCommand(app),
         perfmamba::cli::devicesCommand(app),
+        perfmamba::cli::ceilingsCommand(app),
     };
     const auto chosen = [&]() -> const Command* {
         for (const Command& command : commands) {

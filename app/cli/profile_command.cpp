@@ -6,12 +6,15 @@
 #include <optional>
 #include <utility>
 
+#include "app/cli/ceilings.h"
 #include "app/cli/common.h"
 #include "app/cli/interruption.h"
 #include "app/cli/model_options.h"
 #include "app/cli/progress_line.h"
 #include "core/engine/engine.h"
+#include "core/profile/floors.h"
 #include "core/profile/profiler.h"
+#include "core/report/ceilings_file.h"
 #include "core/report/files.h"
 #include "core/report/report.h"
 #include "core/report/text.h"
@@ -32,6 +35,7 @@ struct ProfileOptions {
     std::string trace = "auto";
     double bound_percent = 1;
     std::string report;
+    bool no_ceilings = false;
     Outputs outputs;
     profile::Options options;
     std::string command_line;
@@ -125,18 +129,37 @@ void showBeforeFailure(const profile::Profile& measured, const Outputs& outputs)
     }
 }
 
+/// The ceilings of a device that has none yet, after the run, so that its first number does not wait for them.
+std::shared_ptr<const profile::Profile> withNewCeilings(std::shared_ptr<const profile::Profile> profile,
+                                                        kernels::Backend& backend, ProgressLine& line,
+                                                        const std::stop_token& stop) {
+    try {
+        return std::make_shared<const profile::Profile>(
+            profile::withCeilings(*profile, measureAndKeep(backend, line, stop)));
+    } catch (const Cancelled&) {
+        line.say("interrupted: the floors are not known");
+    } catch (const Error& error) {
+        line.say(fmt::format("The floors are not known: {}", error.what()));
+    }
+    return profile;
+}
+
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
-                                                Follower& follower, const std::stop_token& stop) {
+                                                Follower& follower, ProgressLine& line, const std::stop_token& stop) {
     const auto checkpoint = model::Checkpoint::open(given.model);
     engine::Engine engine(
         checkpoint, kernels::makeBackend(given.device, {.threads = options.threads,
                                                         .precision = kernels::precisionFromName(given.precision)}));
-    profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
-    provenance.creator = "perfmamba-cli " PERFMAMBA_VERSION;
-    provenance.command = given.command_line;
+    kernels::Backend& backend = engine.backend();
+    profile::Provenance provenance = provenanceOf(backend.device(), given.command_line);
+    const bool wants_ceilings = !given.no_ceilings && !report::ceilingsAreOff();
+    if (wants_ceilings) provenance.ceilings = report::findCeilings(report::ceilingsFile(), backend);
     const auto observer = [&](const auto& profile, const auto& progress) { follower(profile, progress); };
     try {
-        return profile::run(engine, options, provenance, observer, stop);
+        auto profile = profile::run(engine, options, provenance, observer, stop);
+        follower.keep(*profile, profile->points.size());
+        if (!wants_ceilings || provenance.ceilings || !profile->complete) return profile;
+        return withNewCeilings(std::move(profile), backend, line, stop);
     } catch (const std::exception&) {
         if (const auto measured = follower.finishIncomplete()) showBeforeFailure(*measured, given.outputs);
         throw;
@@ -151,8 +174,7 @@ void profile(const ProfileOptions& given) {
     const Interruption interruption;
     ProgressLine line;
     Follower follower(given.report, line);
-    const auto profile = measure(given, options, follower, interruption.token());
-    follower.keep(*profile, profile->points.size());
+    const auto profile = measure(given, options, follower, line, interruption.token());
     line.clear();
 
     const std::size_t points = profile->points.size();
@@ -207,6 +229,8 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         ->capture_default_str();
     command->add_flag("--counters", given->options.counters,
                       "One more pass at each length, in which the GPU itself counts what each kernel moves and does");
+    command->add_flag("--no-ceilings", given->no_ceilings,
+                      "Leave the floors out; else the device's ceilings are measured where none are kept");
     command->add_option("--seed", given->options.seed, "Of the random token ids")->capture_default_str();
     command->add_option("--report", given->report, "Write the HDF5 report")->type_name("FILE.h5");
     addOutputs(*command, given->outputs);

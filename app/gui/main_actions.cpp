@@ -101,6 +101,9 @@ void MainWindow::buildActions() {
             m_workload->setTrace(off ? TraceMode::Auto : TraceMode::Off);
         });
 
+    add(s("ceilings"), s("measure"), tr("Measure &ceilings"),
+        tr("Measure anew what this device reaches at best; floors stand on it"), {}, [this] { measureCeilings(); });
+
     buildPruningActions();
     buildCompareActions();
 
@@ -169,7 +172,7 @@ void MainWindow::buildMenus() {
     file->addAction(get("quit"));
 
     QMenu* run = menuBar()->addMenu(tr("&Run"));
-    run->addActions({get("run"), get("stop"), get("live"), get("trace")});
+    run->addActions({get("run"), get("stop"), get("live"), get("trace"), get("ceilings")});
     run->addSeparator();
     run->addActions({get("pinBaseline"), get("comparePrevious"), get("openBaseline"), get("removeBaseline")});
 

@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "app/gui/command_palette.h"
+#include "core/profile/floors.h"
 #include "widgets/compare_page.h"
 #include "widgets/component_table.h"
 #include "widgets/derive.h"
@@ -37,6 +38,7 @@
 #include "widgets/model_card.h"
 #include "widgets/plot_menu.h"
 #include "widgets/profile_page.h"
+#include "widgets/studies_page.h"
 #include "widgets/theme.h"
 #include "widgets/workload_bar.h"
 
@@ -118,6 +120,10 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
             tr("what is in use over a pass, what the peak consists of, and how it grows with length"), m_memory_page,
             [this](const ProfilePtr& profile) { m_memory_page->setProfile(profile, m_comparison); });
     buildPruningPages();
+    m_studies_page = new widgets::StudiesPage(m_selection);
+    addPage(QStringLiteral("pageStudies"), QStringLiteral("study"), tr("Studies"),
+            tr("how near each component comes to what the device can do"), m_studies_page,
+            [this](const ProfilePtr& profile) { m_studies_page->setProfile(profile); });
     buildComparePage();
 
     buildMenus();
@@ -158,6 +164,8 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_refresh->setInterval(kRefresh_ms);
     connect(m_refresh, &QTimer::timeout, this, &MainWindow::showNewest);
     connect(m_session, &Session::finished, this, &MainWindow::runFinished);
+    connect(m_session, &Session::ceilingsProgress, this, &MainWindow::showProgress);
+    connect(m_session, &Session::ceilingsMeasured, this, &MainWindow::showCeilings);
     connect(m_session, &Session::reportOpened, this, &MainWindow::reportOpened);
     connect(m_session, &Session::baselineOpened, this, &MainWindow::baselineOpened);
     connect(m_session, &Session::reportSaved, this, [this](const QString& path, bool kept) {
@@ -218,8 +226,8 @@ void MainWindow::buildDocks() {
     bar->addWidget(label);
     bar->addSpacing(6);
     m_metric = new QComboBox;
-    m_metric->addItems(
-        {tr("time"), tr("share"), tr("peak memory"), tr("work (FLOP)"), tr("work rate"), tr("Δ to the baseline")});
+    m_metric->addItems({tr("time"), tr("share"), tr("peak memory"), tr("work (FLOP)"), tr("work rate"), tr("of floor"),
+                        tr("Δ to the baseline")});
     m_metric->setAccessibleName(tr("What the map's colours mean"));
     label->setBuddy(m_metric);
     bar->addWidget(m_metric, 1);
@@ -460,6 +468,26 @@ void MainWindow::runFinished(const ProfilePtr& profile) {
     } else if (m_live) {
         action(QStringLiteral("live"))->setChecked(false);
     }
+}
+
+void MainWindow::measureCeilings() {
+    m_newest.reset();
+    m_progress->setValue(0);
+    m_progress_label->setText(tr("what the device can do"));
+    m_session->measureCeilings(target());
+    updateTexts();
+}
+
+/// A run on that device, if one is shown, has its floors from now on. Reports stay what they are.
+void MainWindow::showCeilings(const profile::Ceilings& ceilings) {
+    if (m_shown && m_shown_from.isEmpty() && m_shown->model.compute_type == ceilings.precision &&
+        m_shown->provenance.device == ceilings.device && m_shown->provenance.threads == ceilings.threads) {
+        m_last_finished = std::make_shared<const profile::Profile>(profile::withCeilings(*m_shown, ceilings));
+        showProfile(m_last_finished);
+    }
+    updateTexts();
+    statusBar()->showMessage(
+        tr("%1 reaches %2").arg(QString::fromStdString(ceilings.device), widgets::ceilingsText(ceilings)), 8000);
 }
 
 void MainWindow::modelOpened() {

@@ -37,6 +37,7 @@ class ModelCard;
 class ProfilePage;
 class PrunePage;
 class StatesPage;
+class StudiesPage;
 class WorkloadBar;
 }  // namespace perfmamba::widgets
 
@@ -71,6 +72,7 @@ public:
     [[nodiscard]] widgets::MemoryPage* memoryPage() const { return m_memory_page; }
     [[nodiscard]] widgets::StatesPage* statesPage() const { return m_states_page; }
     [[nodiscard]] widgets::PrunePage* prunePage() const { return m_prune_page; }
+    [[nodiscard]] widgets::StudiesPage* studiesPage() const { return m_studies_page; }
     [[nodiscard]] widgets::ComparePage* comparePage() const { return m_compare_page; }
     [[nodiscard]] const widgets::ComparisonPtr& comparison() const { return m_comparison; }
     [[nodiscard]] QToolButton* baselineChip() const { return m_chip_name; }
@@ -130,6 +132,8 @@ private:
     void report(int kind, const QString& text);
     void modelOpened();
     void runFinished(const ProfilePtr& profile);
+    void measureCeilings();
+    void showCeilings(const profile::Ceilings& ceilings);
     void reportOpened(const report::Contents& contents, const QString& path);
     void askForCheckpoint();
     void askForModelFile();
@@ -219,6 +223,7 @@ private:
     widgets::MemoryPage* m_memory_page = nullptr;
     widgets::StatesPage* m_states_page = nullptr;
     widgets::PrunePage* m_prune_page = nullptr;
+    widgets::StudiesPage* m_studies_page = nullptr;
     widgets::ComparePage* m_compare_page = nullptr;
     int m_compare_index = 0;
     CommandPalette* m_palette = nullptr;

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "core/profile/floors.h"
+#include "core/report/ceilings_file.h"
 #include "core/report/command.h"
 
 namespace perfmamba::app {
@@ -70,6 +72,7 @@ void Session::measure(std::uint64_t generation, const Target& target, const prof
         profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
         provenance.command =
             report::commandOf(profile::summaryOf(*target.checkpoint, target.options.precision), options, target.device);
+        provenance.ceilings = report::findCeilings(report::ceilingsFile(), engine.backend());
         result = profile::run(
             engine, options, provenance,
             [&](const ProfilePtr& profile, const profile::Progress& progress) {
@@ -77,6 +80,11 @@ void Session::measure(std::uint64_t generation, const Target& target, const prof
                 offer(generation, profile, progress);
             },
             stop);
+        // After the run, so that its first number does not wait for them.
+        if (provenance.ceilings || report::ceilingsAreOff() || !result->complete) return;
+        const auto observer = [&](const profile::Progress& progress) { offer(generation, result, progress); };
+        result = std::make_shared<const profile::Profile>(
+            profile::withCeilings(*result, newCeilings(engine.backend(), observer, stop)));
     });
     // A length that failed takes nothing from those measured before it.
     if (!result) result = so_far;
@@ -95,6 +103,39 @@ void Session::measure(std::uint64_t generation, const Target& target, const prof
         }
         setRunning(false);
         Q_EMIT finished(result);
+    });
+}
+
+profile::Ceilings Session::newCeilings(kernels::Backend& backend, const profile::CeilingObserver& observer,
+                                       const std::stop_token& stop) {
+    const profile::Ceilings ceilings = profile::measureCeilings(backend, {}, observer, stop);
+    m_workers.guarded([&] { report::keepCeilings(report::ceilingsFile(), ceilings); });
+    return ceilings;
+}
+
+void Session::measureCeilings(const Target& target) {
+    m_stop.request_stop();
+    m_stop = std::stop_source();
+    const std::uint64_t generation = ++m_generation;
+    setRunning(true);
+    m_workers.measure("run", [this, generation, target, stop = m_stop.get_token()] {
+        std::optional<profile::Ceilings> ceilings;
+        m_workers.guarded([&] {
+            std::unique_ptr<kernels::Backend> own;
+            if (!target.checkpoint) own = kernels::makeBackend(target.device, target.options);
+            kernels::Backend& backend = own ? *own : m_workers.engine(target).backend();
+            const auto observer = [this, generation](const profile::Progress& progress) {
+                m_workers.answer([this, generation, progress] {
+                    if (generation == m_generation) Q_EMIT ceilingsProgress(progress);
+                });
+            };
+            ceilings = newCeilings(backend, observer, stop);
+        });
+        m_workers.answer([this, generation, ceilings] {
+            if (generation != m_generation) return;
+            setRunning(false);
+            if (ceilings) Q_EMIT ceilingsMeasured(*ceilings);
+        });
     });
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/gui/workers.h"
+#include "core/profile/measure_ceilings.h"
 #include "core/profile/profile.h"
 #include "core/profile/profiler.h"
 #include "core/report/report.h"
@@ -34,6 +35,9 @@ public:
     /// @param keep_as where the result is written when the run ends, finished or stopped; empty: nowhere
     void run(const Target& target, const profile::Options& options, const QString& keep_as = {});
     void stop();
+    /// Measures what the device of that target reaches, and keeps it. The model needs not be open. A run under way is
+    /// stopped first.
+    void measureCeilings(const Target& target);
     /// Reads a report. Once it is read a run under way is stopped and no longer heard of, but still kept.
     void openReport(const QString& path);
     /// Reads a report to compare with. Nothing else changes.
@@ -52,6 +56,8 @@ Q_SIGNALS:
     void snapshot(const perfmamba::app::ProfilePtr& profile, const perfmamba::profile::Progress& progress);
     /// A run's end. `profile` is null when nothing was measured; complete = false when it was stopped or failed.
     void finished(const perfmamba::app::ProfilePtr& profile);
+    void ceilingsMeasured(const perfmamba::profile::Ceilings& ceilings);
+    void ceilingsProgress(const perfmamba::profile::Progress& progress);
     void reportOpened(const perfmamba::report::Contents& contents, const QString& path);
     void baselineOpened(const perfmamba::report::Contents& contents, const QString& path);
     /// `kept`: written by itself, not asked for.
@@ -65,6 +71,8 @@ private:
     };
     void measure(std::uint64_t generation, const Target& target, const profile::Options& options,
                  const QString& keep_as, const std::stop_token& stop);
+    profile::Ceilings newCeilings(kernels::Backend& backend, const profile::CeilingObserver& observer,
+                                  const std::stop_token& stop);
     void offer(std::uint64_t generation, const ProfilePtr& profile, const profile::Progress& progress);
     void detachRun();
     void setRunning(bool running);

@@ -147,9 +147,15 @@ double PassStatistics::share(const std::vector<double>& samples, const std::vect
     return whole > 0 ? part / whole : 0;
 }
 
+/// Fused steps have no norm of their own.
+bool PassStatistics::fused() const {
+    return m_mode == Mode::Decode && m_config.n_layer > 0 && m_rows[rowIndex(Component::InProj, 0)].calls > 0 &&
+           m_rows[rowIndex(Component::Norm, 0)].calls == 0;
+}
+
 Cost PassStatistics::work(Component component, std::int32_t layer, const Row& row) const {
-    const Cost one = costOf(component, m_config, layer, m_batch, m_mode == Mode::Decode ? 1 : m_length, m_precision);
-    return {one.flops * static_cast<double>(row.calls), one.bytes * static_cast<double>(row.calls)};
+    const PassShape pass{m_batch, m_mode == Mode::Decode ? 1 : m_length, m_precision, fused()};
+    return static_cast<double>(row.calls) * costOf(component, m_config, layer, pass);
 }
 
 ComponentCost PassStatistics::cost(Component component, std::int32_t layer, const Row& row, const Cost& work,
@@ -163,6 +169,7 @@ ComponentCost PassStatistics::cost(Component component, std::int32_t layer, cons
     result.peak_bytes = row.peak_bytes;
     result.flops = work.flops;
     result.bytes = work.bytes;
+    result.exponentials = work.exponentials;
     return result;
 }
 
@@ -185,9 +192,7 @@ Point PassStatistics::point() const {
             for (std::size_t i = 0; i < row.samples.size(); ++i) sum.samples[i] += row.samples[i];
             sum.calls += row.calls;
             sum.peak_bytes = std::max(sum.peak_bytes, row.peak_bytes);
-            const Cost row_work = work(component, layer, row);
-            sum_work.flops += row_work.flops;
-            sum_work.bytes += row_work.bytes;
+            sum_work += work(component, layer, row);
         }
         if (!sum.samples.empty()) point.components.push_back(cost(component, kNoLayer, sum, sum_work, calm));
     }

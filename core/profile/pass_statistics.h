@@ -41,6 +41,7 @@ private:
     [[nodiscard]] std::vector<std::size_t> calmPasses() const;
     [[nodiscard]] double share(const std::vector<double>& samples, const std::vector<std::size_t>& passes) const;
     [[nodiscard]] Cost work(Component component, std::int32_t layer, const Row& row) const;
+    [[nodiscard]] bool fused() const;
     [[nodiscard]] ComponentCost cost(Component component, std::int32_t layer, const Row& row, const Cost& work,
                                      const std::vector<std::size_t>& passes) const;
 

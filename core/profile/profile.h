@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/model/config.h"
+#include "core/profile/ceilings.h"
 #include "core/profile/statistics.h"
 #include "kernels/component.h"
 #include "kernels/memory.h"
@@ -30,11 +31,14 @@ inline constexpr std::array<std::int64_t, 9> kLengths = {64, 128, 256, 512, 1024
 struct ComponentCost {
     Component component = Component::Other;
     std::int32_t layer = kNoLayer;
-    Summary time;                 // µs
-    double share = 0;             // of the pass, 0 … 1, over the calmer half of the passes: shares add up to 1
-    std::int64_t calls = 0;       // runs in one pass
-    double flops = 0;             // from the cost model
-    double bytes = 0;             // least bytes moved, from the cost model
+    Summary time;            // µs
+    double share = 0;        // of the pass, 0 … 1, over the calmer half of the passes: shares add up to 1
+    std::int64_t calls = 0;  // runs in one pass
+    double flops = 0;        // from the cost model
+    double bytes = 0;        // least bytes moved, from the cost model
+    double exponentials = Ceilings::kUnknown;  // from the cost model; not in reports before version 4
+    double floor_us = Ceilings::kUnknown;      // what a pass needs at least, by the ceilings
+    Bound bound = Bound::None;                 // what makes it so
     std::int64_t peak_bytes = 0;  // most bytes of activations, workspace and logits in use while it ran, by the ledger
 };
 
@@ -127,9 +131,10 @@ struct Provenance {
     std::string host;
     std::string operating_system;
     int threads = 0;
-    std::string tracer;          // who recorded the passes: "CUPTI 13.0", "host clock"; empty: nobody, or not known
-    std::string sensors;         // whose readings: "NVML, driver 580.65.06"; empty: none, or not known
-    double clock_begin_mhz = 0;  // 0 where not known
+    std::string tracer;   // who recorded the passes: "CUPTI 13.0", "host clock"; empty: nobody, or not known
+    std::string sensors;  // whose readings: "NVML, driver 580.65.06"; empty: none, or not known
+    std::optional<Ceilings> ceilings;  // of the device; none: floors are not known
+    double clock_begin_mhz = 0;        // 0 where not known
     double clock_end_mhz = 0;
 };
 

@@ -9,6 +9,7 @@
 
 #include "core/profile/device_watch.h"
 #include "core/profile/elapsed.h"
+#include "core/profile/floors.h"
 #include "core/profile/pass_runner.h"
 #include "core/profile/pass_statistics.h"
 #include "core/profile/system_info.h"
@@ -200,6 +201,7 @@ private:
         Point point = statistics.point();
         const std::int64_t tokens = options().batch * (options().mode == Mode::Decode ? 1 : length());
         point.device_use = m_watch.use(point.total.median, static_cast<double>(tokens));
+        if (m_profile.provenance.ceilings) setFloors(point, *m_profile.provenance.ceilings);
         return point;
     }
 

@@ -28,7 +28,7 @@ using Observer = std::function<void(const std::shared_ptr<const Profile>&, const
 void check(const Options& options);
 
 /// Measures every length of `options` in turn: warm-up, then recorded and unrecorded passes alternately, until the
-/// median's 95 % interval is within the bound or the budget is spent.
+/// median's 95 % interval is within the bound or the budget is spent. Floors come from the provenance's ceilings.
 ///
 /// Returns the complete profile, or, when `stop` was requested, what was measured until then with complete = false: a
 /// length whose measurement was cut short stays in when it has at least one pass.

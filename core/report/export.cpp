@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "core/profile/floors.h"
 #include "core/report/layout.h"
 #include "core/report/report.h"
 #include "core/report/text.h"
@@ -19,15 +20,15 @@ using Json = nlohmann::json;
 constexpr const char* kCsvHead =
     "mode,batch,length,layer,component,median_us,mad_us,p5_us,p95_us,ci_low_us,ci_high_us,n,share,calls,flops,"
     "gflop_per_s,bytes,gb_per_s,peak_bytes,counted_kernels,counted_us,dram_read_bytes,dram_written_bytes,dram_percent,"
-    "occupancy_percent,tensor_instructions,instructions\r\n";
+    "occupancy_percent,tensor_instructions,instructions,exponentials,floor_us,of_floor,floor_bound,in_cache\r\n";
 
 /// Shortest text that reads back as the same number; empty where there is none.
 std::string cell(double value) {
     return std::isfinite(value) ? fmt::format("{}", value) : std::string();
 }
 
-void appendCsv(std::string& text, const std::string& workload, const profile::Point& point,
-               const profile::ComponentCost& cost) {
+void appendCsv(std::string& text, const std::string& workload, const profile::Profile& profile,
+               const profile::Point& point, const profile::ComponentCost& cost) {
     const profile::Summary& time = cost.time;
     const bool counted = cost.component != Component::Other;
     const double flops = counted ? cost.flops : std::nan("");
@@ -41,7 +42,10 @@ void appendCsv(std::string& text, const std::string& workload, const profile::Po
     text += counts.kernels > 0 ? fmt::format("{}", counts.kernels) : "";
     layout::Columns<KernelCounts>::visitCounts(
         [&](const char*, const About&, auto field) { text += "," + cell(field(counts)); });
-    text += "\r\n";
+    const bool floored = cost.bound != profile::Bound::None;
+    text += fmt::format(",{},{},{},{},{}\r\n", counted ? cell(cost.exponentials) : "", cell(cost.floor_us),
+                        cell(profile::ofFloor(cost)), floored ? name(cost.bound) : "",
+                        floored ? fmt::format("{:d}", profile::inCache(profile, point, cost)) : "");
 }
 
 /// Takes what a visit… function names as members of an object.
@@ -65,7 +69,7 @@ Json jsonOf(const profile::Summary& time) {
             {"ci_low_us", time.ci_low}, {"ci_high_us", time.ci_high}, {"n", time.n()}};
 }
 
-Json jsonOf(const profile::ComponentCost& cost) {
+Json jsonOf(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost) {
     Json object = jsonOf(cost.time);
     object["component"] = name(cost.component);
     if (cost.layer != kNoLayer) object["layer"] = cost.layer;
@@ -74,6 +78,11 @@ Json jsonOf(const profile::ComponentCost& cost) {
     const bool counted = cost.component != Component::Other;
     object["flops"] = counted ? Json(cost.flops) : Json();
     object["bytes"] = counted ? Json(cost.bytes) : Json();
+    object["exponentials"] = counted ? Json(cost.exponentials) : Json();
+    object["floor_us"] = cost.floor_us;
+    object["of_floor"] = profile::ofFloor(cost);
+    object["floor_bound"] = name(cost.bound);
+    object["in_cache"] = profile::inCache(profile, point, cost);
     object["peak_bytes"] = cost.peak_bytes;
     return object;
 }
@@ -141,7 +150,7 @@ Json countersOf(const profile::Point& point) {
     return object;
 }
 
-Json jsonOf(const profile::Point& point) {
+Json jsonOf(const profile::Profile& profile, const profile::Point& point) {
     Json object;
     layout::visitPoint(point, MemberWriter{object});
     object["overhead_differs"] = point.overhead.differs();
@@ -149,8 +158,14 @@ Json jsonOf(const profile::Point& point) {
     object["total"]["samples_us"] = point.total.samples;
     object["untraced"] = jsonOf(point.untraced);
     object["untraced"]["samples_us"] = point.untraced.samples;
-    object["components"] = listOf(point.components);
-    object["layers"] = listOf(point.layers);
+    object["floor_us"] = profile::floorOfPass(point);
+    const auto costs = [&](const std::vector<profile::ComponentCost>& rows) {
+        Json list = Json::array();
+        for (const profile::ComponentCost& cost : rows) list.push_back(jsonOf(profile, point, cost));
+        return list;
+    };
+    object["components"] = costs(point.components);
+    object["layers"] = costs(point.layers);
     object["stages"] = listOf(point.stages);
     layout::visitTrace(point, MemberWriter{object["trace"]});
     object["last_kernels"] = listOf(point.last_kernels);
@@ -172,10 +187,12 @@ std::string csv(const profile::Profile& profile) {
     for (const profile::Point& point : profile.points) {
         const std::string workload =
             fmt::format("{},{},{}", name(profile.options.mode), profile.options.batch, point.length);
-        for (const profile::ComponentCost& cost : point.components) appendCsv(text, workload + ",all", point, cost);
+        for (const profile::ComponentCost& cost : point.components)
+            appendCsv(text, workload + ",all", profile, point, cost);
         for (const profile::ComponentCost& cost : point.layers) {
             // What lies outside the layers is in the rows above already.
-            if (cost.layer != kNoLayer) appendCsv(text, fmt::format("{},{}", workload, cost.layer), point, cost);
+            if (cost.layer != kNoLayer)
+                appendCsv(text, fmt::format("{},{}", workload, cost.layer), profile, point, cost);
         }
     }
     return text;
@@ -196,8 +213,12 @@ nlohmann::json json(const profile::Profile& profile) {
     object["options"]["lengths"] = profile.options.lengths;
     object["options"]["trace"] = name(profile.options.trace);
     object["options"]["counters"] = profile.options.counters;
+    object["ceilings"] = Json();
+    if (const auto& ceilings = profile.provenance.ceilings) {
+        layout::visitCeilings(*ceilings, MemberWriter{object["ceilings"]});
+    }
     object["points"] = Json::array();
-    for (const profile::Point& point : profile.points) object["points"].push_back(jsonOf(point));
+    for (const profile::Point& point : profile.points) object["points"].push_back(jsonOf(profile, point));
     return object;
 }
 

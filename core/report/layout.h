@@ -35,6 +35,22 @@ void visitTracing(Provenance& provenance, Visit&& visit) {
     visit("sensors", provenance.sensors);
 }
 
+/// Attributes of the group `ceilings`, of profiles from version 4 on; members of an object in ceilings.json.
+template <class Ceilings, class Visit>
+void visitCeilings(Ceilings& ceilings, Visit&& visit) {
+    visit("device", ceilings.device);
+    visit("instructions", ceilings.instructions);
+    visit("driver", ceilings.driver);
+    visit("precision", ceilings.precision);
+    visit("threads", ceilings.threads);
+    visit("version", ceilings.version);
+    visit("taken", ceilings.taken);
+    visit("bytes_per_s", ceilings.bytes_per_s);
+    visit("flops_per_s", ceilings.flops_per_s);
+    visit("exponentials_per_s", ceilings.exponentials_per_s);
+    visit("cache_bytes", ceilings.cache_bytes);
+}
+
 /// `state_sizes` is a dataset beside them, where it is not empty.
 template <class Model, class Visit>
 void visitModel(Model& model, Visit&& visit) {
@@ -164,6 +180,11 @@ concept HasTime = requires(Row row) {
     row.time.samples;
 };
 
+template <class Row>
+concept HasFloor = requires(Row row) {
+    row.floor_us;
+};
+
 inline constexpr About kShareAbout{"1", "its time over the passes' time, summed over the calmer half of the passes"};
 
 template <class Visit>
@@ -219,6 +240,20 @@ struct Columns<profile::ComponentCost> {
         visit(
             "peak_bytes", About{"byte", "most activations, workspace and logits in use while it ran"},
             [](auto& row) -> auto& { return row.peak_bytes; });
+    }
+
+    /// Since version 4.
+    template <class Visit>
+    static void visitFloor(Visit&& visit) {
+        visit(
+            "exponentials", About{"1", "exp and log1p of a pass, from the cost model"},
+            [](auto& row) -> auto& { return row.exponentials; });
+        visit(
+            "floor_us", About{"us", "least time of a pass, from the cost model and the ceilings; NaN: not known"},
+            [](auto& row) -> auto& { return row.floor_us; });
+        visit(
+            "floor_bound", About{"", "what the floor is made of: memory, work, exponentials; none: not known"},
+            [](auto& row) -> auto& { return row.bound; });
     }
 };
 

@@ -105,6 +105,14 @@ std::shared_ptr<const profile::Profile> readProfile(const hdf5::Group& root) {
     auto profile = std::make_shared<profile::Profile>();
     profile->complete = readHeader(root, profile->model, profile->provenance);
     readOptions(root, profile->options);
+    if (root.has("ceilings")) {
+        const hdf5::Group group = root.open("ceilings");
+        profile::Ceilings& ceilings = profile->provenance.ceilings.emplace();
+        layout::visitCeilings(ceilings, AttributeReader{group});
+        for (const double rate : {ceilings.bytes_per_s, ceilings.flops_per_s, ceilings.exponentials_per_s}) {
+            require(std::isfinite(rate) && rate > 0, group, "", "has a rate out of range");
+        }
+    }
     const hdf5::Group points = root.open("points");
     const std::size_t count = points.size();
     require(count <= kMostPoints, points, "", "has too many members");

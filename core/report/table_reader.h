@@ -40,6 +40,8 @@ std::optional<Enum> fromName(std::string_view text) {
         return memoryKindFromName(text);
     } else if constexpr (std::is_same_v<Enum, profile::Mode>) {
         return profile::modeFromName(text);
+    } else if constexpr (std::is_same_v<Enum, profile::Bound>) {
+        return profile::boundFromName(text);
     } else if constexpr (std::is_same_v<Enum, model::Architecture>) {
         return namedSo(text, {model::Architecture::Mamba1, model::Architecture::Mamba2});
     } else if constexpr (std::is_same_v<Enum, prune::PlanKind>) {
@@ -147,6 +149,9 @@ std::vector<Row> readTable(const hdf5::Group& parent, const char* name) {
     std::vector<Row> rows;
     bool sized = false;
     layout::Columns<Row>::visit(ColumnReader<Row>{table, rows, sized});
+    if constexpr (layout::HasFloor<Row>) {
+        if (table.has("floor_us")) layout::Columns<Row>::visitFloor(ColumnReader<Row>{table, rows, sized});
+    }
     if constexpr (layout::HasTime<Row>) readSamples(table, rows);
     if constexpr (requires(Row row) { row.layer; }) {
         const bool valid =

@@ -94,6 +94,7 @@ hdf5::Group writeTable(const hdf5::Group& parent, const char* name, const std::v
     hdf5::Group table = parent.create(name);
     table.writeScale("row", layout::kRowAbout, rows.size());
     layout::Columns<Row>::visit(ColumnWriter<Row>{table, rows});
+    if constexpr (layout::HasFloor<Row>) layout::Columns<Row>::visitFloor(ColumnWriter<Row>{table, rows});
     if constexpr (layout::HasTime<Row>) writeSamples(table, rows);
     return table;
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/profile/floors.h"
 #include "core/report/table.h"
 #include "core/report/utf8.h"
 
@@ -65,9 +66,21 @@ std::string formatPercent(double share) {
 
 using Row = TableRow;
 
-const Row kHead = {"component", "time", "± MAD", "share", "calls", "FLOPs", "GFLOP/s", "bytes", "GB/s", "peak memory"};
+const Row kHead = {"component", "time",  "± MAD",   "share", "floor", "of floor",   "limit",
+                   "calls",     "FLOPs", "GFLOP/s", "bytes", "GB/s",  "peak memory"};
 
-Row rowOf(const profile::ComponentCost& cost) {
+/// "memory", "work", "exp"; "in cache" where caches serve what the floor asks of memory.
+std::string limitText(const profile::Profile& profile, const profile::Point& point,
+                      const profile::ComponentCost& cost) {
+    if (profile::inCache(profile, point, cost)) return "in cache";
+    switch (cost.bound) {
+        case profile::Bound::None: return std::string(kNotKnown);
+        case profile::Bound::Exponentials: return "exp";
+        default: return std::string(name(cost.bound));
+    }
+}
+
+Row rowOf(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost) {
     // The cost model does not count what lies between the components: not known is not zero.
     const bool counted = cost.component != Component::Other;
     const double flops = counted ? cost.flops : kNaN;
@@ -76,6 +89,9 @@ Row rowOf(const profile::ComponentCost& cost) {
             formatTime(cost.time.median),
             formatTime(cost.time.mad),
             formatPercent(cost.share),
+            formatTime(cost.floor_us),
+            formatPercent(profile::ofFloor(cost)),
+            limitText(profile, point, cost),
             counted ? fmt::format("{}", cost.calls) : std::string(kNotKnown),
             formatCount(flops),
             formatNumber(gigaPerSecond(flops, cost.time.median)),
@@ -102,10 +118,14 @@ Row totalRow(const profile::Point& point) {
         calls += cost.calls;
     }
     const double time = point.total.median;
+    const double floor_us = profile::floorOfPass(point);
     return {"total",
             formatTime(time),
             formatTime(point.total.mad),
             formatPercent(1),
+            formatTime(floor_us),
+            formatPercent(time > 0 ? floor_us / time : kNaN),
+            "",
             fmt::format("{}", calls),
             formatCount(flops),
             formatNumber(gigaPerSecond(flops, time)),
@@ -234,6 +254,16 @@ std::string deviceUseText(const profile::DeviceUse& use) {
     return text + (use.missing.empty() ? "\n" : "; " + use.missing + "\n");
 }
 
+/// What the floors stand on, and what they are not.
+std::string floorsText(const profile::Profile& profile, const profile::Point& point) {
+    if (!profile.provenance.ceilings) return "floors: n/a: the profile holds no ceilings of its device\n";
+    std::string text = "floors: by " + ceilingsText(*profile.provenance.ceilings) + "\n";
+    const bool cached = std::ranges::any_of(
+        point.components, [&](const profile::ComponentCost& cost) { return profile::inCache(profile, point, cost); });
+    if (cached) text += "in cache: the data fit into caches, which are faster than the memory that the floor is of\n";
+    return text;
+}
+
 // What the device counted -----------------------------------------------------------------------------------------
 
 const Row kCountsHead = {"component",      "kernels",   "time",        "DRAM read",    "DRAM written",
@@ -317,14 +347,20 @@ std::string formatNumber(double value) {
     return threeDigits(shown);
 }
 
+std::string ceilingsText(const profile::Ceilings& ceilings) {
+    return fmt::format("{} GB/s of memory, {} GFLOP/s in {}, {} G exp/s, taken {}",
+                       formatNumber(ceilings.bytes_per_s * 1e-9), formatNumber(ceilings.flops_per_s * 1e-9),
+                       ceilings.precision, formatNumber(ceilings.exponentials_per_s * 1e-9), ceilings.taken);
+}
+
 double gigaPerSecond(double amount, double time_us) {
     return time_us > 0 ? amount / time_us * 1e-3 : kNaN;
 }
 
-std::string componentTable(const profile::Profile& /*profile*/, const profile::Point& point) {
+std::string componentTable(const profile::Profile& profile, const profile::Point& point) {
     std::vector<Row> rows = {kHead};
     for (const profile::ComponentCost& cost : point.components) {
-        rows.push_back(rowOf(cost));
+        rows.push_back(rowOf(profile, point, cost));
         for (const profile::StageCost& stage : point.stages) {
             if (stage.component == cost.component) rows.push_back(rowOf(stage));
         }
@@ -333,14 +369,14 @@ std::string componentTable(const profile::Profile& /*profile*/, const profile::P
     return alignedTable(rows, {1, rows.size() - 1});
 }
 
-std::string layerTable(const profile::Point& point) {
+std::string layerTable(const profile::Profile& profile, const profile::Point& point) {
     std::vector<Row> rows = {kHead};
     std::vector<std::size_t> ruled_before = {1};
     std::int32_t layer = kNoLayer;
     for (const profile::ComponentCost& cost : point.layers) {
         if (cost.layer == kNoLayer) continue;  // in the other table
         if (std::exchange(layer, cost.layer) != cost.layer && rows.size() > 1) ruled_before.push_back(rows.size());
-        rows.push_back(rowOf(cost));
+        rows.push_back(rowOf(profile, point, cost));
         rows.back()[0] = fmt::format("{} {}", cost.layer, name(cost.component));
     }
     return alignedTable(rows, ruled_before);
@@ -361,9 +397,9 @@ std::string summary(const profile::Profile& profile) {
                             profile.options.lengths.size());
     }
     for (const profile::Point& point : profile.points) {
-        text += fmt::format("\n{}{}{}\n{}{}\n{}", totalText(profile, point), traceText(profile, point),
-                            deviceUseText(point.device_use), componentTable(profile, point), countersText(point),
-                            memoryText(point.memory));
+        text += fmt::format(
+            "\n{}{}{}\n{}{}\n{}", totalText(profile, point), traceText(profile, point), deviceUseText(point.device_use),
+            componentTable(profile, point) + floorsText(profile, point), countersText(point), memoryText(point.memory));
     }
     return text;
 }

@@ -25,7 +25,10 @@ double gigaPerSecond(double amount, double time_us);
 std::string componentTable(const profile::Profile& profile, const profile::Point& point);
 
 /// The same for each layer's components, a layer after the other.
-std::string layerTable(const profile::Point& point);
+std::string layerTable(const profile::Profile& profile, const profile::Point& point);
+
+/// "25.8 GB/s of memory, 92.5 GFLOP/s in float32, 2.32 G exp/s, taken 2026-11-26T13:00:31Z".
+std::string ceilingsText(const profile::Ceilings& ceilings);
 
 /// The header (model, device, workload, how it was taken) and the tables of all points.
 std::string summary(const profile::Profile& profile);

@@ -9,13 +9,6 @@
 #include "kernels/error.h"
 
 namespace perfmamba::study {
-namespace {
-
-bool isInLayer(Component component) {
-    return component != Component::Embedding && component != Component::NormF && component != Component::LmHead;
-}
-
-}  // namespace
 
 std::vector<Workload> defaultWorkloads(std::int64_t prefill_length) {
     using profile::Mode;
@@ -41,18 +34,7 @@ double estimate_us(const CostOfStates& cost, const Workload& workload, std::int6
 
 double leastBytes(const model::Config& config, const Workload& workload) {
     const std::int64_t length = workload.mode == profile::Mode::Decode ? 1 : workload.length;
-    const auto bytes = [&](Component component, std::int32_t layer) {
-        return profile::costOf(component, config, layer, workload.batch, length).bytes;
-    };
-    double sum = 0;
-    for (const Component component : kComponents) {
-        if (!isInLayer(component)) {
-            sum += bytes(component, kNoLayer);
-            continue;
-        }
-        for (std::int32_t layer = 0; layer < config.n_layer; ++layer) sum += bytes(component, layer);
-    }
-    return sum;
+    return profile::costOfPass(config, {.batch = workload.batch, .length = length}).bytes;
 }
 
 void check(const Workload& workload) {

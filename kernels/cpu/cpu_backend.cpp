@@ -46,6 +46,18 @@ std::string processorName() {
     return "CPU";
 }
 
+/// The largest cache of the first processor, by the kernel's own list; 0 where there is none.
+std::int64_t lastCacheBytes() {
+    std::int64_t most = 0;
+    for (int i = 0;; ++i) {
+        std::ifstream size(fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/size", i));
+        std::int64_t kilobytes = 0;
+        char unit = 0;
+        if (!(size >> kilobytes >> unit) || unit != 'K') return most;
+        most = std::max(most, kilobytes * 1024);
+    }
+}
+
 /// Spans and allocations of the pass under way, by the steady clock.
 class Recorder {
 public:
@@ -312,6 +324,7 @@ DeviceInfo describe(int threads) {
     info.name = processorName();
     info.instructions = instructionSet();
     info.threads = threads > 0 ? threads : usableCores();
+    info.cache_bytes = lastCacheBytes();
     info.memory_bytes = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
     return info;
 }

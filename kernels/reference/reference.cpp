@@ -7,16 +7,8 @@
 namespace perfmamba::kernels::reference {
 namespace {
 
-double silu(double a) {
-    return a / (1 + std::exp(-a));
-}
-double softplus(double a) {
-    return a > 20 ? a : std::log1p(std::exp(a));
-}
-
-std::size_t at(std::int64_t index) {
-    return static_cast<std::size_t>(index);
-}
+using loops::at;
+using loops::softplus;
 
 /// One state of one channel at one token: each Statistic, then A_log²·h².
 using Moment = std::array<double, kStatisticCount + 1>;
@@ -58,104 +50,25 @@ private:
 }  // namespace
 
 Values addRmsNorm(Values& residual, const Values& delta, const Values& weight, double eps) {
-    for (std::size_t i = 0; i < delta.size(); ++i) residual[i] += delta[i];
-    const std::size_t width = weight.size();
-    Values out(residual.size());
-    for (std::size_t row = 0; row < residual.size(); row += width) {
-        double squares = 0;
-        for (std::size_t i = 0; i < width; ++i) squares += residual[row + i] * residual[row + i];
-        const double scale = 1 / std::sqrt(squares / static_cast<double>(width) + eps);
-        for (std::size_t i = 0; i < width; ++i) out[row + i] = residual[row + i] * scale * weight[i];
-    }
-    return out;
+    return loops::addRmsNorm(residual, delta, weight, eps);
 }
-
 Values linear(const Values& x, const Values& weight, const Values& bias, std::int64_t inputs, std::int64_t outputs) {
-    const std::int64_t rows = static_cast<std::int64_t>(x.size()) / inputs;
-    Values y(at(rows * outputs));
-    for (std::int64_t m = 0; m < rows; ++m) {
-        for (std::int64_t o = 0; o < outputs; ++o) {
-            double sum = bias.empty() ? 0 : bias[at(o)];
-            for (std::int64_t i = 0; i < inputs; ++i) sum += x[at(m * inputs + i)] * weight[at(o * inputs + i)];
-            y[at(m * outputs + o)] = sum;
-        }
-    }
-    return y;
+    return loops::linear(x, weight, bias, inputs, outputs);
 }
-
-Values conv1d(const Conv1d& a, Values& state) {
-    const std::int64_t before = a.kernel - 1;
-    Values y(a.x.size());
-    Values next(state.size());
-    for (std::int64_t b = 0; b < a.batch; ++b) {
-        for (std::int64_t c = 0; c < a.channels; ++c) {
-            const auto input = [&](std::int64_t t) {
-                return t >= 0 ? a.x[at((b * a.length + t) * a.channels + c)]
-                              : state[at((b * before + before + t) * a.channels + c)];
-            };
-            for (std::int64_t t = 0; t < a.length; ++t) {
-                double sum = a.bias.empty() ? 0 : a.bias[at(c)];
-                for (std::int64_t j = 0; j < a.kernel; ++j) {
-                    sum += a.weight[at(j * a.channels + c)] * input(t - before + j);
-                }
-                y[at((b * a.length + t) * a.channels + c)] = silu(sum);
-            }
-            for (std::int64_t j = 0; j < before; ++j) {
-                next[at((b * before + j) * a.channels + c)] = input(a.length - before + j);
-            }
-        }
-    }
-    state = next;
-    return y;
+Values conv1d(const Conv1d& args, Values& state) {
+    return loops::conv1d(args, state);
 }
-
-Values selectiveScan(const SelectiveScan& a, Values& h) {
-    Values y(a.x.size());
-    for (std::int64_t b = 0; b < a.batch; ++b) {
-        for (std::int64_t t = 0; t < a.length; ++t) {
-            const std::int64_t row = b * a.length + t;
-            for (std::int64_t d = 0; d < a.channels; ++d) {
-                const double x = a.x[at(row * a.channels + d)];
-                const double delta = softplus(a.dt[at(row * a.channels + d)] + a.dt_bias[at(d)]);
-                double sum = a.D[at(d)] * x;
-                for (std::int64_t n = 0; n < a.states; ++n) {
-                    double& state = h[at((b * a.states + n) * a.channels + d)];
-                    state =
-                        std::exp(delta * a.A[at(n * a.channels + d)]) * state + delta * a.B[at(row * a.states + n)] * x;
-                    sum += a.C[at(row * a.states + n)] * state;
-                }
-                y[at(row * a.channels + d)] = sum;
-            }
-        }
-    }
-    return y;
+Values selectiveScan(const SelectiveScan& args, Values& h) {
+    return loops::selectiveScan(args, h);
 }
-
-Values ssd(const Ssd& a, Values& h) {
-    Values y(a.x.size());
-    for (std::int64_t b = 0; b < a.batch; ++b) {
-        for (std::int64_t t = 0; t < a.length; ++t) {
-            const std::int64_t row = b * a.length + t;
-            for (std::int64_t i = 0; i < a.heads; ++i) {
-                const double step = softplus(a.dt[at(row * a.heads + i)] + a.dt_bias[at(i)]);
-                const double delta = std::clamp(step, a.dt_min, a.dt_max);
-                const double decay = std::exp(delta * a.A[at(i)]);
-                const std::int64_t group = row * a.groups + i / (a.heads / a.groups);
-                for (std::int64_t p = 0; p < a.head_dim; ++p) {
-                    const std::int64_t channel = i * a.head_dim + p;
-                    const double x = a.x[at(row * a.heads * a.head_dim + channel)];
-                    double sum = a.D[at(channel)] * x;
-                    for (std::int64_t n = 0; n < a.states; ++n) {
-                        double& state = h[at((b * a.heads * a.head_dim + channel) * a.states + n)];
-                        state = decay * state + delta * a.B[at(group * a.states + n)] * x;
-                        sum += a.C[at(group * a.states + n)] * state;
-                    }
-                    y[at(row * a.heads * a.head_dim + channel)] = sum;
-                }
-            }
-        }
-    }
-    return y;
+Values ssd(const Ssd& args, Values& h) {
+    return loops::ssd(args, h);
+}
+Values gate(const Values& y, const Values& z) {
+    return loops::gate(y, z);
+}
+Values gatedRmsNorm(const Values& y, const Values& z, const Values& weight, double eps, std::int64_t groups) {
+    return loops::gatedRmsNorm(y, z, weight, eps, groups);
 }
 
 Observed observe(const SelectiveScan& a, Values h, const Bins& bins) {
@@ -218,28 +131,6 @@ Values plainRmsNorm(const Values& x, std::int64_t width, double divisor, double 
         double squares = 0;
         for (std::size_t i = 0; i < at(width); ++i) squares += x[row + i] * x[row + i];
         for (std::size_t i = 0; i < at(width); ++i) out[row + i] = x[row + i] / std::sqrt(squares / divisor + eps);
-    }
-    return out;
-}
-
-Values gate(const Values& y, const Values& z) {
-    Values out(y.size());
-    for (std::size_t i = 0; i < y.size(); ++i) out[i] = y[i] * silu(z[i]);
-    return out;
-}
-
-Values gatedRmsNorm(const Values& y, const Values& z, const Values& weight, double eps, std::int64_t groups) {
-    Values gated = gate(y, z);
-    const std::size_t part = weight.size() / at(groups);
-    Values out(gated.size());
-    for (std::size_t first = 0; first < gated.size(); first += part) {
-        Values piece(gated.begin() + static_cast<std::ptrdiff_t>(first),
-                     gated.begin() + static_cast<std::ptrdiff_t>(first + part));
-        const std::size_t column = first % weight.size();
-        const Values piece_weight(weight.begin() + static_cast<std::ptrdiff_t>(column),
-                                  weight.begin() + static_cast<std::ptrdiff_t>(column + part));
-        const Values normed = addRmsNorm(piece, {}, piece_weight, eps);
-        std::ranges::copy(normed, out.begin() + static_cast<std::ptrdiff_t>(first));
     }
     return out;
 }

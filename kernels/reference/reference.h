@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/observation.h"
+#include "kernels/reference/loops.h"
 
 namespace perfmamba::kernels::reference {
 
@@ -17,35 +18,15 @@ Values addRmsNorm(Values& residual, const Values& delta, const Values& weight, d
 /// x (M, inputs) · weightᵀ + bias (may be empty), weight (outputs, inputs).
 Values linear(const Values& x, const Values& weight, const Values& bias, std::int64_t inputs, std::int64_t outputs);
 
-struct Conv1d {
-    std::int64_t batch = 0, length = 0, channels = 0, kernel = 0;
-    Values x;       // (B, L, C)
-    Values weight;  // (K, C)
-    Values bias;    // (C,) or empty
-};
+using Conv1d = loops::Conv1d<double>;
 /// Reads and replaces `state` (B, K − 1, C).
 Values conv1d(const Conv1d& args, Values& state);
 
-struct SelectiveScan {
-    std::int64_t batch = 0, length = 0, channels = 0, states = 0;
-    Values x, dt;    // (B, L, Di)
-    Values dt_bias;  // (Di,)
-    Values A;        // (N, Di)
-    Values B, C;     // (B, L, N)
-    Values D;        // (Di,)
-};
+using SelectiveScan = loops::SelectiveScan<double>;
 /// Reads and replaces `h` (B, N, Di).
 Values selectiveScan(const SelectiveScan& args, Values& h);
 
-struct Ssd {
-    std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 0, states = 0;
-    Values x;           // (B, L, H, P)
-    Values dt;          // (B, L, H)
-    Values dt_bias, A;  // (H,)
-    Values B, C;        // (B, L, G, N)
-    Values D;           // (Di,)
-    double dt_min = 0, dt_max = 0;
-};
+using Ssd = loops::Ssd<double>;
 /// The plain recurrence, no chunks. Reads and replaces `h` (B, H, P, N).
 Values ssd(const Ssd& args, Values& h);
 

@@ -7,7 +7,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/profile/measure_ceilings.h"
+#include "core/report/ceilings_file.h"
 #include "core/report/report.h"
+#include "kernels/devices.h"
 #include "tests/cli/run_cli.h"
 #include "tests/unit/fabricated_activity.h"
 #include "tests/unit/fabricated_profile.h"
@@ -59,7 +62,8 @@ private Q_SLOTS:
                                              {"compare", "--help"},
                                              {"info", "--help"},
                                              {"logits", "--help"},
-                                             {"devices", "--help"}}) {
+                                             {"devices", "--help"},
+                                             {"ceilings", "--help"}}) {
             const Outcome outcome = runCli(arguments);
             QCOMPARE(outcome.code, 0);
             QVERIFY2(outcome.out.contains("Example"), qPrintable(arguments.join(' ')));
@@ -200,6 +204,49 @@ private Q_SLOTS:
         QVERIFY(one.out.contains("0 in_proj"));
         QVERIFY(!one.out.contains("of 5 tokens"));
         QVERIFY(runCli({"show", report, "--csv", "-"}).out.startsWith("mode,batch,length,layer,component,"));
+    }
+
+    /// Kept ceilings are what the command shows, and what a profile's floors stand on.
+    void floorsByKeptCeilings() {
+        const QString file = m_folder->filePath("kept/ceilings.json");
+        qputenv("PERFMAMBA_CEILINGS", file.toUtf8());
+        const auto off = qScopeGuard([] { qputenv("PERFMAMBA_CEILINGS", "off"); });
+        profile::Ceilings ceilings = profile::ceilingsOf(*kernels::makeBackend("cpu", {.threads = 1}));
+        ceilings.bytes_per_s = 10e9;
+        ceilings.flops_per_s = 50e9;
+        ceilings.exponentials_per_s = 1e9;
+        ceilings.taken = "2026-01-02T03:04:05Z";
+        report::keepCeilings(file.toStdString(), ceilings);
+
+        const Outcome shown = runCli({"ceilings", "--threads", "1"});
+        QCOMPARE(shown.code, 0);
+        for (const char* part : {"10.0 GB/s", "50.0 GFLOP/s", "1.00 G/s", "2026-01-02T03:04:05Z", "--again"}) {
+            QVERIFY2(shown.out.contains(part), part);
+        }
+        const auto json =
+            nlohmann::json::parse(runCli({"ceilings", "--threads", "1", "--json", "-"}).out.toStdString());
+        QCOMPARE(json["flops_per_s"].get<double>(), 50e9);
+
+        const QString report = m_folder->filePath("run.h5");
+        const QStringList run = {"profile", demo("mamba2-bytes"), "--lengths", "64", "--repeat", "3", "--threads", "1"};
+        const Outcome profiled = runCli(run + QStringList{"--report", report});
+        QCOMPARE(profiled.code, 0);
+        QVERIFY(profiled.out.contains("floors: by 10.0 GB/s of memory, 50.0 GFLOP/s in float32, 1.00 G exp/s"));
+        const auto read = report::read(report.toStdString());
+        const profile::ComponentCost* in_proj = read->points[0].find(Component::InProj);
+        QVERIFY(std::abs(in_proj->floor_us - in_proj->flops / 50e9 * 1e6) < 1e-9);
+        QCOMPARE(in_proj->bound, profile::Bound::Work);
+        const auto exported = nlohmann::json::parse(runCli({"show", report, "--json", "-"}).out.toStdString());
+        QCOMPARE(exported["points"][0]["components"][2]["floor_us"].get<double>(), in_proj->floor_us);
+        const QStringList rows = runCli({"show", report, "--csv", "-"}).out.split("\r\n");
+        QVERIFY(rows[0].endsWith(",exponentials,floor_us,of_floor,floor_bound,in_cache"));
+        QVERIFY(std::ranges::any_of(
+            rows, [](const QString& row) { return row.contains(",all,in_proj,") && row.contains(",work,"); }));
+
+        const Outcome without = runCli(run + QStringList{"--no-ceilings"});
+        QCOMPARE(without.code, 0);
+        QVERIFY(without.out.contains("floors: n/a"));
+        QVERIFY(runCli({"ceilings", "--device", "cuda:9"}).code == 1);
     }
 
     void jsonOnly() {

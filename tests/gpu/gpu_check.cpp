@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/profile/measure_ceilings.h"
 #include "kernels/devices.h"
 #include "kernels/error.h"
 #include "tests/gpu/benchmark.h"
@@ -122,12 +123,12 @@ void checkModels(const std::string& device, const std::string& folder, Tally& ta
 
 void measure(const Arguments& arguments, Tally& tally) {
     if (arguments.bench.empty()) return;
-    tests::Ceilings ceilings;
+    profile::Ceilings ceilings;
     {
         const auto backend = kernels::makeBackend(arguments.device, {.precision = DType::BF16});
-        ceilings = tests::measureCeilings(*backend);
+        ceilings = profile::measureCeilings(*backend);
         fmt::print("{}: {:.2f} TB/s copying, {:.0f} TFLOP/s in bf16, {:.2f} T exponentials/s\n", backend->device().name,
-                   ceilings.bytes_per_s / 1e12, ceilings.flops_per_s / 1e12, ceilings.exps_per_s / 1e12);
+                   ceilings.bytes_per_s / 1e12, ceilings.flops_per_s / 1e12, ceilings.exponentials_per_s / 1e12);
     }
     fmt::print("bf16, batch 1, medians in µs; the share of the floor's speed beside them\n");
     fmt::print("{:16} {:7} {:>6} | {:>10} {:>10} {:>5} | {:>10} {:>10} {:>5}\n", "model", "mode", "T", "pass", "floor",

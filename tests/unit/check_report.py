@@ -44,6 +44,10 @@ def check_profile(report):
     expect(np.isclose(np.median(samples), median), "median of the samples")
     expect(np.isnan(table["flops"][-1]), "not known is NaN")
     expect(abs(table["share"][:].sum() - 1) < 0.02, "shares add up")
+    rate = report["ceilings"].attrs["exponentials_per_s"]
+    expect(table["floor_bound"].asstr()[row] == "exponentials", "what the floor of ssm is made of")
+    expect(np.isclose(table["floor_us"][row], table["exponentials"][row] / rate * 1e6), "floor of ssm")
+    expect(np.isnan(table["floor_us"][-1]) and table["floor_bound"].asstr()[-1] == "none", "floor of other")
     kernels = points[2]["kernels"]
     expect(kernels.attrs["tracer"] == "CUPTI 13.0" and kernels.attrs["dropped"] == 3, "tracer")
     expect(np.all(kernels["end_us"][:] >= kernels["begin_us"][:]), "kernels end after they begin")

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/profile/floors.h"
 #include "core/profile/profile.h"
 
 namespace perfmamba::test {
@@ -33,14 +34,15 @@ struct FabricatedPart {
     double us_fixed;
     double flops_per_token;
     double bytes_per_token;
+    double exponentials_per_token = 0;
 };
 
 /// What one layer runs, in order.
 inline const std::vector<FabricatedPart>& fabricatedLayerParts() {
     static const std::vector<FabricatedPart> parts = {
-        {Component::Norm, 0.05, 1.0, 640, 1536},    {Component::InProj, 1.30, 4.0, 166'000, 3100},
-        {Component::Conv1d, 0.22, 1.5, 3840, 3072}, {Component::Ssm, 2.10, 6.0, 131'000, 4200},
-        {Component::Gate, 0.12, 1.0, 2300, 3072},   {Component::OutProj, 0.55, 3.0, 65'500, 1536},
+        {Component::Norm, 0.05, 1.0, 640, 1536},         {Component::InProj, 1.30, 4.0, 166'000, 3100},
+        {Component::Conv1d, 0.22, 1.5, 3840, 3072, 384}, {Component::Ssm, 2.10, 6.0, 131'000, 4200, 3500},
+        {Component::Gate, 0.12, 1.0, 2300, 3072, 256},   {Component::OutProj, 0.55, 3.0, 65'500, 1536},
     };
     return parts;
 }
@@ -68,6 +70,7 @@ inline profile::Point fabricatedPoint(std::int64_t length, std::uint32_t seed = 
         cost.calls = 1;
         cost.flops = part.flops_per_token * tokens;
         cost.bytes = part.bytes_per_token * tokens + 10'000;
+        cost.exponentials = part.exponentials_per_token * tokens;
         cost.peak_bytes = length * 4096 + 65'536;
         return cost;
     };
@@ -108,6 +111,7 @@ inline profile::Point fabricatedPoint(std::int64_t length, std::uint32_t seed = 
     for (const Component component : kComponents) {
         profile::ComponentCost sum;
         sum.component = component;
+        sum.exponentials = 0;
         std::vector<double> samples(kFabricatedPasses, 0.0);
         for (const profile::ComponentCost& cost : point.layers) {
             if (cost.component != component) continue;
@@ -115,11 +119,12 @@ inline profile::Point fabricatedPoint(std::int64_t length, std::uint32_t seed = 
             sum.calls += cost.calls;
             sum.flops += cost.flops;
             sum.bytes += cost.bytes;
+            sum.exponentials += cost.exponentials;
             sum.peak_bytes = std::max(sum.peak_bytes, cost.peak_bytes);
         }
         if (component == Component::Other) {
             samples = fabricatedSamples(3.0 + 0.02 * tokens, kFabricatedPasses, random);
-            sum.flops = sum.bytes = std::numeric_limits<double>::quiet_NaN();
+            sum.flops = sum.bytes = sum.exponentials = std::numeric_limits<double>::quiet_NaN();
         } else if (sum.calls == 0) {
             continue;  // x_proj and dt_proj
         }
@@ -285,6 +290,19 @@ inline std::shared_ptr<profile::Profile> fabricatedProfile() {
     provenance.sensors = "NVML, driver 580.65.06";
 
     for (const std::int64_t length : options.lengths) profile->points.push_back(fabricatedPoint(length));
+    // A fast gate: quicker than its bytes would allow from memory. ssm is bound by its exponentials, in_proj by work.
+    provenance.ceilings = {provenance.device,
+                           provenance.instructions,
+                           "",
+                           model.compute_type,
+                           4,
+                           "0.1.0",
+                           "2026-01-02T03:00:00Z",
+                           20e9,
+                           150e9,
+                           2.5e9,
+                           2'000'000};
+    for (profile::Point& point : profile->points) profile::setFloors(point, *provenance.ceilings);
     options.counters = true;
     traceByKernels(profile->points.back());
     countKernels(profile->points.back());

@@ -41,6 +41,9 @@ public:
         field(name + ".calls", a.calls, b.calls);
         field(name + ".flops", a.flops, b.flops);
         field(name + ".bytes", a.bytes, b.bytes);
+        field(name + ".exponentials", a.exponentials, b.exponentials);
+        field(name + ".floor_us", a.floor_us, b.floor_us);
+        field(name + ".bound", a.bound, b.bound);
         field(name + ".peak_bytes", a.peak_bytes, b.peak_bytes);
     }
     void field(const QString& name, const profile::StageCost& a, const profile::StageCost& b) {
@@ -196,6 +199,15 @@ inline void compareProvenance(Comparison& compare, const profile::Provenance& p,
     compare.field("threads", p.threads, q.threads);
     compare.field("tracer", p.tracer, q.tracer);
     compare.field("sensors", p.sensors, q.sensors);
+    compare.field("ceilings", p.ceilings.has_value(), q.ceilings.has_value());
+    if (p.ceilings && q.ceilings) {
+        compare.field("ceilings.of", p.ceilings->matches(*q.ceilings), true);
+        compare.field("ceilings.taken", p.ceilings->taken, q.ceilings->taken);
+        compare.field("ceilings.bytes_per_s", p.ceilings->bytes_per_s, q.ceilings->bytes_per_s);
+        compare.field("ceilings.flops_per_s", p.ceilings->flops_per_s, q.ceilings->flops_per_s);
+        compare.field("ceilings.exponentials_per_s", p.ceilings->exponentials_per_s, q.ceilings->exponentials_per_s);
+        compare.field("ceilings.cache_bytes", p.ceilings->cache_bytes, q.ceilings->cache_bytes);
+    }
     compare.field("clock_begin_mhz", p.clock_begin_mhz, q.clock_begin_mhz);
     compare.field("clock_end_mhz", p.clock_end_mhz, q.clock_end_mhz);
 }

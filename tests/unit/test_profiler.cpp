@@ -4,7 +4,6 @@
 #include <map>
 #include <numeric>
 
-#include "core/profile/cost_model.h"
 #include "core/profile/profiler.h"
 #include "core/profile/system_info.h"
 #include "kernels/devices.h"
@@ -101,19 +100,6 @@ private Q_SLOTS:
                 QVERIFY(span.begin_us >= whole->begin_us && span.end_us <= whole->end_us);
             }
         }
-    }
-
-    void costs() {
-        const model::Config c = openDemo("mamba2-bytes").config();
-        // in_proj: (2·256 + 2·64 + 8 heads) rows of 128.
-        const Cost in_proj = costOf(Component::InProj, c, 0, 2, 100);
-        QCOMPARE(in_proj.flops, 2.0 * 200 * 128 * 648);
-        QCOMPARE(in_proj.bytes, 4.0 * (200 * 128 + 128 * 648 + 200 * 648));
-        QCOMPARE(costOf(Component::XProj, c, 0, 2, 100).flops, 0.0);
-        // Decode by hand: five operations a state, the skip and the step.
-        QCOMPARE(costOf(Component::Ssm, c, 0, 3, 1).flops, 3.0 * (256 * (5 * 64 + 3) + 8 * 5));
-        // A batch costs what its sequences cost; two chunks what two single ones do.
-        QCOMPARE(costOf(Component::Ssm, c, 0, 4, 128).flops, 8 * costOf(Component::Ssm, c, 0, 1, 64).flops);
     }
 
     /// The ledger against the process's own figure, at a length where the model itself hardly counts.

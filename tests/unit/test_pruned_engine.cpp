@@ -411,8 +411,8 @@ private Q_SLOTS:
         Config config = openCase("mamba2-recall")->config();
         config.state_sizes = {{64}, {16}};
         for (const Component component : {Component::InProj, Component::Conv1d, Component::Ssm}) {
-            const profile::Cost full = profile::costOf(component, config, 0, 1, 64);
-            const profile::Cost less = profile::costOf(component, config, 1, 1, 64);
+            const profile::Cost full = profile::costOf(component, config, 0, {.length = 64});
+            const profile::Cost less = profile::costOf(component, config, 1, {.length = 64});
             QVERIFY(less.flops < full.flops && less.bytes < full.bytes);
             profile::PassStatistics statistics(config, DType::F32, profile::Mode::Prefill, 1, 64);
             kernels::PassRecord record;

@@ -139,6 +139,23 @@ private Q_SLOTS:
         QVERIFY(!profile->options.counters);
     }
 
+    // With kernels, sensors and counters; without ceilings.
+    void version3() {
+        const auto profile = report::read(PERFMAMBA_SOURCE_DIR "/tests/unit/reports/profile-version3.h5");
+        const profile::Point& point = profile->points.at(0);
+        QCOMPARE(point.length, std::int64_t{1024});
+        QCOMPARE(profile->provenance.tracer, std::string("CUPTI 13.0"));
+        QCOMPARE(point.last_kernels.size(), std::size_t{116});
+        QCOMPARE(point.counts.dropped, std::int64_t{3});
+        QCOMPARE(point.device_use.power_w, 312.5);
+        QCOMPARE(point.counted.source, std::string("CUPTI 13.0, GH100"));
+        QVERIFY(!profile->provenance.ceilings);
+        QVERIFY(std::isnan(point.find(Component::Ssm)->floor_us));
+        QVERIFY(std::isnan(point.find(Component::Ssm)->exponentials));
+        const std::string text = report::summary(*profile);
+        QVERIFY(text.find("floors: n/a: the profile holds no ceilings") != std::string::npos);
+    }
+
     void replacesOnlyWhenFinished() {
         const auto profile = test::fabricatedProfile();
         putBytes(m_path, "an older report");
@@ -351,16 +368,15 @@ private Q_SLOTS:
             H5Dwrite(counts, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
             H5Dclose(counts);
         });
-        row("unknown component", "has an unknown value, 'conv1x'", [](hid_t file) {
-            const hid_t names = H5Dopen2(file, "/points/0001/components/component", H5P_DEFAULT);
-            const hid_t type = H5Dget_type(names);
-            const std::size_t size = H5Tget_size(type);
-            std::vector<char> bytes(10 * size, '\0');
-            for (std::size_t i = 0; i < 10; ++i) std::ranges::copy(std::string_view("conv1x"), &bytes[i * size]);
-            H5Dwrite(names, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data());
-            H5Tclose(type);
-            H5Dclose(names);
+        row("unknown floor", "has an unknown value, 'magic'",
+            [](hid_t file) { replaceTexts(file, "/points/0001/components/floor_bound", "magic"); });
+        row("a ceiling of nothing", "ceilings has a rate out of range", [](hid_t file) {
+            const hid_t group = H5Gopen2(file, "/ceilings", H5P_DEFAULT);
+            replaceNumberAttribute(group, "flops_per_s", 0.0);
+            H5Gclose(group);
         });
+        row("unknown component", "has an unknown value, 'conv1x'",
+            [](hid_t file) { replaceTexts(file, "/points/0001/components/component", "conv1x"); });
     }
     void edited() {
         using Change = std::function<void(hid_t)>;

@@ -38,6 +38,7 @@ DeviceInfo describe(int index, const cudaDeviceProp& properties) {
     info.threads = 0;
     info.memory_bytes = static_cast<std::int64_t>(properties.totalGlobalMem);
     info.multiprocessors = properties.multiProcessorCount;
+    info.cache_bytes = properties.l2CacheSize;
     int clock_khz = 0;
     if (cudaDeviceGetAttribute(&clock_khz, cudaDevAttrClockRate, index) == cudaSuccess)
         info.clock_mhz = clock_khz / 1e3;
