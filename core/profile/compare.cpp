@@ -107,13 +107,16 @@ bool recorded(const Profile& profile) {
     return profile.options.trace != TraceMode::Off;
 }
 
-void addComponents(PointComparison& to, const Point& before, const Point& after) {
+/// Returns the components' correlation, for their layers.
+std::array<Correlation, kComponentCount> addComponents(PointComparison& to, const Point& before, const Point& after) {
+    std::array<Correlation, kComponentCount> correlation;
     for (const Component component : kComponents) {
         const ComponentCost* old_row = before.find(component);
         const ComponentCost* new_row = after.find(component);
         if (!old_row && !new_row) continue;
-        to.changes.push_back(rowChange({.subject = Subject::Component, .component = component}, old_row, new_row,
-                                       correlationOfRows(old_row, new_row)));
+        Correlation& own = correlation[static_cast<std::size_t>(component)];
+        own = correlationOfRows(old_row, new_row);
+        to.changes.push_back(rowChange({.subject = Subject::Component, .component = component}, old_row, new_row, own));
     }
     for (std::size_t i = 1; i < kStageCount; ++i) {
         const auto stage = static_cast<Stage>(i);
@@ -124,19 +127,16 @@ void addComponents(PointComparison& to, const Point& before, const Point& after)
         to.changes.push_back(rowChange({.subject = Subject::Stage, .component = component, .stage = stage}, old_row,
                                        new_row, correlationOfRows(old_row, new_row)));
     }
+    return correlation;
 }
 
-void addLayers(PointComparison& to, const Point& before, const Point& after) {
-    // A layer's passes resemble their neighbours as those of its component do; there are many layers, and a live run is
-    // compared five times a second.
-    std::array<Correlation, kComponentCount> of_component;
-    for (const Component component : kComponents) {
-        of_component[static_cast<std::size_t>(component)] =
-            correlationOfRows(before.find(component), after.find(component));
-    }
+/// A layer's passes resemble their neighbours as those of its component do; there are many layers, and a live run is
+/// compared five times a second.
+void addLayers(PointComparison& to, const Point& before, const Point& after,
+               const std::array<Correlation, kComponentCount>& correlation) {
     const auto add = [&](const ComponentCost& row, const ComponentCost* old_row, const ComponentCost* new_row) {
         to.changes.push_back(rowChange({.subject = Subject::Layer, .component = row.component, .layer = row.layer},
-                                       old_row, new_row, of_component[static_cast<std::size_t>(row.component)]));
+                                       old_row, new_row, correlation[static_cast<std::size_t>(row.component)]));
     };
     for (const ComponentCost& row : after.layers) {
         // Those of no layer are among the components.
@@ -167,8 +167,8 @@ PointComparison comparePoints(const Comparison& of, const Point& before, const P
                                             correlationOf(&before.untraced, &after.untraced)));
     }
     if (recorded(*of.before) && recorded(*of.after)) {
-        addComponents(result, before, after);
-        if (sameLayers(of.before->model.config, of.after->model.config)) addLayers(result, before, after);
+        const auto correlation = addComponents(result, before, after);
+        if (sameLayers(of.before->model.config, of.after->model.config)) addLayers(result, before, after, correlation);
     }
     addMemory(result, before.memory, after.memory);
     return result;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <tuple>
@@ -84,16 +86,19 @@ double quantile(std::span<const double> samples, double q) {
 
 double correlationTime(const Summary& summary) {
     const std::size_t n = summary.n();
-    std::vector<double> sides(n);  // of the median
-    std::ranges::transform(summary.samples, sides.begin(), [&](double sample) {
-        return sample > summary.median ? 1.0 : sample < summary.median ? -1.0 : 0.0;
+    // Small whole numbers: their products are summed many at a time.
+    std::vector<std::int16_t> sides(n);  // of the median
+    std::ranges::transform(summary.samples, sides.begin(), [&](double sample) -> std::int16_t {
+        return sample > summary.median ? 1 : sample < summary.median ? -1 : 0;
     });
-    double mean = 0;
-    for (const double side : sides) mean += side / static_cast<double>(n);
-    for (double& side : sides) side -= mean;
+    std::vector<std::int32_t> sums(n + 1, 0);  // of the first so many
+    std::inclusive_scan(sides.begin(), sides.end(), sums.begin() + 1, std::plus<>(), std::int32_t{0});
+    const double mean = n > 0 ? sums[n] / static_cast<double>(n) : 0;
+    // Of the sides less their mean, which ties with the median can move away from 0.
     const auto covariance = [&](std::size_t lag) {
-        return std::inner_product(sides.begin(), sides.end() - static_cast<std::ptrdiff_t>(lag),
-                                  sides.begin() + static_cast<std::ptrdiff_t>(lag), 0.0);
+        const std::int32_t products =
+            std::inner_product(sides.data(), sides.data() + (n - lag), sides.data() + lag, std::int32_t{0});
+        return products - mean * (sums[n - lag] + sums[n] - sums[lag]) + static_cast<double>(n - lag) * mean * mean;
     };
     const double variance = n > 0 ? covariance(0) : 0;
     if (!(variance > 0)) return 1;
