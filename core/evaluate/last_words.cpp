@@ -40,8 +40,8 @@ void readLastWords(const TokenRequest& request, const Encoding& encoding, std::i
         const std::size_t space = lastSpace(passage);
         if (space == std::string_view::npos) refuse("has no word before its last");
         if (passage.size() > 8 * kLongestPassage) refuse("is too long");
-        Tokens tokens = encoding.whole(passage, false);
-        const std::size_t known = encoding.whole(passage.substr(0, space), false).size();
+        Tokens tokens = encoding.opened(passage);
+        const std::size_t known = encoding.opened(passage.substr(0, space)).size();
         if (known == 0 || tokens.size() <= known) refuse("has a last word that is no token of its own");
         if (tokens.size() > kLongestPassage) refuse(fmt::format("has {} tokens", tokens.size()));
         const auto strange = std::ranges::find_if(tokens, [vocab](std::int32_t id) { return id >= vocab; });

@@ -7,7 +7,6 @@
 #include "core/evaluate/token_source.h"
 #include "core/report/utf8.h"
 #include "core/text/token_advice.h"
-#include "core/text/utf8.h"
 #include "kernels/error.h"
 
 namespace perfmamba::evaluate {
@@ -216,11 +215,10 @@ std::size_t Encoding::cut(std::string_view text) const {
     return tokenizer != nullptr ? tokenizer->cut(text) : text.size();
 }
 
-Tokens Encoding::whole(std::string_view text, bool closed) const {
+Tokens Encoding::opened(std::string_view text) const {
     Tokens tokens;
     if (tokenizer != nullptr) tokens = tokenizer->begin();
     append(text, tokens, false);
-    if (tokenizer != nullptr && closed) tokens.insert(tokens.end(), tokenizer->end().begin(), tokenizer->end().end());
     return tokens;
 }
 

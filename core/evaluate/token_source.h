@@ -42,8 +42,8 @@ struct Encoding {
     void append(std::string_view text, std::vector<std::int32_t>& tokens, bool continues) const;
     /// As Tokenizer::cut(); bytes may be cut everywhere.
     [[nodiscard]] std::size_t cut(std::string_view text) const;
-    /// The whole text's, with what the tokenizer puts before it and, `closed`, behind.
-    [[nodiscard]] std::vector<std::int32_t> whole(std::string_view text, bool closed) const;
+    /// A whole text's, with what the tokenizer puts before it, and without what it puts behind.
+    [[nodiscard]] std::vector<std::int32_t> opened(std::string_view text) const;
 };
 
 /// Bytes where the model's tokens are bytes, otherwise the tokenizer.json in its folder. Throws Error for one that

@@ -71,8 +71,8 @@ std::optional<RecallTask> recallTask(const model::Checkpoint& checkpoint);
 /// Throws Error as recallTask().
 bool tokensAreBytes(const model::Checkpoint& checkpoint);
 
-/// Whether texts can be read for the model: its tokens are bytes, or a tokenizer.json lies in its folder (which may turn
-/// out to be of a kind that is not known). Throws Error as recallTask().
+/// Whether texts can be read for the model: its tokens are bytes, or a tokenizer.json lies in its folder (which may
+/// turn out to be of a kind that is not known). Throws Error as recallTask().
 bool readsTexts(const model::Checkpoint& checkpoint);
 
 /// Generates or reads what is asked for. A text is cut into windows that do not overlap; what is left at its end,

@@ -109,7 +109,9 @@ void Bpe::readMerges(const Part& part) {
             }
         }
         if (left.empty() && right.empty()) merges.fail(fmt::format("merge {} is not a pair of tokens", i));
-        m_merges.set(idOf(left, i), idOf(right, i), {rank++, idOf(left + right, i)});
+        const std::int32_t left_id = idOf(left, i);
+        const std::int32_t right_id = idOf(right, i);
+        m_merges.set(left_id, right_id, {rank++, idOf(left + right, i)});
     }
 }
 

@@ -101,7 +101,7 @@ void PreTokenizer::addByteLevel(const Part& part) {
 
 void PreTokenizer::addMetaspace(const Part& part) {
     Step& step = m_steps.emplace_back();
-    step.replaced_space = ' ';
+    step.replaces_spaces = true;
     step.prefix = part.text("replacement");
     if (step.prefix.empty() || characterLength(step.prefix) != step.prefix.size()) {
         part.at("replacement").fail("is not a single character");
@@ -148,7 +148,7 @@ void PreTokenizer::split(std::vector<Word>& words, std::deque<std::string>& made
 
 void PreTokenizer::apply(const Step& step, std::vector<Word>& words, std::deque<std::string>& made) {
     for (Word& word : words) {
-        if (step.replaced_space != 0) word.text = made.emplace_back(replacedSpaces(word.text, step.prefix));
+        if (step.replaces_spaces) word.text = made.emplace_back(replacedSpaces(word.text, step.prefix));
         const bool prepends = step.prepend == Step::Always || (step.prepend == Step::First && word.first);
         if (prepends && !word.text.starts_with(step.prefix)) {
             word.text = made.emplace_back(step.prefix + std::string(word.text));

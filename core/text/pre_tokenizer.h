@@ -41,8 +41,8 @@ private:
     enum class Behavior { Isolated, Removed, MergedWithPrevious, MergedWithNext, Contiguous };
     /// What a step does, in this order, each where it is set.
     struct Step {
-        char replaced_space = 0;  // ' ': becomes `prefix`
-        std::string prefix;       // before a word that does not begin with it
+        bool replaces_spaces = false;  // by `prefix`
+        std::string prefix;            // put before a word that does not begin with it
         enum { Always, First, Never } prepend = Never;
         std::optional<Regex> regex;  // splits
         Behavior behavior = Behavior::Isolated;

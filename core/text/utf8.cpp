@@ -73,14 +73,6 @@ std::string replaceInvalid(std::string_view text) {
     return result;
 }
 
-std::size_t unfinished(std::string_view text) {
-    for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
-        const Sequence sequence = sequenceAt(text.substr(text.size() - back));
-        if (sequence.good == back && sequence.whole > back) return back;
-    }
-    return 0;
-}
-
 char32_t characterAt(std::string_view text) {
     const unsigned first = byteAt(text, 0);
     if (first < 0x80) return first;

@@ -17,9 +17,6 @@ bool isUtf8(std::string_view text);
 /// bytes.decode(errors="replace") does it (The Unicode Standard, 3.9, "Constraints on Conversion Processes").
 std::string replaceInvalid(std::string_view text);
 
-/// How many bytes at the end of `text` begin a character that may go on: 0 … 3.
-std::size_t unfinished(std::string_view text);
-
 /// The character at the begin of `text`, which is well-formed and not empty.
 char32_t characterAt(std::string_view text);
 
