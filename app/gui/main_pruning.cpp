@@ -301,7 +301,7 @@ void MainWindow::startStudy(study::Options options) {
 void MainWindow::openExport(prune::Form form) {
     if (!m_plan || !m_session->checkpoint()) return;
     if (m_export_dialog) m_export_dialog->close();
-    const QDir beside(QFileInfo(QString::fromStdString(m_session->checkpoint()->folder().string())).absolutePath());
+    const QDir beside(QFileInfo(QString::fromStdString(m_session->model()->path)).absolutePath());
     const double kept =
         static_cast<double>(m_plan->kept()) / static_cast<double>(std::max<std::int64_t>(1, m_plan->states()));
     const QString name = QStringLiteral("%1-pruned-%2")

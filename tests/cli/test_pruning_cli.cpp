@@ -49,7 +49,7 @@ private Q_SLOTS:
     }
 
     void everyCommandExplainsItself() {
-        for (const char* command : {"activity", "evaluate", "prune", "tradeoff"}) {
+        for (const char* command : {"activity", "evaluate", "prune", "export", "tradeoff"}) {
             const Outcome outcome = runCli({command, "--help"});
             QCOMPARE(outcome.code, 0);
             QVERIFY2(outcome.out.contains("Examples"), command);
@@ -167,6 +167,31 @@ private Q_SLOTS:
                  result["accuracy"]["correct"]["value"].get<double>());
         const nlohmann::json noted = parsed(QString::fromStdString(readFile(out.toStdString() + "/pruning.json")));
         QCOMPARE(noted["results"]["accuracy"], result["accuracy"]);
+    }
+
+    /// Pruned for llama.cpp, and back to a folder: each step compares its logits.
+    void exportsGgufAndBack() {
+        const QString pruned = path("gguf");
+        const Outcome written = runCli({"prune", demo("mamba2-recall"), "--criterion", "magnitude", "--keep", "0.5",
+                                        "--form", "uniform", "--format", "gguf", "--type", "f16", "--out", pruned});
+        QVERIFY2(written.code == 0, qPrintable(written.err));
+        QVERIFY2(written.out.contains("note: "), qPrintable(written.out));
+        const Outcome back = runCli({"export", pruned + "/model.gguf", "--out", path("folder"), "--json", "-"});
+        QVERIFY2(back.code == 0, qPrintable(back.err));
+        QVERIFY(parsed(back.out)["largest_difference"].get<double>() <= 1e-5);
+        const Outcome info = runCli({"info", path("folder"), "--json", "-"});
+        QCOMPARE(parsed(info.out)["d_state"].get<int>(), 32);
+
+        const QString ragged = path("ragged");
+        QCOMPARE(runCli({"prune", demo("mamba2-recall"), "--criterion", "magnitude", "--budget", "0.5", "--layer",
+                         "0=5", "--out", ragged})
+                     .code,
+                 0);
+        fails({"export", ragged, "--format", "gguf", "--out", path("g")}, 1, "different numbers of states");
+        QCOMPARE(runCli({"export", ragged, "--format", "gguf", "--uniform", "--out", path("g")}).code, 0);
+        QVERIFY(QFile::exists(path("g") + "/pruning.json"));  // the source's own
+        fails({"export", ragged, "--out", path("g")}, 1, "is there already");
+        fails({"export", ragged, "--type", "f16", "--out", path("h")}, 2, "--format gguf");
     }
 
     void aSavedPlanGivesTheSameModel() {
