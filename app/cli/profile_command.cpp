@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 struct ProfileOptions {
     std::string model;
     std::string device = "cpu";
-    std::string precision = "f32";
+    ComputeOptions compute;
     std::string mode = "prefill";
     std::string repeat = "auto";
     std::string trace = "auto";
@@ -54,7 +54,7 @@ profile::Options checkedOptions(const ProfileOptions& given) {
             throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1", given.repeat));
         }
     }
-    if (options.threads < 0) throw UsageError(fmt::format("--threads: {} is below 0", options.threads));
+    options.threads = given.compute.threads;
     try {
         profile::check(options);
     } catch (const Error& error) {
@@ -128,9 +128,7 @@ void showBeforeFailure(const profile::Profile& measured, const Outputs& outputs)
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
                                                 Follower& follower, const std::stop_token& stop) {
     const auto checkpoint = model::Checkpoint::open(given.model);
-    engine::Engine engine(
-        checkpoint, kernels::makeBackend(given.device, {.threads = options.threads,
-                                                        .precision = kernels::precisionFromName(given.precision)}));
+    engine::Engine engine(checkpoint, kernels::makeBackend(given.device, given.compute.backend()));
     profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
     provenance.creator = "perfmamba-cli " PERFMAMBA_VERSION;
     provenance.command = given.command_line;
@@ -183,9 +181,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         ->delimiter(',')
         ->type_name("N,N,...")
         ->capture_default_str();
-    command->add_option("--threads", given->options.threads, "Threads; 0: as many as there are cores")
-        ->capture_default_str();
-    addPrecisionOption(*command, given->precision);
+    addComputeOptions(*command, given->compute);
     command->add_option("--repeat", given->repeat, "Recorded passes at each length; auto: until --bound or --budget")
         ->type_name("auto|N")
         ->capture_default_str();

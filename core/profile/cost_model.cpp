@@ -14,10 +14,10 @@ constexpr double kNormFlops = 4;
 /// The configuration's extents as the formulas name them; N is summed over the groups, and 0 outside the layers.
 struct Extents {
     double B, L, M, D, Di, N, DiN, K, R, H, C, I, V;
-    double a;  // bytes of an activation's or a matrix's element
+    double a, w;  // bytes of an activation's and of a matrix's element
     std::int64_t length, chunk;
 
-    Extents(const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t tokens, DType precision)
+    Extents(const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t tokens, Precision precision)
         : B(static_cast<double>(batch)),
           L(static_cast<double>(tokens)),
           M(B * L),
@@ -31,14 +31,15 @@ struct Extents {
           C(layer == kNoLayer ? 0 : static_cast<double>(c.convWidth(layer))),
           I(layer == kNoLayer ? 0 : static_cast<double>(c.inProjRows(layer))),
           V(static_cast<double>(c.vocab_padded)),
-          a(static_cast<double>(sizeOf(precision))),
+          a(static_cast<double>(sizeOf(precision.activations))),
+          w(static_cast<double>(sizeOf(precision.matrices))),
           length(tokens),
           chunk(c.chunk_size) {}
 };
 
 Cost linear(const Extents& e, double rows, double inputs, double outputs, bool bias) {
     return {2 * rows * inputs * outputs + (bias ? rows * outputs : 0),
-            e.a * (rows * inputs + inputs * outputs + rows * outputs) + kFloatBytes * (bias ? outputs : 0)};
+            e.a * (rows * inputs + rows * outputs) + e.w * inputs * outputs + kFloatBytes * (bias ? outputs : 0)};
 }
 
 /// Reads residual and delta, writes residual and the normalised row.
@@ -82,12 +83,16 @@ Cost ssd(const Extents& e) {
 
 }  // namespace
 
+Precision precisionOf(const kernels::DeviceInfo& device) {
+    return {device.precision, device.activations};
+}
+
 Cost costOf(Component component, const model::Config& c, std::int32_t layer, std::int64_t batch, std::int64_t length,
-            DType precision) {
+            Precision precision) {
     const Extents e(c, layer, batch, length, precision);
     const bool mamba1 = c.architecture == model::Architecture::Mamba1;
     switch (component) {
-        case Component::Embedding: return {0, (e.a + kFloatBytes) * e.M * e.D};
+        case Component::Embedding: return {0, (e.w + kFloatBytes) * e.M * e.D};
         case Component::Norm: return norm(e, e.M);
         case Component::InProj: return linear(e, e.M, e.D, e.I, c.use_bias);
         case Component::Conv1d:
@@ -101,7 +106,8 @@ Cost costOf(Component component, const model::Config& c, std::int32_t layer, std
                           : Cost{e.M * e.Di * (kSiluFlops + 1 + kNormFlops), e.a * 3 * e.M * e.Di + kFloatBytes * e.Di};
         case Component::OutProj: return linear(e, e.M, e.Di, e.D, c.use_bias);
         case Component::NormF: return norm(e, e.B);
-        case Component::LmHead: return {2 * e.B * e.D * e.V, e.a * (e.B * e.D + e.D * e.V) + kFloatBytes * e.B * e.V};
+        case Component::LmHead:
+            return {2 * e.B * e.D * e.V, e.a * e.B * e.D + e.w * e.D * e.V + kFloatBytes * e.B * e.V};
         case Component::Other: return {};
     }
     return {};

@@ -46,8 +46,8 @@ double ssdFlops(const model::Config& c, std::int32_t layer, std::int64_t length)
     return static_cast<double>(length) * (q * (2 * n + d) + 4 * n * d);
 }
 
-double layerFloor(Component component, const model::Config& c, std::int32_t layer, std::int64_t length, DType precision,
-                  const Ceilings& ceilings) {
+double layerFloor(Component component, const model::Config& c, std::int32_t layer, std::int64_t length,
+                  profile::Precision precision, const Ceilings& ceilings) {
     const profile::Cost cost = profile::costOf(component, c, layer, 1, length, precision);
     const double by_bytes = cost.bytes / ceilings.bytes_per_s;
     switch (component) {
@@ -120,8 +120,8 @@ private:
         return ssm ? ssm->time.median : NAN;
     }
     [[nodiscard]] double floor_us(Component component) const {
-        return floorOf(component, m_engine.config(), m_mode, m_point.length, m_engine.backend().device().precision,
-                       m_ceilings) /
+        return floorOf(component, m_engine.config(), m_mode, m_point.length,
+                       profile::precisionOf(m_engine.backend().device()), m_ceilings) /
                kMicro;
     }
     [[nodiscard]] double ssm_floor_us() const { return floor_us(Component::Ssm); }
@@ -166,8 +166,8 @@ Ceilings measureCeilings(Backend& backend) {
     return ceilings;
 }
 
-double floorOf(Component component, const model::Config& config, Mode mode, std::int64_t length, DType precision,
-               const Ceilings& ceilings) {
+double floorOf(Component component, const model::Config& config, Mode mode, std::int64_t length,
+               profile::Precision precision, const Ceilings& ceilings) {
     const std::int64_t tokens = mode == Mode::Decode ? 1 : length;
     if (!isInLayers(component)) return layerFloor(component, config, kNoLayer, tokens, precision, ceilings);
     double sum = 0;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/profile/cost_model.h"
 #include "core/profile/profile.h"
 
 namespace perfmamba::tests {
@@ -19,7 +20,7 @@ Ceilings measureCeilings(kernels::Backend& backend);
 
 /// Seconds that a pass, or one of its components over all layers, takes at least.
 double floorOf(Component component, const model::Config& config, profile::Mode mode, std::int64_t length,
-               DType precision, const Ceilings& ceilings);
+               profile::Precision precision, const Ceilings& ceilings);
 
 /// Prints a table, and returns the promises that were not kept, a line each.
 std::vector<std::string> benchmark(engine::Engine& engine, const Ceilings& ceilings, double budget_s);
