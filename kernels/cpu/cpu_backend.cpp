@@ -186,7 +186,8 @@ public:
 
     void linear(ConstElements x, std::int64_t x_stride, const Weight& weight, const Weight& bias, Elements y,
                 std::int64_t rows) override {
-        cpu::linear(m_pool, {x.f32(), x_stride, weight.data, bias.f32(), y.f32(), rows, weight.cols, weight.rows});
+        cpu::linear(*this, m_pool,
+                    {x.f32(), x_stride, weight.data, bias.f32(), y.f32(), rows, weight.cols, weight.rows});
     }
 
     void conv1d(const Conv1dArgs& args) override {

@@ -7,45 +7,74 @@
 #include <cassert>
 #include <vector>
 
+#include "kernels/cpu/panel_product.h"
+
 namespace perfmamba::kernels::cpu {
 namespace {
 
-// Rows up to which a product takes as long as reading its weights, or the library loses more on packing them: fewer
-// where the weights need no widening.
+// Rows up to which a product takes as long as reading its weights: fewer where these need no widening.
 constexpr std::int64_t kFewRows = 3;
 constexpr std::int64_t kFewRowsNarrow = 8;
 // Columns of a task then: 100 kB of weights and more at any usual width, some microseconds of reading.
 constexpr std::int64_t kFewRowsColumns = 64;
-// Tiles of more rows: large enough that packing them costs little, small enough to give every thread several.
-constexpr std::int64_t kTileRows = 256;
-constexpr std::int64_t kTileColumns = 192;
-// Columns of the library's innermost tile, below which it wastes work.
-constexpr std::int64_t kLeastColumns = 48;
+// Rows of a task otherwise: weights that it widens meet that many.
+constexpr std::int64_t kTaskRows = 512;
+// Inputs below which putting the sums in place costs too much beside computing them, and the library is faster; columns
+// of its tiles.
+constexpr std::int64_t kFewInputs = 128;
+constexpr std::int64_t kLibraryColumns = 192;
 
-void addBias(const ProductArgs& args, std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns) {
-    for (std::int64_t i = row; i < row + rows; ++i) {
-        float* y = args.y + i * args.outputs;
-        for (std::int64_t j = column; j < column + columns; ++j) y[j] += args.bias[j];
+void fewRows(ThreadPool& pool, const ProductArgs& args) {
+    pool.run((args.outputs + kFewRowsColumns - 1) / kFewRowsColumns, [&](std::int64_t i) {
+        const std::int64_t first = i * kFewRowsColumns;
+        dotProducts(args, first, std::min(kFewRowsColumns, args.outputs - first));
+    });
+}
+
+/// `columns` rows of the weights in float32: as they lie, or widened into the calling thread's cache.
+const float* weightRows(const ProductArgs& args, std::int64_t column, std::int64_t columns) {
+    const ConstElements stored = args.weight + column * args.inputs;
+    if (stored.type == DType::F32) return stored.f32();
+    thread_local std::vector<float> widened;
+    const auto needed = static_cast<std::size_t>(columns * args.inputs);
+    if (widened.size() < needed) widened.resize(needed);
+    widenRow(stored, widened.data(), columns * args.inputs);
+    return widened.data();
+}
+
+void libraryTask(const ProductArgs& args, std::int64_t row, std::int64_t column) {
+    const std::int64_t rows = std::min(kTaskRows, args.rows - row);
+    const std::int64_t columns = std::min(kLibraryColumns, args.outputs - column);
+    float* y = args.y + row * args.outputs + column;
+    multiply(Layout::Plain, Layout::Transposed, rows, columns, args.inputs, args.x + row * args.x_stride, args.x_stride,
+             weightRows(args, column, columns), args.inputs, 0, y, args.outputs);
+    if (!args.bias) return;
+    for (std::int64_t i = 0; i < rows; ++i) {
+        for (std::int64_t j = 0; j < columns; ++j) y[i * args.outputs + j] += args.bias[column + j];
     }
 }
 
-/// The library's product. Weights of 16 bits are widened into the cache, a tile's at a time.
-void libraryTile(const ProductArgs& args, std::int64_t row, std::int64_t rows, std::int64_t column,
-                 std::int64_t columns) {
-    const ConstElements stored = args.weight + column * args.inputs;
-    thread_local std::vector<float> widened;
-    const float* weight = nullptr;
-    if (stored.type == DType::F32) {
-        weight = stored.f32();
-    } else {
-        const auto needed = static_cast<std::size_t>(columns * args.inputs);
-        if (widened.size() < needed) widened.resize(needed);
-        widenRow(stored, widened.data(), columns * args.inputs);
-        weight = widened.data();
-    }
-    multiply(Layout::Plain, Layout::Transposed, rows, columns, args.inputs, args.x + row * args.x_stride, args.x_stride,
-             weight, args.inputs, 0, args.y + row * args.outputs + column, args.outputs);
-    if (args.bias) addBias(args, row, rows, column, columns);
+/// Calls task(row, column) for tiles of kTaskRows × `columns` numbers of y.
+template <class Task>
+void eachTask(ThreadPool& pool, const ProductArgs& args, std::int64_t columns, const Task& task) {
+    const std::int64_t row_tasks = (args.rows + kTaskRows - 1) / kTaskRows;
+    // The tasks of a column follow each other: its weights come from memory once.
+    pool.run(row_tasks * ((args.outputs + columns - 1) / columns),
+             [&](std::int64_t i) { task(i % row_tasks * kTaskRows, i / row_tasks * columns); });
+}
+
+/// Rows [row, row + kTaskRows) of kPanelColumns columns.
+void panelTask(const ProductArgs& args, const float* panels, std::int64_t row, std::int64_t column) {
+    PanelArgs task;
+    task.rows = std::min(kTaskRows, args.rows - row);
+    task.columns = std::min(kPanelColumns, args.outputs - column);
+    task.inputs = args.inputs;
+    task.panels = panels + row * args.inputs;
+    task.bias = args.bias ? args.bias + column : nullptr;
+    task.y = args.y + row * args.outputs + column;
+    task.y_stride = args.outputs;
+    task.weight = weightRows(args, column, task.columns);
+    panelProduct(task);
 }
 
 }  // namespace
@@ -61,25 +90,23 @@ void multiply(Layout a_layout, Layout b_layout, std::int64_t m, std::int64_t n, 
     assert(status == dnnl_success);
 }
 
-void linear(ThreadPool& pool, const ProductArgs& args) {
-    if (args.rows <= (args.weight.type == DType::F32 ? kFewRows : kFewRowsNarrow)) {
-        pool.run((args.outputs + kFewRowsColumns - 1) / kFewRowsColumns, [&](std::int64_t i) {
-            const std::int64_t first = i * kFewRowsColumns;
-            dotProducts(args, first, std::min(kFewRowsColumns, args.outputs - first));
-        });
+void linear(Backend& backend, ThreadPool& pool, const ProductArgs& args) {
+    if (args.rows <= (args.weight.type == DType::F32 ? kFewRows : kFewRowsNarrow)) return fewRows(pool, args);
+    if (args.inputs < kFewInputs) {
+        eachTask(pool, args, kLibraryColumns,
+                 [&](std::int64_t row, std::int64_t column) { libraryTask(args, row, column); });
         return;
     }
-    const std::int64_t row_tiles = (args.rows + kTileRows - 1) / kTileRows;
-    // A single tile would leave the others nothing.
-    std::int64_t columns = kTileColumns;
-    while (row_tiles == 1 && columns >= args.outputs && columns > kLeastColumns) columns /= 2;
-    const std::int64_t column_tiles = (args.outputs + columns - 1) / columns;
-    // The tiles of a column follow each other: their weights come from memory once.
-    pool.run(row_tiles * column_tiles, [&](std::int64_t tile) {
-        const std::int64_t row = tile % row_tiles * kTileRows;
-        const std::int64_t column = tile / row_tiles * columns;
-        libraryTile(args, row, std::min(kTileRows, args.rows - row), column, std::min(columns, args.outputs - column));
+    const std::int64_t width = panelRows();
+    const std::int64_t count = (args.rows + width - 1) / width;
+    const Buffer panels =
+        backend.allocate(MemoryKind::Workspace, static_cast<std::size_t>(count * width * args.inputs));
+    pool.run(count, [&](std::int64_t i) {
+        packPanel(args.x + i * width * args.x_stride, args.x_stride, std::min(width, args.rows - i * width),
+                  args.inputs, panels.data() + i * width * args.inputs);
     });
+    eachTask(pool, args, kPanelColumns,
+             [&](std::int64_t row, std::int64_t column) { panelTask(args, panels.data(), row, column); });
 }
 
 }  // namespace perfmamba::kernels::cpu

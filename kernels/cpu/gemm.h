@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/backend.h"
 #include "kernels/cpu/dot_products.h"
 #include "kernels/cpu/thread_pool.h"
 
@@ -19,7 +20,7 @@ enum class Layout : char { Plain = 'N', Transposed = 'T' };
 void multiply(Layout a_layout, Layout b_layout, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
               std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
 
-/// The tiles are fixed by the shape alone, so that the result does not depend on the number of threads.
-void linear(ThreadPool& pool, const ProductArgs& args);
+/// What a row of x gives does not depend on the others, nor on the number of threads; only on whether there are few.
+void linear(Backend& backend, ThreadPool& pool, const ProductArgs& args);
 
 }  // namespace perfmamba::kernels::cpu

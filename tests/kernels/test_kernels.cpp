@@ -92,8 +92,16 @@ private Q_SLOTS:
         struct Shape {
             std::int64_t rows, inputs, outputs;
         };
-        for (const Shape s :
-             {Shape{1, 1, 1}, {3, 5, 7}, {1, 64, 400}, {4, 48, 50}, {8, 40, 97}, {130, 33, 390}, {257, 96, 768}}) {
+        for (const Shape s : {Shape{1, 1, 1},
+                              {3, 5, 7},
+                              {1, 64, 400},
+                              {4, 48, 50},
+                              {8, 40, 97},
+                              {130, 33, 390},
+                              {257, 96, 768},
+                              {9, 130, 100},
+                              {70, 200, 131},
+                              {600, 130, 50}}) {
             for (const DType type : kDTypes) linearOf(s.rows, s.inputs, s.outputs, type);
         }
     }
