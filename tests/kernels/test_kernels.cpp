@@ -105,6 +105,33 @@ private Q_SLOTS:
             for (const DType type : kDTypes) linearOf(s.rows, s.inputs, s.outputs, type);
         }
     }
+    /// A row gives the same, bit for bit, on any number of threads, and among many others whatever they are.
+    void linearRows_data() { addTargets(); }
+    void linearRows() {
+        constexpr std::int64_t kRows = 600;
+        constexpr std::int64_t kInputs = 130;
+        constexpr std::int64_t kOutputs = 201;
+        for (const DType type : kDTypes) {
+            Random random(7);
+            Values values = random.values(kOutputs * kInputs);
+            const Stored weight(values, kOutputs, type);
+            const std::vector<float> x = toFloat(random.values(kRows * kInputs));
+            std::vector<float> all(kRows * kOutputs);
+            m_backend->linear(x.data(), kInputs, weight.weight, {}, all.data(), kRows);
+            for (const int threads : {1, 7}) {
+                std::vector<float> y(all.size());
+                cpu::makeBackend({.threads = threads})->linear(x.data(), kInputs, weight.weight, {}, y.data(), kRows);
+                QVERIFY(y == all);
+            }
+            for (const std::int64_t rows : {10, 65, 300}) {
+                const std::int64_t first = 250;
+                std::vector<float> y(static_cast<std::size_t>(rows * kOutputs));
+                m_backend->linear(x.data() + first * kInputs, kInputs, weight.weight, {}, y.data(), rows);
+                QVERIFY(std::equal(y.begin(), y.end(), all.begin() + first * kOutputs));
+            }
+        }
+    }
+
     void embed_data() { addTargets(); }
     void embed() {
         for (const DType type : kDTypes) {
