@@ -1,7 +1,7 @@
 // The interface between the engine and a device: memory, the clock, and one function per component operation.
 //
-// Activations are of the device's precision (DeviceInfo), and so are the matrices of products and the embedding. The
-// residual, what a sequence carries from token to token, logits and all other parameters are float32.
+// The matrices of products and the embedding are of the device's precision (DeviceInfo), and activations of its type
+// for these. The residual, what a sequence carries from token to token, logits and all other parameters are float32.
 // Activations are token-major: (B, L, channels) with the channels contiguous. A row stride counts elements from one
 // token to the next, so that an operation can read its slice of a wider projection in place.
 //
@@ -92,10 +92,13 @@ struct DeviceInfo {
     std::string instructions;       // the instruction set in use: "AVX2"
     int threads = 1;                // of the host; 0: that is no measure of this device
     std::int64_t memory_bytes = 0;  // in all
-    DType precision = DType::F32;   // of activations and matrices
-    int multiprocessors = 0;        // of a GPU
-    double clock_mhz = 0;           // of a GPU's multiprocessors, at most; 0 where not known
-    std::int64_t cache_bytes = 0;   // the last cache before memory; 0 where not known
+    DType precision = DType::F32;   // of matrices
+    DType activations = DType::F32;
+    std::int64_t chunk = 0;          // of the SSD, where one was asked for
+    std::int64_t longest_chunk = 0;  // of the SSD, that pays; 0: any
+    int multiprocessors = 0;         // of a GPU
+    double clock_mhz = 0;            // of a GPU's multiprocessors, at most; 0 where not known
+    std::int64_t cache_bytes = 0;    // the last cache before memory; 0 where not known
 };
 
 /// What one recorded pass left: its spans in order of their begin, its allocations, its length. Where the device was

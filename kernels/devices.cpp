@@ -22,6 +22,8 @@ void checkPrecision(const DeviceChoice& device, DType precision) {
                 fmt::format("it computes in {}", fmt::join(names, ", ")));
 }
 
+const std::vector<DType> kCpuPrecisions = {DType::F32, DType::BF16, DType::F16};
+
 constexpr const char* kCudaPlugin = "perfmamba_cuda.so";
 
 DeviceChoice noCuda(const std::string& missing) {
@@ -66,7 +68,7 @@ const DeviceChoice* find(const std::vector<DeviceChoice>& choices, const std::st
 std::vector<DeviceChoice> devices() {
     const DeviceInfo cpu = cpu::describe(0);
     std::vector<DeviceChoice> choices = {
-        {cpu.id, fmt::format("{}, {} threads, {}", cpu.name, cpu.threads, cpu.instructions), ""}};
+        {cpu.id, fmt::format("{}, {} threads, {}", cpu.name, cpu.threads, cpu.instructions), "", kCpuPrecisions}};
     for (DeviceChoice& gpu : cudaDevices()) choices.push_back(std::move(gpu));
     return choices;
 }
@@ -92,9 +94,10 @@ std::unique_ptr<Backend> makeBackend(const std::string& device_id, const Backend
     if (options.threads < 0 || options.threads > kMaxThreads) {
         throw Error("threads", fmt::format("{} is not between 0 and {}", options.threads, kMaxThreads));
     }
+    if (options.chunk < 0)
+        throw Error("chunk", fmt::format("{} tokens are too few", options.chunk), "0 lets it be chosen");
     if (device_id == "cpu") {
-        checkPrecision({"cpu", "", ""}, options.precision);
-        return cpu::makeBackend(options.threads);
+        return cpu::makeBackend(options);
     }
     const std::vector<DeviceChoice> choices = devices();
     const DeviceChoice* choice = find(choices, device_id);

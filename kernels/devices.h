@@ -29,7 +29,9 @@ DType precisionFromName(std::string_view name);
 
 struct BackendOptions {
     int threads = 0;               // of the CPU; 0: as many as the machine has cores for this process
-    DType precision = DType::F32;  // of activations and matrices
+    DType precision = DType::F32;  // of matrices, and on a GPU of activations
+
+    std::int64_t chunk = 0;  // of the SSD on the CPU; 0: what measured best, or the model's where that is shorter
 
     bool operator==(const BackendOptions&) const = default;
 };

@@ -11,6 +11,14 @@ namespace perfmamba {
 namespace {
 
 template <class Convert>
+void narrow16(const float* source, std::size_t count, std::byte* target, Convert&& one) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::uint16_t bits = one(source[i]);
+        std::memcpy(target + 2 * i, &bits, sizeof bits);
+    }
+}
+
+template <class Convert>
 void convert16(const std::byte* source, std::size_t count, float* target, Convert&& one) {
     for (std::size_t i = 0; i < count; ++i) {
         std::uint16_t bits = 0;
@@ -53,10 +61,10 @@ HostTensor HostTensor::converted(DType to) const {
     if (to == dtype) return *this;
     std::vector<float> values = toFloat();
     if (to == DType::F32) return fromFloat(name, shape, std::move(values));
-    auto bits = std::make_shared<std::vector<std::uint16_t>>(values.size());
-    std::ranges::transform(values, bits->begin(), to == DType::F16 ? toHalf : toBFloat16);
-    const std::byte* const begin = std::as_bytes(std::span(*bits)).data();
-    return {name, to, shape, begin, std::move(bits)};
+    auto bytes = std::make_shared<std::vector<std::byte>>(values.size() * sizeOf(to));
+    convertFromFloat(to, values.data(), values.size(), bytes->data());
+    const std::byte* const begin = bytes->data();
+    return {name, to, shape, begin, std::move(bytes)};
 }
 
 void convertToFloat(DType dtype, const std::byte* source, std::size_t count, float* target) {
@@ -66,6 +74,16 @@ void convertToFloat(DType dtype, const std::byte* source, std::size_t count, flo
             return;
         case DType::F16: return convert16(source, count, target, fromHalf);
         case DType::BF16: return convert16(source, count, target, fromBFloat16);
+    }
+}
+
+void convertFromFloat(DType dtype, const float* source, std::size_t count, std::byte* target) {
+    switch (dtype) {
+        case DType::F32:
+            if (count > 0) std::memcpy(target, source, count * sizeof(float));
+            return;
+        case DType::F16: return narrow16(source, count, target, toHalf);
+        case DType::BF16: return narrow16(source, count, target, toBFloat16);
     }
 }
 

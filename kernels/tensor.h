@@ -32,5 +32,7 @@ struct HostTensor {
 
 /// Converts `count` elements of `dtype` at `source` (any alignment) to float32.
 void convertToFloat(DType dtype, const std::byte* source, std::size_t count, float* target);
+/// The reverse, to the nearest, ties to even; what float16 cannot hold becomes infinite.
+void convertFromFloat(DType dtype, const float* source, std::size_t count, std::byte* target);
 
 }  // namespace perfmamba

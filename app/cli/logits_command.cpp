@@ -26,10 +26,9 @@ constexpr std::uint64_t kLargestTokenFile = std::uint64_t{1} << 30;
 struct LogitsOptions {
     std::string model;
     std::string device = "cpu";
-    std::string precision = "f32";
+    ComputeOptions compute;
     std::string tokens;
     std::string out;
-    int threads = 0;
     bool all = false;
 };
 
@@ -117,9 +116,7 @@ void logits(const LogitsOptions& options) {
     const auto checkpoint = model::Checkpoint::open(options.model);
     checkVocabulary(tokens, checkpoint->config().vocab_size);
 
-    engine::Engine engine(
-        checkpoint, kernels::makeBackend(options.device, {.threads = options.threads,
-                                                          .precision = kernels::precisionFromName(options.precision)}));
+    engine::Engine engine(checkpoint, kernels::makeBackend(options.device, options.compute.backend()));
     engine::State state = engine.newState(tokens.batch);
     report::LogitsFile file(options.out, tokens.batch, options.all ? tokens.length : 1, engine.config().vocab_padded,
                             tokens.ids, checkpoint->name(), checkpoint->hash());
@@ -166,8 +163,7 @@ Command logitsCommand(CLI::App& app) {
     command->add_flag("--all", options->all, "Logits at every position, not only the last");
     command->add_option("--device", options->device, "Where it runs; see 'perfmamba-cli devices'")
         ->capture_default_str();
-    command->add_option("--threads", options->threads, "Threads; 0: as many as there are cores")->capture_default_str();
-    addPrecisionOption(*command, options->precision);
+    addComputeOptions(*command, options->compute);
     command->add_option("--out", options->out, "Where to: dataset 'logits' (batch, positions, vocabulary), float32")
         ->type_name("FILE.h5")
         ->required();

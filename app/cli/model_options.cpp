@@ -7,9 +7,12 @@
 
 namespace perfmamba::cli {
 
+kernels::BackendOptions ComputeOptions::backend() const {
+    return {.threads = threads, .precision = kernels::precisionFromName(precision), .chunk = chunk};
+}
+
 prune::MakeBackend ModelOptions::backends() const {
-    const kernels::BackendOptions options = {.threads = threads, .precision = kernels::precisionFromName(precision)};
-    return [device = device, options] { return kernels::makeBackend(device, options); };
+    return [device = device, options = compute.backend()] { return kernels::makeBackend(device, options); };
 }
 
 std::unique_ptr<engine::Engine> ModelOptions::load() const {
@@ -21,14 +24,17 @@ void addModelOptions(CLI::App& app, ModelOptions& options) {
                    "A Mamba-1 or Mamba-2 model: a folder of Hugging Face or state-spaces, or a GGUF file")
         ->required();
     app.add_option("--device", options.device, "Where it runs; see 'perfmamba-cli devices'")->capture_default_str();
+    addComputeOptions(app, options.compute);
+}
+
+void addComputeOptions(CLI::App& app, ComputeOptions& options) {
     app.add_option("--threads", options.threads, "Threads; 0: as many as there are cores")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    addPrecisionOption(app, options.precision);
-}
-
-void addPrecisionOption(CLI::App& app, std::string& precision) {
-    app.add_option("--precision", precision, "What is computed in, where the device offers it; see 'devices'")
+    app.add_option("--chunk", options.chunk, "Tokens of a chunk of Mamba-2's SSD on the CPU; 0: what measured best")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--precision", options.precision, "What is computed in, where the device offers it; see 'devices'")
         ->check(CLI::IsMember({"f32", "bf16", "f16"}))
         ->type_name("f32|bf16|f16")
         ->capture_default_str();

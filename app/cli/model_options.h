@@ -13,15 +13,24 @@
 #include "core/evaluate/tokens.h"
 #include "core/profile/profiler.h"
 #include "core/prune/export.h"
+#include "kernels/devices.h"
 
 namespace perfmamba::cli {
+
+/// How a device computes.
+struct ComputeOptions {
+    int threads = 0;
+    std::string precision = "f32";
+    std::int64_t chunk = 0;
+
+    [[nodiscard]] kernels::BackendOptions backend() const;
+};
 
 /// Which model runs where.
 struct ModelOptions {
     std::string model;
     std::string device = "cpu";
-    int threads = 0;
-    std::string precision = "f32";
+    ComputeOptions compute;
 
     [[nodiscard]] prune::MakeBackend backends() const;
     /// Opens the checkpoint and loads it.
@@ -29,8 +38,8 @@ struct ModelOptions {
 };
 void addModelOptions(CLI::App& app, ModelOptions& options);
 
-/// `--precision f32|bf16|f16`.
-void addPrecisionOption(CLI::App& app, std::string& precision);
+/// `--threads N`, `--precision f32|bf16|f16`, `--chunk N`.
+void addComputeOptions(CLI::App& app, ComputeOptions& options);
 
 /// `--NAME FILE|task|random`, with `--NAME-length`, `--NAME-sequences` and, as addTextOptions(), what a file needs.
 void addTokenOptions(CLI::App& app, const std::string& name, const std::string& purpose,

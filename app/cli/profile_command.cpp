@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 struct ProfileOptions {
     std::string model;
     std::string device = "cpu";
-    std::string precision = "f32";
+    ComputeOptions compute;
     std::string mode = "prefill";
     std::string repeat = "auto";
     std::string trace = "auto";
@@ -58,7 +58,7 @@ profile::Options checkedOptions(const ProfileOptions& given) {
             throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1", given.repeat));
         }
     }
-    if (options.threads < 0) throw UsageError(fmt::format("--threads: {} is below 0", options.threads));
+    options.threads = given.compute.threads;
     try {
         profile::check(options);
     } catch (const Error& error) {
@@ -147,9 +147,7 @@ std::shared_ptr<const profile::Profile> withNewCeilings(std::shared_ptr<const pr
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
                                                 Follower& follower, ProgressLine& line, const std::stop_token& stop) {
     const auto checkpoint = model::Checkpoint::open(given.model);
-    engine::Engine engine(
-        checkpoint, kernels::makeBackend(given.device, {.threads = options.threads,
-                                                        .precision = kernels::precisionFromName(given.precision)}));
+    engine::Engine engine(checkpoint, kernels::makeBackend(given.device, given.compute.backend()));
     kernels::Backend& backend = engine.backend();
     profile::Provenance provenance = provenanceOf(backend.device(), given.command_line);
     const bool wants_ceilings = !given.no_ceilings && !report::ceilingsAreOff();
@@ -208,9 +206,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         ->delimiter(',')
         ->type_name("N,N,...")
         ->capture_default_str();
-    command->add_option("--threads", given->options.threads, "Threads; 0: as many as there are cores")
-        ->capture_default_str();
-    addPrecisionOption(*command, given->precision);
+    addComputeOptions(*command, given->compute);
     command->add_option("--repeat", given->repeat, "Recorded passes at each length; auto: until --bound or --budget")
         ->type_name("auto|N")
         ->capture_default_str();

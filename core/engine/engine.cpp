@@ -47,6 +47,11 @@ Weight spreadOverHeads(Backend& backend, const HostTensor& tensor, const Config&
     return backend.load(HostTensor::fromFloat(tensor.name, {config.d_inner}, std::move(values)), WeightUse::Parameter);
 }
 
+std::int64_t chunkOf(const Config& config, const kernels::DeviceInfo& device) {
+    if (device.chunk > 0) return device.chunk;
+    return device.longest_chunk > 0 ? std::min(config.chunk_size, device.longest_chunk) : config.chunk_size;
+}
+
 float negativeExp(float a_log) {
     return -std::exp(a_log);
 }
@@ -57,7 +62,8 @@ float same(float value) {
 }  // namespace
 
 Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<Backend> backend)
-    : m_checkpoint(std::move(checkpoint)), m_backend(std::move(backend)) {
+    : m_checkpoint(std::move(checkpoint)), m_backend(std::move(backend)), m_config(m_checkpoint->config()) {
+    m_config.chunk_size = chunkOf(m_config, m_backend->device());
     const Config& c = config();
     const auto matrix = [this](const std::string& name) {
         return m_backend->load(m_checkpoint->tensor(name), WeightUse::Matrix);
@@ -117,7 +123,7 @@ void Engine::checkFits(std::int64_t batch, std::int64_t length) const {
     // What is alive in a layer's ssm: residual, the projections, the convolution's output, y.
     const double row =
         static_cast<double>(c.d_model) * sizeof(float) +
-        static_cast<double>(projected + c.d_inner) * static_cast<double>(sizeOf(m_backend->device().precision));
+        static_cast<double>(projected + c.d_inner) * static_cast<double>(sizeOf(m_backend->device().activations));
     const double needed = static_cast<double>(batch) * (state * sizeof(float) + static_cast<double>(length) * row);
     const auto left = static_cast<double>(m_backend->available_bytes());
     if (needed <= left) return;
@@ -267,7 +273,7 @@ void Engine::head(Pass& pass, Logits& logits) {
         const std::int64_t positions = logits.positions;
         pass.normed =
             m_backend->allocate(MemoryKind::Activations, static_cast<std::size_t>(pass.batch * positions * c.d_model),
-                                m_backend->device().precision);
+                                m_backend->device().activations);
         // Where every position is asked for, the sequences lie one after the other: one call for all.
         const std::int64_t calls = positions == pass.length ? 1 : pass.batch;
         const std::int64_t rows = pass.batch * positions / calls;

@@ -48,7 +48,8 @@ public:
     [[nodiscard]] const model::Checkpoint& checkpoint() const { return *m_checkpoint; }
     /// The same, to derive others from.
     [[nodiscard]] const std::shared_ptr<const model::Checkpoint>& sharedCheckpoint() const { return m_checkpoint; }
-    [[nodiscard]] const model::Config& config() const { return m_checkpoint->config(); }
+    /// The checkpoint's, but for the SSD's chunk, which is as the device has it.
+    [[nodiscard]] const model::Config& config() const { return m_config; }
     [[nodiscard]] kernels::Backend& backend() { return *m_backend; }
 
     /// Throws Error when a pass of that size cannot fit into what memory is left, before anything is allocated.
@@ -116,6 +117,7 @@ private:
 
     std::shared_ptr<const model::Checkpoint> m_checkpoint;
     std::unique_ptr<kernels::Backend> m_backend;
+    model::Config m_config;
     kernels::Weight m_embedding;
     kernels::Weight m_norm_f;
     kernels::Weight m_lm_head;

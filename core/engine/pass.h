@@ -42,7 +42,7 @@ struct Engine::Pass {
 
     [[nodiscard]] kernels::Buffer activations(kernels::Backend& backend, std::int64_t width) const {
         return backend.allocate(MemoryKind::Activations, static_cast<std::size_t>(rows * width),
-                                backend.device().precision);
+                                backend.device().activations);
     }
     /// Opens a component's span, unless the pass is to stop: then throws Cancelled.
     [[nodiscard]] kernels::SpanScope enter(kernels::Backend& backend, Component component,

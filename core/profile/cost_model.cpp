@@ -22,7 +22,7 @@ constexpr double kNormRowFlops = 4;
 /// The configuration's extents as the formulas name them; N is summed over the groups, and 0 outside the layers.
 struct Extents {
     double B, L, M, D, Di, N, DiN, K, R, G, H, C, I, V;
-    double a;  // bytes of an activation's or a matrix's element
+    double a, w;  // bytes of an activation's and of a matrix's element
     double conv_bias, linear_bias;
     bool first;  // the first layer, whose norm has nothing to add to the residual
     bool falcon;
@@ -43,7 +43,8 @@ struct Extents {
           C(layer == kNoLayer ? 0 : static_cast<double>(c.convWidth(layer))),
           I(layer == kNoLayer ? 0 : static_cast<double>(c.inProjRows(layer))),
           V(static_cast<double>(c.vocab_padded)),
-          a(static_cast<double>(sizeOf(pass.precision))),
+          a(static_cast<double>(sizeOf(pass.precision.activations))),
+          w(static_cast<double>(sizeOf(pass.precision.matrices))),
           conv_bias(c.use_conv_bias ? 1 : 0),
           linear_bias(c.use_bias ? 1 : 0),
           first(layer == 0),
@@ -55,7 +56,7 @@ struct Extents {
 /// rows × inputs times inputs × outputs.
 Cost product(const Extents& e, double rows, double inputs, double outputs, double biases = 0) {
     return {2 * rows * inputs * outputs,
-            e.a * (rows * inputs + inputs * outputs + rows * outputs) + kFloatBytes * biases * outputs, 0};
+            e.a * (rows * inputs + rows * outputs) + e.w * inputs * outputs + kFloatBytes * biases * outputs, 0};
 }
 
 double normFlops(double rows, double width, double groups = 1) {
@@ -144,11 +145,11 @@ Cost gatedNorm(const Extents& e) {
 
 /// Each row of the table at most once.
 Cost embedding(const Extents& e) {
-    return {0, e.a * std::min(e.M, e.V) * e.D + (kFloatBytes * e.D + kTokenIdBytes) * e.M, 0};
+    return {0, e.w * std::min(e.M, e.V) * e.D + (kFloatBytes * e.D + kTokenIdBytes) * e.M, 0};
 }
 
 Cost head(const Extents& e) {
-    return {2 * e.B * e.D * e.V, e.a * (e.B * e.D + e.D * e.V) + kFloatBytes * e.B * e.V, 0};
+    return {2 * e.B * e.D * e.V, e.a * e.B * e.D + e.w * e.D * e.V + kFloatBytes * e.B * e.V, 0};
 }
 
 /// A decode step whose components take their neighbours along: what lies between them is not moved, the residual is
@@ -187,6 +188,10 @@ Cost fusedCost(Component component, const Extents& e, bool mamba1) {
 }
 
 }  // namespace
+
+Precision precisionOf(const kernels::DeviceInfo& device) {
+    return {device.precision, device.activations};
+}
 
 Cost& Cost::operator+=(const Cost& other) {
     flops += other.flops;

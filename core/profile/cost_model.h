@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/model/config.h"
+#include "kernels/backend.h"
 #include "kernels/component.h"
 #include "kernels/dtype.h"
 
@@ -19,12 +20,23 @@ struct Cost {
 };
 Cost operator*(double times, const Cost& cost);
 
+/// Of what types values are.
+struct Precision {
+    DType matrices = DType::F32;  // of products, and the embedding
+    DType activations = DType::F32;
+
+    Precision() = default;
+    Precision(DType all) : matrices(all), activations(all) {}  // NOLINT(google-explicit-constructor): the usual case
+    Precision(DType of_matrices, DType of_activations) : matrices(of_matrices), activations(of_activations) {}
+};
+Precision precisionOf(const kernels::DeviceInfo& device);
+
 /// What one run of a component works on.
 struct PassShape {
     std::int64_t batch = 1;
-    std::int64_t length = 1;       // tokens of each sequence in the pass; 1 in decode
-    DType precision = DType::F32;  // of activations and matrices
-    bool fused = false;            // a decode step of kernels::FusedSteps: fewer components, each with its neighbours
+    std::int64_t length = 1;  // tokens of each sequence in the pass; 1 in decode
+    Precision precision;
+    bool fused = false;  // a decode step of kernels::FusedSteps: fewer components, each with its neighbours
 };
 
 /// One run of a component in `layer` (kNoLayer for those outside the layers), logits for the last token only. Zero for

@@ -98,11 +98,11 @@ private:
         m_backend.fillZero(buffer);
         return buffer;
     }
-    Buffer activations(std::int64_t elements) const { return zeros(elements, m_backend.device().precision); }
+    Buffer activations(std::int64_t elements) const { return zeros(elements, m_backend.device().activations); }
 
     double streaming() const {
         const auto rows =
-            static_cast<std::int64_t>(m_sizes.stream_bytes / sizeOf(m_backend.device().precision)) / kGateWidth;
+            static_cast<std::int64_t>(m_sizes.stream_bytes / sizeOf(m_backend.device().activations)) / kGateWidth;
         const Buffer from = activations(rows * kGateWidth);
         Buffer to = activations(rows * kGateWidth);
         const auto bytes = static_cast<double>(from.bytes());

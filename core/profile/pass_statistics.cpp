@@ -31,7 +31,7 @@ TraceCounts sumOf(const TraceCounts& before, TraceCounts counts) {
 
 }  // namespace
 
-PassStatistics::PassStatistics(const model::Config& config, DType precision, Mode mode, std::int64_t batch,
+PassStatistics::PassStatistics(const model::Config& config, Precision precision, Mode mode, std::int64_t batch,
                                std::int64_t length)
     : m_config(config),
       m_precision(precision),

@@ -14,7 +14,8 @@ namespace perfmamba::profile {
 /// at a time, what its kernels took. 'other' is each pass's total less its components, so that every pass adds up.
 class PassStatistics {
 public:
-    PassStatistics(const model::Config& config, DType precision, Mode mode, std::int64_t batch, std::int64_t length);
+    PassStatistics(const model::Config& config, Precision precision, Mode mode, std::int64_t batch,
+                   std::int64_t length);
 
     void add(kernels::PassRecord&& record);
     void addUntraced(double total_us) { m_untraced.push_back(total_us); }
@@ -46,7 +47,7 @@ private:
                                      const std::vector<std::size_t>& passes) const;
 
     model::Config m_config;
-    DType m_precision;
+    Precision m_precision;
     Mode m_mode;
     std::int64_t m_batch;
     std::int64_t m_length;

@@ -85,7 +85,7 @@ private:
         m_pass_s = 0;
         m_watch = {};
         m_watch.add(m_engine.backend().reading());
-        PassStatistics statistics(m_engine.config(), m_engine.backend().device().precision, options().mode,
+        PassStatistics statistics(m_engine.config(), precisionOf(m_engine.backend().device()), options().mode,
                                   options().batch, length());
         std::int64_t reserved = 0;
         CountedPass counted;

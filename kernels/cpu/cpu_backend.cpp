@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "kernels/cpu/block_cache.h"
+#include "kernels/cpu/dot_products.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/observe.h"
 #include "kernels/cpu/ssd.h"
@@ -113,7 +114,11 @@ private:
 
 class CpuBackend final : public Backend {
 public:
-    explicit CpuBackend(int threads) : m_device(describe(threads)), m_pool(m_device.threads) {}
+    explicit CpuBackend(const BackendOptions& options) : m_device(describe(options.threads)), m_pool(m_device.threads) {
+        m_device.precision = options.precision;
+        m_device.chunk = options.chunk;
+        m_device.longest_chunk = kBestChunk;
+    }
 
     [[nodiscard]] const DeviceInfo& device() const override { return m_device; }
 
@@ -132,24 +137,23 @@ public:
         return {this, data, bytes, kind, type};
     }
 
-    [[nodiscard]] Weight load(const HostTensor& tensor, WeightUse /*use*/) override {
+    [[nodiscard]] Weight load(const HostTensor& tensor, WeightUse use) override {
         Weight weight;
         weight.rows = tensor.shape.size() > 1 ? tensor.shape[0] : 1;
         weight.cols = weight.rows > 0 ? tensor.elements() / weight.rows : 0;
-        const bool in_place =
-            tensor.dtype == DType::F32 && reinterpret_cast<std::uintptr_t>(tensor.data) % alignof(float) == 0;
-        if (in_place) {
-            weight.data = reinterpret_cast<const float*>(tensor.data);
+        const DType type = use == WeightUse::Matrix ? m_device.precision : DType::F32;
+        if (tensor.dtype == type && reinterpret_cast<std::uintptr_t>(tensor.data) % sizeOf(type) == 0) {
+            weight.data = {tensor.data, type};
             const auto bytes = static_cast<std::int64_t>(tensor.bytes());
             charge(tensor.data, MemoryKind::Weights, bytes);
             weight.owner = std::shared_ptr<const void>(
                 tensor.data,
                 [this, bytes, owner = tensor.owner](const void* data) { charge(data, MemoryKind::Weights, -bytes); });
         } else {
-            auto copy =
-                std::make_shared<Buffer>(allocate(MemoryKind::Weights, static_cast<std::size_t>(tensor.elements())));
-            convertToFloat(tensor.dtype, tensor.data, copy->elements(), copy->data());
-            weight.data = copy->data();
+            auto copy = std::make_shared<Buffer>(
+                allocate(MemoryKind::Weights, static_cast<std::size_t>(tensor.elements()), type));
+            convert(tensor, copy->view());
+            weight.data = copy->view();
             weight.owner = std::move(copy);
         }
         return weight;
@@ -179,10 +183,8 @@ public:
 
     void embed(std::span<const std::int32_t> tokens, const Weight& table, float* out) override {
         const std::int64_t width = table.cols;
-        const float* rows = table.f32();
         eachRow(static_cast<std::int64_t>(tokens.size()), width, [&](std::int64_t row) {
-            std::memcpy(out + row * width, rows + tokens[static_cast<std::size_t>(row)] * width,
-                        static_cast<std::size_t>(width) * sizeof(float));
+            widenRow(table.data + tokens[static_cast<std::size_t>(row)] * width, out + row * width, width);
         });
     }
 
@@ -197,7 +199,8 @@ public:
 
     void linear(ConstElements x, std::int64_t x_stride, const Weight& weight, const Weight& bias, Elements y,
                 std::int64_t rows) override {
-        cpu::linear(m_pool, x.f32(), x_stride, weight.f32(), bias.f32(), y.f32(), rows, weight.cols, weight.rows);
+        cpu::linear(*this, m_pool,
+                    {x.f32(), x_stride, weight.data, bias.f32(), y.f32(), rows, weight.cols, weight.rows});
     }
 
     void conv1d(const Conv1dArgs& args) override {
@@ -277,6 +280,19 @@ public:
     }
 
 private:
+    /// A stretch at a time, by way of float32.
+    static void convert(const HostTensor& tensor, Elements target) {
+        constexpr std::size_t kStretch = 4096;
+        float values[kStretch];
+        const auto count = static_cast<std::size_t>(tensor.elements());
+        auto* to = static_cast<std::byte*>(target.data);
+        for (std::size_t first = 0; first < count; first += kStretch) {
+            const std::size_t part = std::min(kStretch, count - first);
+            convertToFloat(tensor.dtype, tensor.data + first * sizeOf(tensor.dtype), part, values);
+            convertFromFloat(target.type, values, part, to + first * sizeOf(target.type));
+        }
+    }
+
     template <class Task>
     void eachRow(std::int64_t rows, std::int64_t width, const Task& task) {
         const std::int64_t rows_per_task = std::max<std::int64_t>(1, kTaskElements / width);
@@ -329,8 +345,8 @@ DeviceInfo describe(int threads) {
     return info;
 }
 
-std::unique_ptr<Backend> makeBackend(int threads) {
-    return std::make_unique<CpuBackend>(threads);
+std::unique_ptr<Backend> makeBackend(const BackendOptions& options) {
+    return std::make_unique<CpuBackend>(options);
 }
 
 }  // namespace perfmamba::kernels::cpu

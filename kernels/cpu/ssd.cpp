@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/gemm.h"
@@ -19,6 +20,9 @@ namespace {
 
 // Rows of the masked attention computed together: above the diagonal block nothing is computed.
 constexpr std::int64_t kRowBlock = 64;
+// Channels, whole heads of one group, that share their products with B and C: enough to make good use of the library,
+// few enough to leave every thread several.
+constexpr std::int64_t kChannelsTogether = 128;
 
 class ChunkedSsd {
 public:
@@ -28,7 +32,9 @@ public:
           m(args),
           m_chunk(std::min(args.chunk, args.length)),
           m_chunks((args.length + m_chunk - 1) / m_chunk),
-          m_head_state(args.head_dim * args.states) {
+          m_head_state(args.head_dim * args.states),
+          m_together(std::clamp<std::int64_t>(kChannelsTogether / args.head_dim, 1, args.heads / args.groups)),
+          m_blocks((args.heads / args.groups + m_together - 1) / m_together) {
         const std::int64_t per_head = args.batch * args.heads * args.length;
         m_dt = allocate(per_head);
         m_cumulated = allocate(2 * per_head);  // double
@@ -38,18 +44,24 @@ public:
 
     void run() {
         stage(Stage::Cumsum, m.batch * m.heads, [this](std::int64_t i) { cumsum(i); });
-        stage(Stage::ChunkState, m.batch * m_chunks * m.heads, [this](std::int64_t i) { chunkState(i); });
+        stage(Stage::ChunkState, m.batch * m_chunks * m.groups * m_blocks, [this](std::int64_t i) { chunkState(i); });
         stage(Stage::StatePassing, m.batch * m.heads, [this](std::int64_t i) { statePassing(i); });
         const SpanScope span(m_backend, Component::Ssm, m.layer, Stage::ChunkScan);
         const std::int64_t blocks = (m_chunk + kRowBlock - 1) / kRowBlock;
         m_pool.run(m.batch * m_chunks * m.groups * blocks, [&](std::int64_t i) { attention(i / blocks, i % blocks); });
-        m_pool.run(m.batch * m_chunks * m.heads, [this](std::int64_t i) { chunkScan(i); });
+        m_pool.run(m.batch * m_chunks * m.groups * m_blocks, [this](std::int64_t i) { chunkScan(i); });
     }
 
 private:
     /// Where a (sequence, chunk) lies.
     struct Place {
         std::int64_t b, chunk, begin, count;
+    };
+
+    /// Heads of one group in one chunk: the work of a task.
+    struct Heads {
+        Place at;
+        std::int64_t group, first, count;
     };
 
     Buffer allocate(std::int64_t elements) const {
@@ -66,6 +78,13 @@ private:
         const std::int64_t begin = b_chunk % m_chunks * m_chunk;
         return {b_chunk / m_chunks, b_chunk % m_chunks, begin, std::min(m_chunk, m.length - begin)};
     }
+    [[nodiscard]] Heads heads(std::int64_t task) const {
+        const std::int64_t per_group = m.heads / m.groups;
+        const std::int64_t group = task / m_blocks % m.groups;
+        const std::int64_t begin = task % m_blocks * m_together;
+        return {place(task / m_blocks / m.groups), group, group * per_group + begin,
+                std::min(m_together, per_group - begin)};
+    }
     [[nodiscard]] float* dt(std::int64_t b, std::int64_t head) const {
         return m_dt.data() + (b * m.heads + head) * m.length;
     }
@@ -75,7 +94,6 @@ private:
     [[nodiscard]] float* state(std::int64_t b, std::int64_t chunk, std::int64_t head) const {
         return m_states.data() + ((b * m_chunks + chunk) * m.heads + head) * m_head_state;
     }
-    [[nodiscard]] std::int64_t groupOf(std::int64_t head) const { return head / (m.heads / m.groups); }
     [[nodiscard]] std::int64_t row(const Place& at) const { return (at.b * m.length + at.begin) * m.xbc_stride; }
 
     /// Δ, and c within each chunk, of one head.
@@ -94,22 +112,22 @@ private:
         }
     }
 
-    /// S (P, N) = Σ_s exp(c_last − c_s) Δ_s x_s ⊗ B_s.
-    void chunkState(std::int64_t i) {
-        const Place at = place(i / m.heads);
-        const std::int64_t head = i % m.heads;
-        const double* sums = cumulated(at.b, head) + at.begin;
-        const float* delta = dt(at.b, head) + at.begin;
-        const float* x = m.x.f32() + row(at) + head * m.head_dim;
-        thread_local std::vector<float> scaled;
-        scaled.resize(static_cast<std::size_t>(at.count * m.head_dim));
-        for (std::int64_t s = 0; s < at.count; ++s) {
-            const auto decay = static_cast<float>(std::exp(sums[at.count - 1] - sums[s]));
-            scaleRow(x + s * m.xbc_stride, decay * delta[s], scaled.data() + s * m.head_dim, m.head_dim);
+    /// S (P, N) = Σ_s exp(c_last − c_s) Δ_s x_s ⊗ B_s, of some heads: their P one after the other.
+    void chunkState(std::int64_t task) {
+        const auto [at, group, first, count] = heads(task);
+        const std::int64_t width = count * m.head_dim;
+        float* scaled = scratch(at.count * (width + 1));
+        float* weights = scaled + at.count * width;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const double* sums = cumulated(at.b, first + i) + at.begin;
+            decayRow(nullptr, sums, sums[at.count - 1], dt(at.b, first + i) + at.begin, weights, at.count);
+            const float* x = m.x.f32() + row(at) + (first + i) * m.head_dim;
+            for (std::int64_t s = 0; s < at.count; ++s) {
+                scaleRow(x + s * m.xbc_stride, weights[s], scaled + s * width + i * m.head_dim, m.head_dim);
+            }
         }
-        multiply(Layout::Transposed, Layout::Plain, m.head_dim, m.states, at.count, scaled.data(), m.head_dim,
-                 m.B.f32() + row(at) + groupOf(head) * m.states, m.xbc_stride, 0, state(at.b, at.chunk, head),
-                 m.states);
+        multiply(Layout::Transposed, Layout::Plain, width, m.states, at.count, scaled, width,
+                 m.B.f32() + row(at) + group * m.states, m.xbc_stride, 0, state(at.b, at.chunk, first), m.states);
     }
 
     /// Turns each chunk's own S into the state before that chunk.
@@ -136,40 +154,43 @@ private:
                  m_cb.data() + (i * m_chunk + first) * m_chunk, m_chunk);
     }
 
-    /// y of one chunk and head.
-    void chunkScan(std::int64_t i) {
-        const Place at = place(i / m.heads);
-        const std::int64_t head = i % m.heads;
-        const std::int64_t group = groupOf(head);
+    /// y of some heads in one chunk.
+    void chunkScan(std::int64_t task) {
+        const Heads some = heads(task);
+        const Place& at = some.at;
+        float* y = m.y.f32() + (at.b * m.length + at.begin) * m.y_stride + some.first * m.head_dim;
+        multiply(Layout::Plain, Layout::Transposed, at.count, some.count * m.head_dim, m.states,
+                 m.C.f32() + row(at) + some.group * m.states, m.xbc_stride, state(at.b, at.chunk, some.first), m.states,
+                 0, y, m.y_stride);
+        const float* cb = m_cb.data() + ((at.b * m_chunks + at.chunk) * m.groups + some.group) * m_chunk * m_chunk;
+        for (std::int64_t i = 0; i < some.count; ++i) headScan(at, some.first + i, cb, y + i * m.head_dim);
+    }
+
+    /// Makes y of one head's C·H. @param cb  (Q, Q) of the chunk and the head's group
+    void headScan(const Place& at, std::int64_t head, const float* cb, float* y) {
         const double* sums = cumulated(at.b, head) + at.begin;
         const float* delta = dt(at.b, head) + at.begin;
         const float* x = m.x.f32() + row(at) + head * m.head_dim;
-        const float* C = m.C.f32() + row(at) + group * m.states;
-        const float* cb = m_cb.data() + ((at.b * m_chunks + at.chunk) * m.groups + group) * m_chunk * m_chunk;
-        const std::int64_t width = m.y_stride;
-        float* y = m.y.f32() + (at.b * m.length + at.begin) * width + head * m.head_dim;
-        thread_local std::vector<float> scratch;
-        scratch.resize(static_cast<std::size_t>(kRowBlock * std::max(m_chunk, m.states)));
-
+        float* weights = scratch(kRowBlock * m_chunk);
         for (std::int64_t first = 0; first < at.count; first += kRowBlock) {
             const std::int64_t end = std::min(first + kRowBlock, at.count);
             for (std::int64_t t = first; t < end; ++t) {
-                float* weights = scratch.data() + (t - first) * end;
-                decayRow(cb + t * m_chunk, sums, sums[t], delta, weights, t + 1);
-                std::fill(weights + t + 1, weights + end, 0.0F);
+                float* to = weights + (t - first) * end;
+                decayRow(cb + t * m_chunk, sums, sums[t], delta, to, t + 1);
+                std::fill(to + t + 1, to + end, 0.0F);
+                addSkipRow(x + t * m.xbc_stride, m.D + head * m.head_dim, static_cast<float>(std::exp(sums[t])),
+                           y + t * m.y_stride, m.head_dim);
             }
-            multiply(Layout::Plain, Layout::Plain, end - first, m.head_dim, end, scratch.data(), end, x, m.xbc_stride,
-                     0, y + first * width, width);
-            for (std::int64_t t = first; t < end; ++t) {
-                scaleRow(C + t * m.xbc_stride, static_cast<float>(std::exp(sums[t])),
-                         scratch.data() + (t - first) * m.states, m.states);
-            }
-            multiply(Layout::Plain, Layout::Transposed, end - first, m.head_dim, m.states, scratch.data(), m.states,
-                     state(at.b, at.chunk, head), m.states, 1, y + first * width, width);
-            for (std::int64_t t = first; t < end; ++t) {
-                addProductRow(x + t * m.xbc_stride, m.D + head * m.head_dim, y + t * width, m.head_dim);
-            }
+            multiply(Layout::Plain, Layout::Plain, end - first, m.head_dim, end, weights, end, x, m.xbc_stride, 1,
+                     y + first * m.y_stride, m.y_stride);
         }
+    }
+
+    /// Of the calling thread, kept for its next task.
+    static float* scratch(std::int64_t elements) {
+        thread_local std::vector<float> values;
+        if (std::cmp_less(values.size(), elements)) values.resize(static_cast<std::size_t>(elements));
+        return values.data();
     }
 
     Backend& m_backend;
@@ -178,6 +199,8 @@ private:
     std::int64_t m_chunk;
     std::int64_t m_chunks;
     std::int64_t m_head_state;
+    std::int64_t m_together;  // heads of a task
+    std::int64_t m_blocks;    // tasks of a group and chunk
     Buffer m_dt;
     Buffer m_cumulated;
     Buffer m_states;
@@ -206,7 +229,7 @@ void skip(ThreadPool& pool, const SsdArgs& args) {
     pool.run(args.batch * args.length, [&](std::int64_t row) {
         float* y = args.y.f32() + row * args.y_stride;
         std::fill(y, y + width, 0.0F);
-        addProductRow(args.x.f32() + row * args.xbc_stride, args.D, y, width);
+        addSkipRow(args.x.f32() + row * args.xbc_stride, args.D, 0, y, width);
     });
 }
 

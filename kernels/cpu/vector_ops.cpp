@@ -10,20 +10,15 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/vector_ops.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once for each instruction set: before highway.h
 #include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
+#include "kernels/cpu/math-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace perfmamba::kernels::cpu::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 // One lane: the same arithmetic for what is left over, so that a value does not depend on its place in a row.
 using D1 = hn::CappedTag<float, 1>;
-
-constexpr float kExpLimit = 88.0F;       // exp() of more is not a float any more
-constexpr float kSoftplusLimit = 20.0F;  // softplus(x) = x beyond (FORMATS: as PyTorch)
 
 std::int64_t lanes() {
     return static_cast<std::int64_t>(hn::Lanes(D()));
@@ -37,18 +32,6 @@ HWY_INLINE void sweep(std::int64_t count, const Body& body) {
     std::int64_t i = 0;
     for (; i + step <= count; i += step) body(d, i);
     for (; i < count; ++i) body(D1(), i);
-}
-
-template <class DD, class VV>
-HWY_INLINE VV silu(DD d, VV x) {
-    const auto limit = hn::Set(d, kExpLimit);
-    return hn::Div(x, hn::Add(hn::Set(d, 1.0F), hn::Exp(d, hn::Min(hn::Neg(x), limit))));
-}
-
-template <class DD, class VV>
-HWY_INLINE VV softplus(DD d, VV x) {
-    const auto limit = hn::Set(d, kSoftplusLimit);
-    return hn::IfThenElse(hn::Gt(x, limit), x, hn::Log1p(d, hn::Exp(d, hn::Min(x, limit))));
 }
 
 /// Σ f(i), in an order that depends on `count` alone.
@@ -116,68 +99,123 @@ void Conv1dRow(const float* const* inputs, const float* weight, const float* bia
     });
 }
 
-/// The scan of a block of neighbouring channels, one a lane: the recurrence stays in registers and first-level cache,
-/// there is no sum across lanes, and any N works. Floor: one exp for each channel, state and token.
-void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count) {
-    const hn::CappedTag<float, kScanBlock> d;
-    const auto step = static_cast<std::int64_t>(hn::Lanes(d));
-    const std::int64_t states = args.states;
+using ScanTag = hn::CappedTag<float, kScanBlock>;
 
+std::int64_t scanLanes() {
+    return static_cast<std::int64_t>(hn::Lanes(ScanTag()));
+}
+
+/// Some tokens of a block of channels, each array (kScanTile, kScanBlock).
+struct ScanTile {
+    HWY_ALIGN float delta[kScanTile * kScanBlock];
+    HWY_ALIGN float dx[kScanTile * kScanBlock];  // Δ·x
+    HWY_ALIGN float y[kScanTile * kScanBlock];
+};
+
+/// Δ, Δ·x and D·x of `tokens` tokens whose x and dt lie in the tile's y and delta.
+void prepareScan(ScanTile& tile, const float* bias, const float* skip, std::int64_t tokens) {
+    const ScanTag d;
+    for (std::int64_t i = 0; i < tokens * kScanBlock; i += scanLanes()) {
+        const auto x = hn::Load(d, tile.y + i);
+        const auto delta = softplus(d, hn::Add(hn::Load(d, tile.delta + i), hn::Load(d, bias + i % kScanBlock)));
+        hn::Store(delta, d, tile.delta + i);
+        hn::Store(hn::Mul(delta, x), d, tile.dx + i);
+        hn::Store(hn::Mul(hn::Load(d, skip + i % kScanBlock), x), d, tile.y + i);
+    }
+}
+
+/// kCount states of some channels, A and h with row stride kScanBlock: h = exp(Δ·A)·h + Δ·x·B. @return Σ_n C·h
+template <std::size_t kCount, class VV>
+HWY_INLINE VV scanStates(VV delta, VV dx, const float* A, float* h, const float* B, const float* C) {
+    const ScanTag d;
+    VV exponents[kCount];
+    VV decays[kCount];
+    for (std::size_t n = 0; n < kCount; ++n) exponents[n] = hn::LoadU(d, A + n * kScanBlock);
+    powersOfTwo(d, delta, exponents, decays);
+    VV sum = hn::Zero(d);
+    for (std::size_t n = 0; n < kCount; ++n) {
+        float* cell = h + n * kScanBlock;
+        const VV next = hn::MulAdd(decays[n], hn::LoadU(d, cell), hn::Mul(dx, hn::Set(d, B[n])));
+        hn::StoreU(next, d, cell);
+        sum = hn::MulAdd(hn::Set(d, C[n]), next, sum);
+    }
+    return sum;
+}
+
+/// All states over a tile: y += Σ_n C·h. @param A  times log2(e), (N, kScanBlock), and so is h
+void scanTile(ScanTile& tile, const float* A, float* h, const float* B, const float* C, std::int64_t bc_stride,
+              std::int64_t states, std::int64_t tokens) {
+    const ScanTag d;
+    constexpr std::int64_t kTogether = 4;
+    for (std::int64_t t = 0; t < tokens; ++t, B += bc_stride, C += bc_stride) {
+        for (std::int64_t i = 0; i < kScanBlock; i += scanLanes()) {
+            const std::int64_t at = t * kScanBlock + i;
+            const auto delta = hn::Load(d, tile.delta + at);
+            const auto dx = hn::Load(d, tile.dx + at);
+            auto y = hn::Load(d, tile.y + at);
+            std::int64_t n = 0;
+            const auto add = [&]<std::int64_t kCount>(std::integral_constant<std::int64_t, kCount>) {
+                const std::int64_t first = n * kScanBlock + i;
+                y = hn::Add(y, scanStates<kCount>(delta, dx, A + first, h + first, B + n, C + n));
+                n += kCount;
+            };
+            while (n + kTogether <= states) add(std::integral_constant<std::int64_t, kTogether>());
+            while (n < states) add(std::integral_constant<std::int64_t, 1>());
+            hn::Store(y, d, tile.y + at);
+        }
+    }
+}
+
+/// The scan of a block of neighbouring channels, one a lane: the recurrence stays in the first-level cache, there is no
+/// sum across lanes, and any N works. What needs no state is done for a tile of tokens beforehand, so that neither the
+/// memory nor softplus is waited for. Floor: one exp for each channel, state and token.
+void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count) {
+    const std::int64_t states = args.states;
+    const auto copyRow = [&](const float* from, float* to) {
+        if (count == kScanBlock) {
+            std::memcpy(to, from, kScanBlock * sizeof(float));  // of a known size: no call
+        } else {
+            std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
+        }
+    };
     // Lanes past `count` carry zeros, so that a narrow last block runs the same code.
-    HWY_ALIGN float dt[kScanBlock] = {};
-    HWY_ALIGN float dx[kScanBlock] = {};
-    HWY_ALIGN float x[kScanBlock] = {};
-    HWY_ALIGN float y[kScanBlock];
     HWY_ALIGN float bias[kScanBlock] = {};
     HWY_ALIGN float skip[kScanBlock] = {};
-    const auto load = [count](const float* source, float* target) {
-        std::memcpy(target, source, static_cast<std::size_t>(count) * sizeof(float));
-    };
-    if (args.dt_bias) load(args.dt_bias + first, bias);
-    load(args.D + first, skip);
+    if (args.dt_bias) copyRow(args.dt_bias + first, bias);
+    copyRow(args.D + first, skip);
 
-    // A and h of the block, dense: (N, kScanBlock).
+    // A · log2(e) and h of the block, dense: (N, kScanBlock).
     thread_local std::vector<float> scratch;
-    scratch.assign(static_cast<std::size_t>(2 * states * kScanBlock), 0.0F);
+    const auto cells = static_cast<std::size_t>(states * kScanBlock);
+    if (scratch.size() < 2 * cells) scratch.resize(2 * cells);
     float* A = scratch.data();
-    float* h = A + states * kScanBlock;
+    float* h = A + cells;
     float* state = args.h + b * states * args.channels + first;
+    if (count < kScanBlock) std::fill_n(A, 2 * cells, 0.0F);
     for (std::int64_t n = 0; n < states; ++n) {
-        load(args.A + n * args.channels + first, A + n * kScanBlock);
-        load(state + n * args.channels, h + n * kScanBlock);
+        copyRow(args.A + n * args.channels + first, A + n * kScanBlock);
+        copyRow(state + n * args.channels, h + n * kScanBlock);
     }
+    sweep(states * kScanBlock,
+          [&](auto d, std::int64_t i) { hn::StoreU(hn::Mul(hn::LoadU(d, A + i), hn::Set(d, kLog2E)), d, A + i); });
 
-    for (std::int64_t t = 0; t < args.length; ++t) {
-        const std::int64_t row = b * args.length + t;
-        const float* B = args.B.f32() + row * args.bc_stride;
-        const float* C = args.C.f32() + row * args.bc_stride;
-        load(args.x.f32() + row * args.channels + first, x);
-        load(args.dt.f32() + row * args.channels + first, dt);
-        for (std::int64_t i = 0; i < kScanBlock; i += step) {
-            const auto delta = softplus(d, hn::Add(hn::Load(d, dt + i), hn::Load(d, bias + i)));
-            const auto input = hn::Load(d, x + i);
-            hn::Store(delta, d, dt + i);
-            hn::Store(hn::Mul(delta, input), d, dx + i);
-            hn::Store(hn::Mul(hn::Load(d, skip + i), input), d, y + i);
+    ScanTile tile = {};
+    for (std::int64_t begin = 0; begin < args.length; begin += kScanTile) {
+        const std::int64_t tokens = std::min(kScanTile, args.length - begin);
+        const std::int64_t row = b * args.length + begin;
+        const float* x = args.x.f32() + row * args.channels + first;
+        const float* dt = args.dt.f32() + row * args.channels + first;
+        float* y = args.y.f32() + row * args.channels + first;
+        for (std::int64_t t = 0; t < tokens; ++t) {
+            copyRow(x + t * args.channels, tile.y + t * kScanBlock);
+            copyRow(dt + t * args.channels, tile.delta + t * kScanBlock);
         }
-        for (std::int64_t i = 0; i < kScanBlock; i += step) {
-            const auto delta = hn::Load(d, dt + i);
-            const auto delta_x = hn::Load(d, dx + i);
-            auto total = hn::Load(d, y + i);
-            for (std::int64_t n = 0; n < states; ++n) {
-                float* hn_ptr = h + n * kScanBlock + i;
-                const auto decay = hn::Exp(d, hn::Mul(delta, hn::LoadU(d, A + n * kScanBlock + i)));
-                const auto next = hn::MulAdd(decay, hn::LoadU(d, hn_ptr), hn::Mul(delta_x, hn::Set(d, B[n])));
-                hn::StoreU(next, d, hn_ptr);
-                total = hn::MulAdd(hn::Set(d, C[n]), next, total);
-            }
-            hn::Store(total, d, y + i);
-        }
-        std::memcpy(args.y.f32() + row * args.channels + first, y, static_cast<std::size_t>(count) * sizeof(float));
+        prepareScan(tile, bias, skip, tokens);
+        const std::int64_t bc = row * args.bc_stride;
+        scanTile(tile, A, h, args.B.f32() + bc, args.C.f32() + bc, args.bc_stride, states, tokens);
+        for (std::int64_t t = 0; t < tokens; ++t) copyRow(tile.y + t * kScanBlock, y + t * args.channels);
     }
-    for (std::int64_t n = 0; n < states; ++n) {
-        std::memcpy(state + n * args.channels, h + n * kScanBlock, static_cast<std::size_t>(count) * sizeof(float));
-    }
+    for (std::int64_t n = 0; n < states; ++n) copyRow(h + n * kScanBlock, state + n * args.channels);
 }
 
 void SoftplusColumn(const float* x, std::int64_t stride, float bias, float low, float high, float* y,
@@ -193,8 +231,8 @@ void DecayRow(const float* cb, const double* cumulated, double end, const float*
     // The difference is taken in double: over a chunk the sums grow far beyond what float32 can tell apart.
     for (std::int64_t s = 0; s < count; ++s) m[s] = static_cast<float>(end - cumulated[s]);
     sweep(count, [&](auto d, std::int64_t s) {
-        const auto decay = hn::Exp(d, hn::LoadU(d, m + s));
-        hn::StoreU(hn::Mul(hn::Mul(hn::LoadU(d, cb + s), decay), hn::LoadU(d, dt + s)), d, m + s);
+        const auto weight = hn::Mul(exponential(d, hn::LoadU(d, m + s)), hn::LoadU(d, dt + s));
+        hn::StoreU(cb ? hn::Mul(weight, hn::LoadU(d, cb + s)) : weight, d, m + s);
     });
 }
 
@@ -204,9 +242,10 @@ void ScaleRow(const float* source, float factor, float* target, std::int64_t cou
     });
 }
 
-void AddProductRow(const float* a, const float* b, float* target, std::int64_t count) {
+void AddSkipRow(const float* x, const float* D_skip, float decay, float* y, std::int64_t count) {
     sweep(count, [&](auto d, std::int64_t i) {
-        hn::StoreU(hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), hn::LoadU(d, target + i)), d, target + i);
+        const auto skip = hn::Mul(hn::LoadU(d, D_skip + i), hn::LoadU(d, x + i));
+        hn::StoreU(hn::MulAdd(hn::LoadU(d, y + i), hn::Set(d, decay), skip), d, y + i);
     });
 }
 
@@ -247,7 +286,7 @@ HWY_EXPORT(SelectiveScanBlock);
 HWY_EXPORT(SoftplusColumn);
 HWY_EXPORT(DecayRow);
 HWY_EXPORT(ScaleRow);
-HWY_EXPORT(AddProductRow);
+HWY_EXPORT(AddSkipRow);
 HWY_EXPORT(PassState);
 HWY_EXPORT(SsdStepHead);
 
@@ -285,8 +324,8 @@ void decayRow(const float* cb, const double* cumulated, double end, const float*
 void scaleRow(const float* source, float factor, float* target, std::int64_t count) {
     HWY_DYNAMIC_DISPATCH(ScaleRow)(source, factor, target, count);
 }
-void addProductRow(const float* a, const float* b, float* target, std::int64_t count) {
-    HWY_DYNAMIC_DISPATCH(AddProductRow)(a, b, target, count);
+void addSkipRow(const float* x, const float* D, float decay, float* y, std::int64_t count) {
+    HWY_DYNAMIC_DISPATCH(AddSkipRow)(x, D, decay, y, count);
 }
 void passState(float* h, float* s, float decay, std::int64_t count) {
     HWY_DYNAMIC_DISPATCH(PassState)(h, s, decay, count);

@@ -26,6 +26,8 @@ void conv1dRow(const float* const* inputs, const float* weight, const float* bia
 
 /// Channels that one call of selectiveScanBlock() carries.
 inline constexpr std::int64_t kScanBlock = 16;
+/// Tokens that it takes at a time.
+inline constexpr std::int64_t kScanTile = 16;
 
 /// All tokens of sequence `b` for channels [first, first + count), count ≤ kScanBlock. Reads and replaces the state.
 void selectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count);
@@ -34,14 +36,14 @@ void selectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int6
 void softplusColumn(const float* x, std::int64_t stride, float bias, float low, float high, float* y,
                     std::int64_t count);
 
-/// m[s] = cb[s] · exp(end − cumulated[s]) · dt[s] for s < count: one row of the SSD's masked attention.
+/// m[s] = cb[s] · exp(end − cumulated[s]) · dt[s] for s < count: one row of the SSD's masked attention. Null cb: ones.
 void decayRow(const float* cb, const double* cumulated, double end, const float* dt, float* m, std::int64_t count);
 
 /// target[i] = source[i] · factor.
 void scaleRow(const float* source, float factor, float* target, std::int64_t count);
 
-/// target[i] += a[i] · b[i].
-void addProductRow(const float* a, const float* b, float* target, std::int64_t count);
+/// y[i] = y[i] · decay + D[i] · x[i].
+void addSkipRow(const float* x, const float* D, float decay, float* y, std::int64_t count);
 
 /// h = h · decay + s, element by element, and s becomes what h was.
 void passState(float* h, float* s, float decay, std::int64_t count);

@@ -75,7 +75,7 @@ private Q_SLOTS:
         const Outcome outcome = runCli({"devices"});
         QCOMPARE(outcome.code, 0);
         QVERIFY(outcome.out.startsWith("cpu"));
-        QVERIFY(outcome.out.split('\n').first().endsWith("; f32"));
+        QVERIFY(outcome.out.split('\n').first().endsWith("; f32, bf16, f16"));
     }
 
     void compareAndItsExitCodes() {
@@ -144,14 +144,16 @@ private Q_SLOTS:
         QCOMPARE(runCli({"compare", path("run.h5")}).code, 2);
     }
 
-    void precisionThatADeviceHasNot() {
+    void precisions() {
         const QStringList asked = {"profile", demo("mamba2-bytes"), "--lengths", "8", "--repeat", "1", "--precision"};
-        const Outcome refused = runCli(asked + QStringList{"bf16"});
-        QCOMPARE(refused.code, 1);
-        QVERIFY2(refused.err.contains("device cpu: does not compute in bf16 (it computes in f32)"),
-                 qPrintable(refused.err));
+        for (const char* known : {"f32", "bf16", "f16"}) QCOMPARE(runCli(asked + QStringList{known}).code, 0);
         QCOMPARE(runCli(asked + QStringList{"f64"}).code, 2);
-        QCOMPARE(runCli(asked + QStringList{"f32"}).code, 0);
+    }
+
+    void chunk() {
+        const QStringList asked = {"profile", demo("mamba2-bytes"), "--lengths", "8", "--repeat", "1", "--chunk"};
+        QCOMPARE(runCli(asked + QStringList{"4"}).code, 0);
+        QCOMPARE(runCli(asked + QStringList{"-1"}).code, 2);
     }
 
     void info() {

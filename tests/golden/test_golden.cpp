@@ -60,8 +60,9 @@ double toleranceOf(const std::string& name) {
     return name.find("large-dt") != std::string::npos ? kLargeStepTolerance : kTolerance;
 }
 
-engine::Engine open(const std::string& name, int threads) {
-    return {model::Checkpoint::open(checkpointOf(name)), kernels::makeBackend("cpu", {.threads = threads})};
+engine::Engine open(const std::string& name, int threads, DType precision = DType::F32) {
+    return {model::Checkpoint::open(checkpointOf(name)),
+            kernels::makeBackend("cpu", {.threads = threads, .precision = precision})};
 }
 
 /// (batch, length) tokens of `sequence`, columns [begin, begin + count).
@@ -159,6 +160,32 @@ private Q_SLOTS:
                 } else {
                     QVERIFY(std::memcmp(first[i].data(), logits.data(), logits.size() * sizeof(float)) == 0);
                 }
+            }
+        }
+    }
+
+    /// Matrices of 16 bits, used as they are stored, give what they give when they are widened; on any number of
+    /// threads the same, bit for bit.
+    void sixteenBits_data() {
+        QTest::addColumn<int>("type");
+        QTest::newRow("mamba1-f16") << static_cast<int>(DType::F16);
+        QTest::newRow("mamba2-f16") << static_cast<int>(DType::F16);
+        QTest::newRow("mamba1-bf16") << static_cast<int>(DType::BF16);
+        QTest::newRow("mamba2-bf16") << static_cast<int>(DType::BF16);
+    }
+    void sixteenBits() {
+        QFETCH(int, type);
+        const std::string name = QTest::currentDataTag();
+        for (const Sequence& sequence : readExpected(name)) {
+            std::vector<float> first;
+            for (const int threads : {1, 2, 7}) {
+                engine::Engine engine = open(name, threads, static_cast<DType>(type));
+                engine::State state = engine.newState(sequence.batch);
+                const std::vector<float> logits = engine.logits(sequence.tokens, state, engine::LogitsFor::EveryToken);
+                const double error = relativeError(logits, sequence.logits);
+                QVERIFY2(error < toleranceOf(name), qPrintable(QString::number(error)));
+                if (threads == 1) first = logits;
+                QVERIFY(std::memcmp(first.data(), logits.data(), logits.size() * sizeof(float)) == 0);
             }
         }
     }

@@ -3,6 +3,7 @@
 
 #include <QtTest>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "kernels/cpu/cpu_backend.h"
@@ -19,6 +20,20 @@ namespace {
 
 // Float32 sums of some hundred products: ‖Δ‖/‖reference‖.
 constexpr double kTolerance = 2e-6;
+
+/// A matrix as it is stored in that type; its values are then those of the type.
+struct Stored {
+    std::vector<std::byte> bytes;
+    Weight weight;
+
+    Stored(Values& values, std::int64_t rows, DType type) : bytes(values.size() * sizeOf(type)) {
+        std::vector<float> floats = toFloat(values);
+        convertFromFloat(type, floats.data(), floats.size(), bytes.data());
+        convertToFloat(type, bytes.data(), floats.size(), floats.data());
+        values.assign(floats.begin(), floats.end());
+        weight = {{bytes.data(), type}, rows, static_cast<std::int64_t>(values.size()) / rows, nullptr};
+    }
+};
 
 Weight weightOf(const std::vector<float>& values, std::int64_t rows) {
     return {values.data(), rows, static_cast<std::int64_t>(values.size()) / rows, nullptr};
@@ -45,7 +60,7 @@ private Q_SLOTS:
     void init() {
         QFETCH(qint64, target);
         hwy::SetSupportedTargetsForTest(target);
-        m_backend = cpu::makeBackend(2);
+        m_backend = cpu::makeBackend({.threads = 2});
     }
     void cleanup() {
         m_backend.reset();
@@ -77,26 +92,87 @@ private Q_SLOTS:
         struct Shape {
             std::int64_t rows, inputs, outputs;
         };
-        for (const Shape s : {Shape{1, 1, 1}, {3, 5, 7}, {1, 64, 400}, {130, 33, 390}, {257, 96, 768}}) {
-            Random random(2);
-            const Values x = random.values(s.rows * s.inputs);
-            const Values weight = random.values(s.outputs * s.inputs);
-            const Values bias = random.values(s.outputs);
-            const std::vector<float> w = toFloat(weight);
-            const std::vector<float> b = toFloat(bias);
-            // x lies in rows that are wider than it.
-            std::vector<float> wide(static_cast<std::size_t>(s.rows * (s.inputs + 3)), 1e9F);
-            for (std::int64_t m = 0; m < s.rows; ++m) {
-                for (std::int64_t i = 0; i < s.inputs; ++i) {
-                    wide[static_cast<std::size_t>(m * (s.inputs + 3) + i)] =
-                        static_cast<float>(x[static_cast<std::size_t>(m * s.inputs + i)]);
-                }
+        for (const Shape s : {Shape{1, 1, 1},
+                              {3, 5, 7},
+                              {1, 64, 400},
+                              {4, 48, 50},
+                              {8, 40, 97},
+                              {130, 33, 390},
+                              {257, 96, 768},
+                              {9, 130, 100},
+                              {70, 200, 131},
+                              {600, 130, 50}}) {
+            for (const DType type : kDTypes) linearOf(s.rows, s.inputs, s.outputs, type);
+        }
+    }
+    /// A row gives the same, bit for bit, on any number of threads, and among many others whatever they are.
+    void linearRows_data() { addTargets(); }
+    void linearRows() {
+        constexpr std::int64_t kRows = 600;
+        constexpr std::int64_t kInputs = 130;
+        constexpr std::int64_t kOutputs = 201;
+        for (const DType type : kDTypes) {
+            Random random(7);
+            Values values = random.values(kOutputs * kInputs);
+            const Stored weight(values, kOutputs, type);
+            const std::vector<float> x = toFloat(random.values(kRows * kInputs));
+            std::vector<float> all(kRows * kOutputs);
+            m_backend->linear(x.data(), kInputs, weight.weight, {}, all.data(), kRows);
+            for (const int threads : {1, 7}) {
+                std::vector<float> y(all.size());
+                cpu::makeBackend({.threads = threads})->linear(x.data(), kInputs, weight.weight, {}, y.data(), kRows);
+                QVERIFY(y == all);
             }
-            std::vector<float> y(static_cast<std::size_t>(s.rows * s.outputs));
-            m_backend->linear(wide.data(), s.inputs + 3, weightOf(w, s.outputs), weightOf(b, 1), y.data(), s.rows);
-            compare(y, reference::linear(x, weight, bias, s.inputs, s.outputs), "with bias");
-            m_backend->linear(wide.data(), s.inputs + 3, weightOf(w, s.outputs), {}, y.data(), s.rows);
-            compare(y, reference::linear(x, weight, {}, s.inputs, s.outputs), "without");
+            for (const std::int64_t rows : {10, 65, 300}) {
+                const std::int64_t first = 250;
+                std::vector<float> y(static_cast<std::size_t>(rows * kOutputs));
+                m_backend->linear(x.data() + first * kInputs, kInputs, weight.weight, {}, y.data(), rows);
+                QVERIFY(std::equal(y.begin(), y.end(), all.begin() + first * kOutputs));
+            }
+        }
+    }
+
+    void embed_data() { addTargets(); }
+    void embed() {
+        for (const DType type : kDTypes) {
+            Random random(8);
+            Values values = random.values(5 * 37);
+            const Stored table(values, 5, type);
+            const std::vector<std::int32_t> tokens = {4, 0, 4};
+            std::vector<float> out(3 * 37);
+            m_backend->embed(tokens, table.weight, out.data());
+            for (std::size_t i = 0; i < out.size(); ++i) {
+                const auto token = static_cast<std::size_t>(tokens[i / 37]);
+                QCOMPARE(static_cast<double>(out[i]), values[token * 37 + i % 37]);
+            }
+        }
+    }
+
+    /// What is stored in the backend's precision is used where it lies; all else is converted, and charged.
+    void load_data() { addTargets(); }
+    void load() {
+        const std::vector<float> values = {1, -2, 0.1F, 65504, 1e30F, 6e-8F};
+        for (const DType stored : kDTypes) {
+            std::vector<std::byte> bytes(values.size() * sizeOf(stored));
+            convertFromFloat(stored, values.data(), values.size(), bytes.data());
+            const HostTensor tensor{"w", stored, {2, 3}, bytes.data(), nullptr};
+            std::vector<float> held(values.size());
+            convertToFloat(stored, bytes.data(), held.size(), held.data());
+            for (const DType precision : kDTypes) {
+                const auto backend = cpu::makeBackend({.threads = 1, .precision = precision});
+                QCOMPARE(backend->device().precision, precision);
+                QCOMPARE(backend->device().activations, DType::F32);
+                const Weight matrix = backend->load(tensor, WeightUse::Matrix);
+                QCOMPARE(matrix.data.type, precision);
+                QCOMPARE(matrix.data.data == bytes.data(), precision == stored);
+                QCOMPARE(backend->ledger().current()[MemoryKind::Weights],
+                         static_cast<std::int64_t>(values.size() * sizeOf(precision)));
+                std::vector<std::byte> expected(values.size() * sizeOf(precision));
+                convertFromFloat(precision, held.data(), held.size(), expected.data());
+                QVERIFY(std::memcmp(matrix.data.data, expected.data(), expected.size()) == 0);
+                const Weight parameter = backend->load(tensor, WeightUse::Parameter);
+                QVERIFY(std::equal(held.begin(), held.end(), parameter.f32()));
+            }
         }
     }
 
@@ -275,6 +351,23 @@ private Q_SLOTS:
     }
 
 private:
+    void linearOf(std::int64_t rows, std::int64_t inputs, std::int64_t outputs, DType type) {
+        Random random(2);
+        const Values x = random.values(rows * inputs);
+        Values values = random.values(outputs * inputs);
+        const Stored weight(values, outputs, type);
+        const Values bias = random.values(outputs);
+        const std::vector<float> b = toFloat(bias);
+        // x lies in rows that are wider than it.
+        const std::int64_t stride = inputs + 3;
+        const std::vector<float> wide = toFloat(tests::beside(rows, {&x}, 3));
+        std::vector<float> y(static_cast<std::size_t>(rows * outputs));
+        m_backend->linear(wide.data(), stride, weight.weight, weightOf(b, 1), y.data(), rows);
+        compare(y, reference::linear(x, values, bias, inputs, outputs), "with bias");
+        m_backend->linear(wide.data(), stride, weight.weight, {}, y.data(), rows);
+        compare(y, reference::linear(x, values, {}, inputs, outputs), "without");
+    }
+
     static void addTargets() {
         QTest::addColumn<qint64>("target");
         hwy::SetSupportedTargetsForTest(0);

@@ -168,7 +168,7 @@ void againstReference(Backend& backend, Case one, const Bins& bins) {
 /// Sequence by sequence and piece by piece, with the scan between, which moves the state on.
 template <class Case>
 void piecesAgainstWhole(Case one, const Bins& bins) {
-    const auto backend = cpu::makeBackend(2);
+    const auto backend = cpu::makeBackend({.threads = 2});
     Seen whole = one.seen(bins);
     backend->observe(one.whole(), whole.target(0));
     Seen pieces = one.seen(bins);
@@ -189,7 +189,7 @@ void threads(Case one, const Bins& bins) {
     Observed first;
     for (const int count : {1, 2, 3}) {
         Seen seen = one.seen(bins);
-        cpu::makeBackend(count)->observe(one.whole(), seen.target(0));
+        cpu::makeBackend({.threads = count})->observe(one.whole(), seen.target(0));
         const Observed now = seen.observed();
         if (count == 1) first = now;
         QVERIFY(now.sum == first.sum && now.most == first.most && now.binned == first.binned);
@@ -246,7 +246,7 @@ private:
     static std::unique_ptr<Backend> makeBackend() {
         QFETCH(qint64, target);
         hwy::SetSupportedTargetsForTest(target);
-        return cpu::makeBackend(2);
+        return cpu::makeBackend({.threads = 2});
     }
 };
 

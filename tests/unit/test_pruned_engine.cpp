@@ -414,7 +414,7 @@ private Q_SLOTS:
             const profile::Cost full = profile::costOf(component, config, 0, {.length = 64});
             const profile::Cost less = profile::costOf(component, config, 1, {.length = 64});
             QVERIFY(less.flops < full.flops && less.bytes < full.bytes);
-            profile::PassStatistics statistics(config, DType::F32, profile::Mode::Prefill, 1, 64);
+            profile::PassStatistics statistics(config, {}, profile::Mode::Prefill, 1, 64);
             kernels::PassRecord record;
             record.total_us = 3;
             record.spans = {{component, Stage::Whole, 0, 0, 1}, {component, Stage::Whole, 1, 1, 2}};

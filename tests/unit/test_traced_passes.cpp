@@ -77,7 +77,7 @@ class TestTracedPasses : public QObject {
 
 private Q_SLOTS:
     void timesAreSumsOfKernels() {
-        PassStatistics statistics(smallConfig(), DType::F32, Mode::Prefill, 1, 8);
+        PassStatistics statistics(smallConfig(), {}, Mode::Prefill, 1, 8);
         for (int pass = 0; pass < 6; ++pass) statistics.add(tracedPass(pass));
         const Point point = statistics.point();
         QCOMPARE(point.find(Component::Norm)->time.median, 2.0);
@@ -99,7 +99,7 @@ private Q_SLOTS:
 
     // A pass whose records were lost: its components count 0, and its time is in 'other'.
     void aPassWithoutRecords() {
-        PassStatistics statistics(smallConfig(), DType::F32, Mode::Prefill, 1, 8);
+        PassStatistics statistics(smallConfig(), {}, Mode::Prefill, 1, 8);
         statistics.add(tracedPass(0));
         kernels::PassRecord lost = tracedPass(0);
         lost.spans.clear();
@@ -132,7 +132,7 @@ private Q_SLOTS:
     }
 
     void whatTheSummarySays() {
-        PassStatistics statistics(smallConfig(), DType::F32, Mode::Prefill, 1, 8);
+        PassStatistics statistics(smallConfig(), {}, Mode::Prefill, 1, 8);
         statistics.add(tracedPass(0));
         Profile profile;
         profile.model.config = smallConfig();

@@ -39,6 +39,7 @@ CudaBackend::CudaBackend(std::unique_ptr<Runtime> runtime, std::unique_ptr<Trace
       m_events(*m_runtime),
       m_staging(*m_runtime) {
     m_device.precision = precision;
+    m_device.activations = precision;
     m_pass_begin = m_runtime->makeEvent();
     if (const std::size_t bytes = m_runtime->workspaceForMultiply(); bytes > 0) m_product_workspace = workspace(bytes);
 }
