@@ -5,11 +5,11 @@
 // Bound by the weight, N·K·size bytes over the bandwidth, which takes as many loads under way as the device holds:
 // 4.3 TB/s times 0.7 µs are 23 KB a multiprocessor. A warp takes R rows of the weight, its lanes vectors of 16 bytes,
 // and asks for several vectors of each row, into shared memory, before it waits for x. Every block keeps all of x,
-// times norm_weight, in shared memory, too. The norm's other factor is the same for a whole row and waits for the end,
-// where the lane that has an output's sum multiplies with it, so that nothing waits for the norm; with several groups
-// it cannot, and the block reads x twice. Where outputs are few, several warps take the same rows of the weight, and a
-// part of the inputs each. The lane that has a sum also has its channel of the convolution, whose state nobody else
-// touches.
+// times norm_weight, in shared memory, too. The norm's other factor is the same for a whole row: it is worked out while
+// the weight is on its way, and the lane that has an output's sum multiplies with it, so that nothing waits for the
+// norm; with several groups it cannot, and the block reads x twice. Where outputs are few, several warps take the same
+// rows of the weight, and a part of the inputs each. The lane that has a sum also has its channel of the convolution,
+// whose state nobody else touches.
 #include "kernels/cuda/ops/linear_step.h"
 
 namespace perfmamba::kernels::cuda {
@@ -75,6 +75,7 @@ void start(void* stream, const LinearStepOp& op) {
                                       op.norm_weight,
                                       static_cast<int>(op.groups),
                                       static_cast<int>(op.inputs / op.groups),
+                                      static_cast<float>(op.groups) / static_cast<float>(op.inputs),
                                       op.eps,
                                       pointer<T>(op.weight),
                                       op.bias,

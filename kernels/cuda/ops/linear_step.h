@@ -15,7 +15,7 @@ struct LinearStepParams {
     std::int64_t x_stride;
     const float* norm_weight;
     int groups, norm_width;  // norms in a row, and inputs of each
-    float eps;
+    float over_width, eps;   // 1 / norm_width
     const T* weight;
     const float* bias;
     Y* y;
@@ -183,7 +183,7 @@ private:
 
 template <class Params>
 SIMT_DEVICE float normFactor(const Params& p, float squares) {
-    return 1.0F / std::sqrt(squares / static_cast<float>(p.norm_width) + p.eps);
+    return simt::fastReciprocalSqrt(squares * p.over_width + p.eps);
 }
 
 /// What the norm multiplies each group of each row with, a warp at a time.
@@ -291,6 +291,14 @@ void linearStepKernel(LinearStepParams<T, X, Y> p) {
     }
     simt::syncBlock();
 
+    float factor = 1;
+    if constexpr (normed) {
+        float row = 0;
+        SIMT_UNROLL
+        for (int i = 0; i < Tile::warps; ++i) row += all_squares[i][simt::lane() % M];
+        if (groups == 1) factor = normFactor(p, row);
+    }
+
     float sums[Tile::sums] = {};
     for (int step = 0; step < weight.steps(); ++step) {
         weight.take(step);
@@ -320,13 +328,7 @@ void linearStepKernel(LinearStepParams<T, X, Y> p) {
             sum += all_sums[simt::warp() / Tile::parts * Tile::parts + i][simt::lane() % Tile::sums];
         }
     }
-    if constexpr (normed) {
-        float row = 0;
-        SIMT_UNROLL
-        for (int i = 0; i < Tile::warps; ++i) row += all_squares[i][simt::lane() % M];
-        if (groups == 1) sum *= normFactor(p, row);
-    }
-    output.write(sum);
+    output.write(sum * factor);
 }
 
 }  // namespace perfmamba::kernels::cuda
