@@ -50,6 +50,28 @@ void reverseWarp(Params p) {
     p.out[simt::lane()] = row[31 - simt::lane()];
 }
 
+/// Four warps, each of which waits for the one before it, and the first for turn `first`.
+template <int first>
+SIMT_KERNEL(128)
+void relay(Params p) {
+    struct Word {
+        float sum;
+        int turn;
+    };
+    SIMT_SHARED(Word, shared);
+    if (simt::threadIndex() == 0) simt::storeShared(&shared, Word{1, 0});
+    simt::syncBlock();
+    Word word = simt::loadShared(&shared);
+    while (!simt::allLanes(word.turn == simt::warp() + first)) {
+        simt::pause();
+        word = simt::loadShared(&shared);
+    }
+    simt::syncWarp();
+    word.sum = 2 * word.sum + static_cast<float>(simt::warp());
+    if (simt::lane() == 0) simt::storeShared(&shared, Word{word.sum, word.turn + 1});
+    p.out[simt::threadIndex()] = word.sum;
+}
+
 SIMT_KERNEL(64) void divergentBarrier(Params /*p*/) {
     if (simt::warp() == 0) {
         simt::syncBlock();
@@ -220,6 +242,15 @@ private Q_SLOTS:
             QCOMPARE(run(reverse<true>, 128, upTo(128), order), reversed(128));
             QCOMPARE(run(reverseWarp<true>, 32, upTo(32), order), reversed(32));
         }
+    }
+
+    /// Where there is no barrier, but a word for which the next warp asks.
+    void warpsWaitForEachOther() {
+        for (const Order order : {Order::Forward, Order::Backward}) {
+            const std::vector<float> out = run(relay<0>, 128, std::vector<float>(128), order);
+            for (std::size_t i = 0; i < 128; ++i) QCOMPARE(out[i], std::vector<float>({2, 5, 12, 27})[i / 32]);
+        }
+        QVERIFY(fault(relay<1>, 128).contains(QLatin1String("waits at pause")));
     }
 
     /// Without its barrier a kernel cannot be right in both orders.

@@ -18,6 +18,7 @@
 //   computation of the last, by some warps before it and by others after it: they have different work at a time. What
 //   a chunk needs and leaves lies in two buffers in turn, so that one barrier a chunk is enough.
 // - Up to 16 states, h stays in registers from the first chunk to the last. More are staged 16 at a time.
+// - Where there is much to do, scan_wave.cu does it.
 // - 12 channels are what each of an H200's multiprocessors gets of a small model's 1536. Rows of x, Δ and y are
 //   accessed 12 channels at a time, most of a sector of 32 bytes.
 #include "kernels/cuda/ops/scan.h"
@@ -445,6 +446,7 @@ void selectiveScan(void* stream, const SelectiveScanOp& op) {
             return;
         }
         if (op.length == 1) return scanStep(stream, op.batch, p);
+        if (scanWave(stream, op.batch, p)) return;
         const bool fits = static_cast<std::int64_t>(sizeof(ScanTile<Long>)) <= simt::limits().shared;
         const std::int64_t blocks = divideUp(p.channels, Long::kChannels) * op.batch;
         if (op.length > Short::kChunk && blocks > simt::limits().multiprocessors) {

@@ -1,4 +1,4 @@
-// The two kernels behind selectiveScan(): many tokens, and one.
+// The kernels behind selectiveScan(): many tokens, very many, and one.
 #pragma once
 
 #include "kernels/cuda/ops/common.h"
@@ -46,6 +46,10 @@ ScanParams<T> scanParams(const SelectiveScanOp& op) {
 /// One token. Defined for float, Half and BFloat16.
 template <class T>
 void scanStep(void* stream, std::int64_t batch, const ScanParams<T>& params);
+
+/// Many tokens, where they are so many that this is the faster way. Returns whether it went. Defined for the same.
+template <class T>
+bool scanWave(void* stream, std::int64_t batch, const ScanParams<T>& params);
 
 /// y of row `row` and channel `d` from Σ_n C·h: what stands after the scan.
 template <class T>

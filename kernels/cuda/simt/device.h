@@ -31,6 +31,16 @@ SIMT_DEVICE void fence() {
     __threadfence();
 }
 
+/// The same for the threads of its block.
+SIMT_DEVICE void fenceBlock() {
+    __threadfence_block();
+}
+/// Where a warp asks again and again for what another warp of its block does: all lanes, between two questions.
+SIMT_DEVICE void pause() {}
+SIMT_DEVICE bool allLanes(bool value) {
+    return __all_sync(~0U, value) != 0;
+}
+
 template <class T>
 SIMT_DEVICE T shuffle(T value, int from) {
     return __shfl_sync(~0U, value, from);
@@ -105,6 +115,34 @@ SIMT_DEVICE T loadFresh(const T* from) {
     using Bits = typename Word<sizeof(T)>::Type;
     const Bits bits = __ldcg(reinterpret_cast<const Bits*>(from));
     return reinterpret_cast<const T&>(bits);
+}
+
+/// An object of 4 or 8 bytes in shared memory that warps write and read without a barrier between them: in one access,
+/// every time.
+template <class T>
+SIMT_DEVICE T loadShared(const T* from) {
+    const auto at = static_cast<std::uint32_t>(__cvta_generic_to_shared(from));
+    if constexpr (sizeof(T) == 4) {
+        unsigned bits;
+        asm volatile("ld.volatile.shared.u32 %0, [%1];" : "=r"(bits) : "r"(at));
+        return reinterpret_cast<const T&>(bits);
+    } else {
+        static_assert(sizeof(T) == 8);
+        unsigned long long bits;
+        asm volatile("ld.volatile.shared.u64 %0, [%1];" : "=l"(bits) : "r"(at));
+        return reinterpret_cast<const T&>(bits);
+    }
+}
+template <class T>
+SIMT_DEVICE void storeShared(T* to, T value) {
+    const auto at = static_cast<std::uint32_t>(__cvta_generic_to_shared(to));
+    if constexpr (sizeof(T) == 4) {
+        asm volatile("st.volatile.shared.u32 [%0], %1;" ::"r"(at), "r"(reinterpret_cast<const unsigned&>(value)));
+    } else {
+        static_assert(sizeof(T) == 8);
+        asm volatile("st.volatile.shared.u64 [%0], %1;" ::"r"(at),
+                     "l"(reinterpret_cast<const unsigned long long&>(value)));
+    }
 }
 
 /// 2 to the power of x by the special function unit: 2 units in the last place, below 2⁻¹²⁶ zero.

@@ -15,8 +15,10 @@ constexpr int kMostThreads = 1024;
 // Of variables: what every device gives a block without being asked.
 constexpr std::int64_t kMostOfVariables = 48 * 1024;
 constexpr int kPoison = 0xff;
+// Rounds of a block's warps, one after the other, in each of which one paused. Far more than a kernel needs.
+constexpr int kMostPauses = 100'000;
 
-enum class Waits : std::uint8_t { Nowhere, AtWarp, AtBlock, Left };
+enum class Waits : std::uint8_t { Nowhere, AtWarp, AtBlock, Paused, Left };
 
 struct Thread {
     Fiber fiber;
@@ -158,16 +160,24 @@ private:
             if (!thread(i).at_home) thread(i).fiber.restart(threadMain);
         }
         const int warps = m_count / kLanes;
+        int pauses = 0;
         for (;;) {
-            for (int i = 0; i < warps; ++i) runWarp(inOrder(i, warps) * kLanes);
+            bool paused = false;
+            for (int i = 0; i < warps; ++i) paused = runWarp(inOrder(i, warps) * kLanes) || paused;
+            if (paused) {
+                if (++pauses > kMostPauses) throw Fault("warps wait for what no other does: " + wherePaused());
+                continue;
+            }
+            pauses = 0;
             requireTogether(0, m_count);
             if (thread(0).waits == Waits::Left) return;
             for (int i = 0; i < m_count; ++i) thread(i).waits = Waits::Nowhere;
         }
     }
 
-    /// Until all lanes wait at a barrier of the block, or have left.
-    void runWarp(int first) {
+    /// Until all lanes wait at a barrier of the block, have left, or pause, which is the result.
+    bool runWarp(int first) {
+        if (thread(first).waits == Waits::AtBlock || thread(first).waits == Waits::Left) return false;
         for (;;) {
             for (int i = 0; i < kLanes; ++i) {
                 const int index = first + inOrder(i, kLanes);
@@ -176,9 +186,15 @@ private:
                 if (!m_fault.empty()) throw Fault("thread " + std::to_string(index) + ": " + m_fault);
             }
             requireTogether(first, kLanes);
-            if (thread(first).waits != Waits::AtWarp) return;
+            if (thread(first).waits == Waits::Paused) return true;
+            if (thread(first).waits != Waits::AtWarp) return false;
             for (int i = first; i < first + kLanes; ++i) thread(i).waits = Waits::Nowhere;
         }
+    }
+    [[nodiscard]] std::string wherePaused() const {
+        int index = 0;
+        while (thread(index).waits != Waits::Paused) index += kLanes;
+        return where(index);
     }
 
     std::vector<std::unique_ptr<Thread>> m_threads;
@@ -207,6 +223,9 @@ void run(const Block& grid, int threads, std::int64_t dynamic_shared, const std:
 }
 void waitForBlock(const Site& site) {
     executor.wait(Waits::AtBlock, site);
+}
+void pause(const Site& site) {
+    executor.wait(Waits::Paused, site);
 }
 void waitForWarp(const Site& site) {
     executor.wait(Waits::AtWarp, site);

@@ -1,9 +1,10 @@
 // Runs kernels on the host as a device would: a fiber for each thread of a block, block after block.
 //
-// A warp runs until all of its lanes wait at a barrier of the block; then the next warp does. Between two collectives
-// its lanes run one after the other. Both go in the order that setOrder() says: a kernel that lacks a barrier gives
-// other results in one order or the other, or reads shared memory that nobody has written yet, which is NaN. Lanes that
-// wait at different places, lanes that have left while others wait, and misaligned vectors stop the run with a Fault.
+// A warp runs until all of its lanes wait at a barrier of the block, or pause; then the next warp does. Between two
+// collectives its lanes run one after the other. Both go in the order that setOrder() says: a kernel that lacks a
+// barrier gives other results in one order or the other, or reads shared memory that nobody has written yet, which is
+// NaN. Lanes that wait at different places, lanes that have left while others wait, warps that pause for ever, and
+// misaligned vectors stop the run with a Fault.
 // AddressSanitizer sees what leaves a shared variable. Not seen: races that both orders hide, and the speed.
 // Each host thread has an executor of its own.
 #pragma once
@@ -54,6 +55,8 @@ struct Site {
 };
 void waitForBlock(const Site& site);
 void waitForWarp(const Site& site);
+/// Lets the block's other warps go on. All lanes of the warp pause together.
+void pause(const Site& site);
 
 /// Room for what a lane shows the others: an operand of a matrix product at most.
 inline constexpr std::size_t kShownBytes = 48;

@@ -31,6 +31,21 @@ inline void syncWarp(std::source_location at = std::source_location::current()) 
     host::waitForWarp({"syncWarp", at});
 }
 inline void fence() {}
+inline void fenceBlock() {}
+inline void pause(std::source_location at = std::source_location::current()) {
+    host::pause({"pause", at});
+}
+inline bool allLanes(bool value, std::source_location at = std::source_location::current()) {
+    std::memcpy(host::show(), &value, sizeof value);
+    host::waitForWarp({"allLanes", at});
+    bool all = true;
+    for (int i = 0; i < kWarp; ++i) {
+        bool other = false;
+        std::memcpy(&other, host::shown(i), sizeof other);
+        all = all && other;
+    }
+    return all;
+}
 
 template <class T>
 T shuffle(T value, int from, std::source_location at = std::source_location::current()) {
@@ -77,6 +92,16 @@ void storeAs(T* to, const V& value) {
 template <class T>
 T loadFresh(const T* from) {
     return *from;
+}
+template <class T>
+T loadShared(const T* from) {
+    host::checkAligned(from, sizeof(T));
+    return *from;
+}
+template <class T>
+void storeShared(T* to, T value) {
+    host::checkAligned(to, sizeof(T));
+    *to = value;
 }
 
 inline float fastExp2(float x) {

@@ -10,6 +10,8 @@
 /// SIMT_SHARED(type, name); an array type has a name: using Tile = float[8][33].
 #define SIMT_SHARED(type, name) __shared__ type name
 #define SIMT_UNROLL _Pragma("unroll")
+#define SIMT_PRAGMA(text) _Pragma(#text)
+#define SIMT_UNROLL_BY(count) SIMT_PRAGMA(unroll count)
 /// A loop that stays one, for its registers' and its code's sake.
 #define SIMT_ROLLED _Pragma("unroll 1")
 
@@ -22,6 +24,7 @@
     static char name##_key;     \
     type& name = ::perfmamba::simt::host::sharedVariable<type>(&name##_key)
 #define SIMT_UNROLL
+#define SIMT_UNROLL_BY(count)
 #define SIMT_ROLLED
 
 #endif

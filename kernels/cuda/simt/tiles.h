@@ -14,15 +14,22 @@ namespace perfmamba::simt {
 
 #ifdef __CUDACC__
 
-/// 16 bytes, both addresses aligned to as many; zeros where `inside` is false, whatever `from` is then.
+/// So many bytes, 8 or 16, both addresses aligned to as many; zeros where `inside` is false, whatever `from` is then.
+template <int bytes = 16>
 SIMT_DEVICE void copyAsync(void* to, const void* from, bool inside) {
 #if __CUDA_ARCH__ >= 800
-    asm volatile(
-        "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(static_cast<std::uint32_t>(__cvta_generic_to_shared(to))),
-        "l"(from), "r"(inside ? 16 : 0)
-        : "memory");
+    const auto at = static_cast<std::uint32_t>(__cvta_generic_to_shared(to));
+    if constexpr (bytes == 16) {
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(from), "r"(inside ? 16 : 0)
+                     : "memory");
+    } else {
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(at), "l"(from), "n"(bytes),
+                     "r"(inside ? bytes : 0)
+                     : "memory");
+    }
 #else
-    *static_cast<uint4*>(to) = inside ? *static_cast<const uint4*>(from) : uint4{};
+    using Bits = typename Word<bytes>::Type;
+    *static_cast<Bits*>(to) = inside ? *static_cast<const Bits*>(from) : Bits{};
 #endif
 }
 /// Ends a group of copies.
@@ -52,13 +59,14 @@ SIMT_DEVICE void loadMatricesTransposed(std::uint32_t (&to)[4], const void* row)
 
 #else
 
-inline void copyAsync(void* to, const void* from, bool inside) {
-    host::checkAligned(to, 16);
-    host::checkAligned(from, 16);
+template <int bytes = 16>
+void copyAsync(void* to, const void* from, bool inside) {
+    host::checkAligned(to, bytes);
     if (inside) {
-        std::memcpy(to, from, 16);
+        host::checkAligned(from, bytes);
+        std::memcpy(to, from, bytes);
     } else {
-        std::memset(to, 0, 16);
+        std::memset(to, 0, bytes);
     }
 }
 inline void endCopies() {}
