@@ -34,7 +34,10 @@ double estimate_us(const CostOfStates& cost, const Workload& workload, std::int6
 
 double leastBytes(const model::Config& config, const Workload& workload) {
     const std::int64_t length = workload.mode == profile::Mode::Decode ? 1 : workload.length;
-    return profile::costOfPass(config, {.batch = workload.batch, .length = length}).bytes;
+    profile::PassShape pass;
+    pass.batch = workload.batch;
+    pass.length = length;
+    return profile::costOfPass(config, pass).bytes;
 }
 
 void check(const Workload& workload) {
