@@ -20,9 +20,7 @@ using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 using D1 = hn::CappedTag<float, 1>;
 
-// Rows of x that a row of weights meets at a time, and sums of each, so that none waits for itself: with the operands
-// of one step they fit into 16 registers.
-constexpr std::int64_t kRowsTogether = 4;
+// Sums of a product, so that none waits for itself.
 constexpr std::int64_t kChains = 2;
 
 template <class DD>
@@ -43,54 +41,34 @@ void widenAll(const Narrow* source, float* target, std::int64_t count) {
     for (; i < count; ++i) hn::StoreU(widen(D1(), source + i), D1(), target + i);
 }
 
-/// Of one row of weights with kRows rows of x, row stride x_stride: sums[i].
-template <std::int64_t kRows, class Stored>
-HWY_INLINE void dot(const float* x, std::int64_t x_stride, const Stored* weight, std::int64_t inputs, float* sums) {
+template <class Stored>
+HWY_INLINE float dot(const float* x, const Stored* weight, std::int64_t inputs) {
     const D d;
     const auto step = static_cast<std::int64_t>(hn::Lanes(d));
-    V chains[kRows][kChains];
-    for (auto& row : chains) {
-        for (V& sum : row) sum = hn::Zero(d);
-    }
+    V chains[kChains] = {hn::Zero(d), hn::Zero(d)};
     std::int64_t k = 0;
-    const auto add = [&](std::int64_t chain) {
-        const V w = widen(d, weight + k);
-        for (std::int64_t i = 0; i < kRows; ++i) {
-            chains[i][chain] = hn::MulAdd(hn::LoadU(d, x + i * x_stride + k), w, chains[i][chain]);
-        }
+    const auto add = [&](V& chain) {
+        chain = hn::MulAdd(hn::LoadU(d, x + k), widen(d, weight + k), chain);
         k += step;
     };
     while (k + kChains * step <= inputs) {
-        for (std::int64_t chain = 0; chain < kChains; ++chain) add(chain);
+        for (V& chain : chains) add(chain);
     }
-    if (k + step <= inputs) add(0);
+    if (k + step <= inputs) add(chains[0]);
     const D1 one;
-    for (std::int64_t i = 0; i < kRows; ++i) {
-        auto total = hn::Set(one, hn::GetLane(hn::SumOfLanes(d, hn::Add(chains[i][0], chains[i][1]))));
-        for (std::int64_t rest = k; rest < inputs; ++rest) {
-            total = hn::MulAdd(hn::LoadU(one, x + i * x_stride + rest), widen(one, weight + rest), total);
-        }
-        sums[i] = hn::GetLane(total);
-    }
+    auto total = hn::Set(one, hn::GetLane(hn::SumOfLanes(d, hn::Add(chains[0], chains[1]))));
+    for (; k < inputs; ++k) total = hn::MulAdd(hn::LoadU(one, x + k), widen(one, weight + k), total);
+    return hn::GetLane(total);
 }
 
+/// A row of weights comes from memory for the first row of x, and from the first-level cache for the others.
 template <class Stored>
 void dotRows(const ProductArgs& args, const Stored* weight, std::int64_t first, std::int64_t count) {
     for (std::int64_t column = first; column < first + count; ++column) {
-        const Stored* from = weight + column * args.inputs;
         const float bias = args.bias ? args.bias[column] : 0.0F;
-        float sums[kRowsTogether];
-        const auto store = [&](std::int64_t row, std::int64_t rows) {
-            for (std::int64_t i = 0; i < rows; ++i) args.y[(row + i) * args.outputs + column] = sums[i] + bias;
-        };
-        std::int64_t row = 0;
-        for (; row + kRowsTogether <= args.rows; row += kRowsTogether) {
-            dot<kRowsTogether>(args.x + row * args.x_stride, args.x_stride, from, args.inputs, sums);
-            store(row, kRowsTogether);
-        }
-        for (; row < args.rows; ++row) {
-            dot<1>(args.x + row * args.x_stride, args.x_stride, from, args.inputs, sums);
-            store(row, 1);
+        for (std::int64_t row = 0; row < args.rows; ++row) {
+            args.y[row * args.outputs + column] =
+                dot(args.x + row * args.x_stride, weight + column * args.inputs, args.inputs) + bias;
         }
     }
 }

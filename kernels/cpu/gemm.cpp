@@ -12,9 +12,8 @@
 namespace perfmamba::kernels::cpu {
 namespace {
 
-// Rows up to which a product takes as long as reading its weights: fewer where these need no widening.
-constexpr std::int64_t kFewRows = 3;
-constexpr std::int64_t kFewRowsNarrow = 8;
+// Rows up to which dot products are faster than panels, the most of whose vectors would be empty.
+constexpr std::int64_t kFewRows = 8;
 // Columns of a task then: 100 kB of weights and more at any usual width, some microseconds of reading.
 constexpr std::int64_t kFewRowsColumns = 64;
 // Rows of a task otherwise: weights that it widens meet that many.
@@ -91,7 +90,7 @@ void multiply(Layout a_layout, Layout b_layout, std::int64_t m, std::int64_t n, 
 }
 
 void linear(Backend& backend, ThreadPool& pool, const ProductArgs& args) {
-    if (args.rows <= (args.weight.type == DType::F32 ? kFewRows : kFewRowsNarrow)) return fewRows(pool, args);
+    if (args.rows <= kFewRows) return fewRows(pool, args);
     if (args.inputs < kFewInputs) {
         eachTask(pool, args, kLibraryColumns,
                  [&](std::int64_t row, std::int64_t column) { libraryTask(args, row, column); });
