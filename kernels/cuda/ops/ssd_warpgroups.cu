@@ -197,10 +197,9 @@ SIMT_DEVICE void loadChannels(std::uint32_t (&to)[kParts][4], const WgmmaTile& x
     SIMT_UNROLL
     for (int k = 0; k < kParts; ++k) simt::loadMatricesTransposed(to[k], x.at(k * kPart + token, channel));
 }
-/// The same with every token's weight.
+/// Gives every token its weight.
 template <class T>
-SIMT_DEVICE void weigh(std::uint32_t (&to)[kParts][4], const std::uint32_t (&x)[kParts][4],
-                       const float (&weights)[kStep]) {
+SIMT_DEVICE void weigh(std::uint32_t (&x)[kParts][4], const float (&weights)[kStep]) {
     SIMT_UNROLL
     for (int k = 0; k < kParts; ++k) {
         SIMT_UNROLL
@@ -209,9 +208,10 @@ SIMT_DEVICE void weigh(std::uint32_t (&to)[kParts][4], const std::uint32_t (&x)[
             load(weights + k * kPart + right * 8 + simt::lane() % 4 * 2, weight);
             SIMT_UNROLL
             for (int half = 0; half < 2; ++half) {
+                std::uint32_t& packed = x[k][2 * right + half];
                 float pair[2];
-                simt::unpackPair<T>(x[k][2 * right + half], pair[0], pair[1]);
-                to[k][2 * right + half] = simt::packPair<T>(pair[0] * weight[0], pair[1] * weight[1]);
+                simt::unpackPair<T>(packed, pair[0], pair[1]);
+                packed = simt::packPair<T>(pair[0] * weight[0], pair[1] * weight[1]);
             }
         }
     }
@@ -297,68 +297,63 @@ void ssdGroupStatesKernel(SsdParams<T> p) {
         auto& shared = *reinterpret_cast<GroupStatesShared<Shape>*>(simt::dynamicShared());
         const GroupPlace<T, Shape> at(p);
         const int slice = groupOfBlock();  // the last one makes
-        const bool makes = slice == Shape::slices;
-        if constexpr (Shape::slices == 4) {
-            if (makes) simt::leaveRegisters<56>();
-            else simt::takeRegisters<112>();
-        }
-
-        const GroupCopies<T> copies(p.xbc_stride);
-        const auto copy = [&](int step) {
-            if (step < at.steps) {
-                auto& to = shared.stages_[step % Shape::stages];
-                const std::int64_t row = (at.first + (at.steps - 1 - step) * kStep) * p.xbc_stride;
-                const T* B = p.B + row + at.group * p.at.states;
-                SIMT_UNROLL
-                for (int i = 0; i < Shape::tiles; ++i) {
-                    copies.start(to.B[i], B + i * kSlice, kStep, p.at.states - i * kSlice);
+        if (slice == Shape::slices) {
+            if constexpr (Shape::slices == 4) simt::leaveRegisters<32>();
+            const GroupCopies<T> copies(p.xbc_stride);
+            const auto copy = [&](int step) {
+                if (step < at.steps) {
+                    auto& to = shared.stages_[step % Shape::stages];
+                    const std::int64_t row = (at.first + (at.steps - 1 - step) * kStep) * p.xbc_stride;
+                    const T* B = p.B + row + at.group * p.at.states;
+                    SIMT_UNROLL
+                    for (int i = 0; i < Shape::tiles; ++i) {
+                        copies.start(to.B[i], B + i * kSlice, kStep, p.at.states - i * kSlice);
+                    }
+                    const T* x = p.x + row + at.channel;
+                    SIMT_UNROLL
+                    for (int i = 0; i < Shape::slices; ++i) {
+                        if (i < at.slices) copies.start(to.x[i], x + i * kSlice, kStep, kSlice);
+                    }
                 }
-                const T* x = p.x + row + at.channel;
-                SIMT_UNROLL
-                for (int i = 0; i < Shape::slices; ++i) {
-                    if (i < at.slices) copies.start(to.x[i], x + i * kSlice, kStep, kSlice);
-                }
-            }
-            simt::endCopies();
-        };
-        const int maker = warpOfGroup();
-        const bool sums = makes && maker < at.slices;
-        FactorMaker<T> factors(p, at.first, sums ? at.head(p, maker) : 0, sums);
-        float later = 0;
-        GroupState<T, Shape::states> h;
-        if (makes) {
+                simt::endCopies();
+            };
+            const int maker = warpOfGroup();
+            const bool sums = maker < at.slices;
+            FactorMaker<T> factors(p, at.first, sums ? at.head(p, maker) : 0, sums);
+            float later = 0;
+            if (sums) factors.read(at.steps - 1, kStep);
             SIMT_UNROLL
             for (int step = 0; step < Shape::stages - 1; ++step) copy(step);
-            if (sums) factors.read(at.steps - 1, kStep);
-        } else {
-            h.clear();
-        }
-        for (int step = -1; step < at.steps; ++step) {
-            if (makes && step >= 0) {
-                simt::waitForCopies<Shape::stages - 2>();
-                simt::showToWgmma();
-            }
-            syncStep();
-            if (makes) {
+            for (int step = -1; step < at.steps; ++step) {
+                if (step >= 0) {
+                    simt::waitForCopies<Shape::stages - 2>();
+                    simt::showToWgmma();
+                }
+                syncStep();
                 if (step >= 0) copy(step + Shape::stages - 1);
                 if (sums && step + 1 < at.steps) {
                     later += factors.make(shared.factors[(step + 1) % 2][maker], later);
                     if (step + 2 < at.steps) factors.read(at.steps - 3 - step, kStep);
                 }
-            } else if (step >= 0 && slice < at.slices) {
+            }
+            if (sums && simt::lane() == 0) p.chunkDecay(at.b, at.chunk, at.head(p, maker)) = simt::fastExp2(later);
+        } else {
+            if constexpr (Shape::slices == 4) simt::takeRegisters<112>();
+            GroupState<T, Shape::states> h;
+            h.clear();
+            for (int step = -1; step < at.steps; ++step) {
+                syncStep();
+                if (step < 0 || slice >= at.slices) continue;
                 const auto& stage = shared.stages_[step % Shape::stages];
                 std::uint32_t x[kParts][4];
                 loadChannels(x, stage.x[slice]);
-                weigh<T>(x, x, shared.factors[step % 2][slice].after);
+                weigh<T>(x, shared.factors[step % 2][slice].after);
                 h.add(x, stage.B);
                 simt::wgmmaWait<0>();
                 h.keep();
             }
+            if (slice < at.slices) h.write(at.chunkState(p, slice), p.at.states);
         }
-        if (!makes && slice < at.slices) {
-            h.write(at.chunkState(p, slice), p.at.states);
-        }
-        if (sums && simt::lane() == 0) p.chunkDecay(at.b, at.chunk, at.head(p, maker)) = simt::fastExp2(later);
     }
 }
 
@@ -457,11 +452,17 @@ SIMT_DEVICE void walkStep(GroupState<T, Shape::states>& h, const std::uint32_t (
                           OutputRows<T>& rows, T* y_at, std::int64_t y_stride, std::int64_t tokens) {
     std::uint32_t x[kParts][4];
     loadChannels(x, stage.x[slice]);
-    float own[kStep / 2];  // of the step's own tokens
-    simt::wgmmaBegin();
-    simt::wgmmaRows<T, 64, true>(own, x[0], weights, 0, 0);
+    float own[kStep / 2];  // of D·x and the step's own tokens
     SIMT_UNROLL
-    for (int k = 1; k < kParts; ++k) simt::wgmmaRows<T, 64>(own, x[k], weights, 0, k * kPart);
+    for (int i = 0; i < kStep / 4; ++i) {
+        simt::unpackPair<T>(x[i / 4][i % 4], own[2 * i], own[2 * i + 1]);
+        own[2 * i] *= D[i % 2];
+        own[2 * i + 1] *= D[i % 2];
+    }
+    simt::wgmmaBegin();
+    SIMT_UNROLL
+    for (int k = 0; k < kParts; ++k) simt::wgmmaRows<T, 64>(own, x[k], weights, 0, k * kPart);
+    simt::wgmmaEnd();
     float y[kStep / 2];
     simt::wgmmaRows<T, 64, true>(y, rounded[0], stage.C[0], 0, 0);
     SIMT_UNROLL
@@ -470,27 +471,19 @@ SIMT_DEVICE void walkStep(GroupState<T, Shape::states>& h, const std::uint32_t (
     }
     simt::wgmmaEnd();
 
-    std::uint32_t weighed[kParts][4];
-    weigh<T>(weighed, x, factors.after);
-    h.add(weighed, stage.B);
+    simt::wgmmaWait<1>();  // x is free
+    simt::keep(own);
+    weigh<T>(x, factors.after);
+    h.add(x, stage.B);
 
     simt::wgmmaWait<1>();
-    simt::keep(own);
     simt::keep(y);
     SIMT_UNROLL
     for (int j = 0; j < kStep / 8; ++j) {
         float before[2];
         load(factors.before + j * 8 + simt::lane() % 4 * 2, before);
         SIMT_UNROLL
-        for (int half = 0; half < 2; ++half) {
-            float input[2];
-            simt::unpackPair<T>(x[j / 2][j % 2 * 2 + half], input[0], input[1]);
-            SIMT_UNROLL
-            for (int i = 0; i < 2; ++i) {
-                float& value = y[j * 4 + half * 2 + i];
-                value = value * before[i] + (D[half] * input[i] + own[j * 4 + half * 2 + i]);
-            }
-        }
+        for (int k = 0; k < 4; ++k) y[j * 4 + k] = y[j * 4 + k] * before[k % 2] + own[j * 4 + k];
     }
     storeRows(y_at, y_stride, tokens, y, rows);
     simt::wgmmaWait<0>();
@@ -507,7 +500,7 @@ void ssdGroupOutputsKernel(SsdParams<T> p) {
         const bool makes = slice == Shape::slices;
         // Step k is walked while W of step k + 1 and the factors of step k + 2 are made.
         if (makes) {
-            if constexpr (Shape::slices == 2) simt::leaveRegisters<88>();
+            if constexpr (Shape::slices == 2) simt::leaveRegisters<72>();
             const GroupCopies<T> copies(p.xbc_stride);
             const auto copy = [&](int step) {
                 if (step < at.steps) {
@@ -567,7 +560,7 @@ void ssdGroupOutputsKernel(SsdParams<T> p) {
                 }
             }
         } else {
-            if constexpr (Shape::slices == 2) simt::takeRegisters<208>();
+            if constexpr (Shape::slices == 2) simt::takeRegisters<216>();
             GroupState<T, Shape::states> h;
             const int channel = at.channel + slice * kSlice + warpOfGroup() * kPart;
             float D[2] = {};
