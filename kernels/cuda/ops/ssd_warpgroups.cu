@@ -1,14 +1,14 @@
-// The SSD in chunks, 64 tokens a step, by the products of wgmma.h. A warpgroup walks through a chunk with the state of a
-// slice, 64 channels of a head, in registers: h (64, N) in float, laid out as the results of a product. With c from the
-// start of the step, a step is
+// The SSD in chunks, 64 tokens a step, by the products of wgmma.h. A warpgroup walks through a chunk with the state of
+// a slice, 64 channels of a head, in registers: h (64, N) in float, laid out as the results of a product. With c from
+// the start of the step, a step is
 //   y = h·Cᵀ·exp(c_t) + xᵀ·Wᵀ + D·x          (channels, tokens), W_ts = (C_t·B_s)·exp(c_t − c_s)·Δ_s for s ≤ t
 //   h' = exp(c_last)·h + Σ_s (exp(c_last − c_s)·Δ_s·x_s) ⊗ B_s
 // Rounded to 16 bits, h in registers is the left operand of the first product as it is, and x, read transposed from
 // shared memory, that of the other two. C, B and W are right operands in shared memory.
 //
-// Beside the slices' warpgroups a block has one that makes what they need, a step ahead: it copies x, B and C, sums Δ·A,
-// and computes C·Bᵀ and each head's W. A step has one barrier of the block. Nothing is prepared by other kernels: where
-// one chunk is the whole sequence this is all that runs.
+// Beside the warpgroups that walk a block has one that makes what they need, a step ahead (it sums Δ·A and computes
+// C·Bᵀ and W), and one that copies x, B and C. A step has one barrier of the block. Nothing is prepared by other
+// kernels: where one chunk is the whole sequence this is all that runs.
 //
 // What a chunk adds to the state takes its steps last to first, so that every token's weight is final when it comes.
 //   x (B, L, H, P), B and C (B, L, G, N) with a row stride, y (B, L, H, P) with its own
@@ -26,20 +26,23 @@ namespace {
 using simt::kWarpgroup;
 using simt::WgmmaTile;
 
-constexpr int kSlice = 64;   // channels of a warpgroup
+constexpr int kSlice = 64;  // channels of a warpgroup
 constexpr int kPart = 16;   // depth of a product; rows of a warp
 constexpr int kParts = static_cast<int>(kStep) / kPart;
 constexpr int kMostGroupStates = 128;
 static_assert(kStep == simt::kTileExtent && kSlice == simt::kTileExtent);
 
-/// How a kernel divides the work: slices of a block, room for states, steps in shared memory.
+/// How a kernel divides the work: slices of a block, room for states, steps in shared memory. Of a block's warpgroups
+/// the first walk, one a slice; then comes the one that makes what they need, then the one that copies.
 template <int slices_, int states_, int stages_>
 struct GroupShape {
     static constexpr int slices = slices_;
     static constexpr int states = states_;
     static constexpr int stages = stages_;
     static constexpr int tiles = states / simt::kTileExtent;
-    static constexpr int threads = (slices + 1) * kWarpgroup;
+    static constexpr int maker = slices;
+    static constexpr int copier = slices + 1;
+    static constexpr int threads = (copier + 1) * kWarpgroup;
 };
 
 /// Of one head and step, in powers of two.
@@ -84,6 +87,18 @@ public:
     int steps;
 };
 
+/// The barrier of a step, the same for all of a block.
+SIMT_DEVICE void syncStep() {
+    simt::syncBlock();
+}
+// From lane 0, by which the compiler sees that a warp's lanes agree.
+SIMT_DEVICE int warpOfGroup() {
+    return simt::shuffle(simt::warp() % (kWarpgroup / simt::kWarp), 0);
+}
+SIMT_DEVICE int groupOfBlock() {
+    return simt::shuffle(simt::threadIndex() / kWarpgroup, 0);
+}
+
 /// Copies tiles, by the threads of a warpgroup.
 template <class T>
 class GroupCopies {
@@ -106,9 +121,36 @@ public:
         }
     }
 
+    /// The same of a group's B or C, from the rows of all groups.
+    template <class Shape>
+    SIMT_DEVICE void states(WgmmaTile (&to)[Shape::tiles], const T* from, int group, std::int64_t states,
+                            std::int64_t tokens) const {
+        SIMT_UNROLL
+        for (int i = 0; i < Shape::tiles; ++i) {
+            start(to[i], from + group * states + i * kSlice, tokens, states - i * kSlice);
+        }
+    }
+
 private:
     std::int64_t m_stride;
 };
+
+/// What the warpgroup that copies does, from interval `first` on: the tiles of step k + 1 are there before the barrier
+/// at which interval k begins, and those of step k − 1 may be written over behind it.
+template <class Shape, class Copy>
+SIMT_DEVICE void copySteps(int first, int steps, const Copy& copy) {
+    const auto start = [&](int step) {
+        if (step < steps) copy(step);
+        simt::endCopies();
+    };
+    SIMT_UNROLL
+    for (int step = 0; step < Shape::stages - 2; ++step) start(step);
+    for (int step = first; step < steps; ++step) {
+        if (step >= -1) simt::waitForCopies<Shape::stages - 3>();
+        syncStep();
+        if (step >= -1) start(step + Shape::stages - 1);
+    }
+}
 
 /// Δ and c of one head, by a warp: two tokens a lane.
 template <class T>
@@ -178,18 +220,6 @@ private:
     bool m_exists[2];
 };
 
-/// The barrier of a step, the same for those who make and those who walk.
-SIMT_DEVICE void syncStep() {
-    simt::syncBlock();
-}
-// From lane 0, by which the compiler sees that a warp's lanes agree.
-SIMT_DEVICE int warpOfGroup() {
-    return simt::shuffle(simt::warp() % (kWarpgroup / simt::kWarp), 0);
-}
-SIMT_DEVICE int groupOfBlock() {
-    return simt::shuffle(simt::threadIndex() / kWarpgroup, 0);
-}
-
 /// x of a step and of a warp's 16 channels, transposed: the left operand (16 channels, 64 tokens).
 SIMT_DEVICE void loadChannels(std::uint32_t (&to)[kParts][4], const WgmmaTile& x) {
     const int token = simt::lane() % 8 + simt::lane() / 16 * 8;
@@ -217,7 +247,8 @@ SIMT_DEVICE void weigh(std::uint32_t (&x)[kParts][4], const float (&weights)[kSt
     }
 }
 
-/// h of a slice: (channel, state) of lane (g, t) of warp w is [state / 8 · 4 + half · 2 + i] for channel 16·w + half · 8
+/// h of a slice: (channel, state) of lane (g, t) of warp w is [state / 8 · 4 + half · 2 + i] for channel 16·w + half ·
+/// 8
 /// + g and state 8·(state / 8) + 2t + i.
 template <class T, int states>
 class GroupState {
@@ -278,7 +309,8 @@ private:
     float m_h[states / 2];
 };
 
-// What a chunk adds -----------------------------------------------------------------------------------------------------
+// What a chunk adds
+// -----------------------------------------------------------------------------------------------------
 
 template <class Shape>
 struct GroupStatesShared {
@@ -296,70 +328,56 @@ void ssdGroupStatesKernel(SsdParams<T> p) {
     if constexpr (simt::kHasWgmma) {
         auto& shared = *reinterpret_cast<GroupStatesShared<Shape>*>(simt::dynamicShared());
         const GroupPlace<T, Shape> at(p);
-        const int slice = groupOfBlock();  // the last one makes
-        if (slice == Shape::slices) {
-            if constexpr (Shape::slices == 4) simt::leaveRegisters<32>();
+        const int role = groupOfBlock();
+        if (role == Shape::copier) {
             const GroupCopies<T> copies(p.xbc_stride);
-            const auto copy = [&](int step) {
-                if (step < at.steps) {
-                    auto& to = shared.stages_[step % Shape::stages];
-                    const std::int64_t row = (at.first + (at.steps - 1 - step) * kStep) * p.xbc_stride;
-                    const T* B = p.B + row + at.group * p.at.states;
-                    SIMT_UNROLL
-                    for (int i = 0; i < Shape::tiles; ++i) {
-                        copies.start(to.B[i], B + i * kSlice, kStep, p.at.states - i * kSlice);
-                    }
-                    const T* x = p.x + row + at.channel;
-                    SIMT_UNROLL
-                    for (int i = 0; i < Shape::slices; ++i) {
-                        if (i < at.slices) copies.start(to.x[i], x + i * kSlice, kStep, kSlice);
-                    }
+            copySteps<Shape>(-1, at.steps, [&](int step) {
+                auto& to = shared.stages_[step % Shape::stages];
+                const std::int64_t row = (at.first + (at.steps - 1 - step) * kStep) * p.xbc_stride;
+                copies.template states<Shape>(to.B, p.B + row, at.group, p.at.states, kStep);
+                SIMT_UNROLL
+                for (int i = 0; i < Shape::slices; ++i) {
+                    if (i < at.slices) copies.start(to.x[i], p.x + row + at.channel + i * kSlice, kStep, kSlice);
                 }
-                simt::endCopies();
-            };
-            const int maker = warpOfGroup();
-            const bool sums = maker < at.slices;
-            FactorMaker<T> factors(p, at.first, sums ? at.head(p, maker) : 0, sums);
-            float later = 0;
+            });
+        } else if (role == Shape::maker) {
+            const int slice = warpOfGroup();
+            const bool sums = slice < at.slices;
+            FactorMaker<T> factors(p, at.first, sums ? at.head(p, slice) : 0, sums);
             if (sums) factors.read(at.steps - 1, kStep);
-            SIMT_UNROLL
-            for (int step = 0; step < Shape::stages - 1; ++step) copy(step);
+            float later = 0;
             for (int step = -1; step < at.steps; ++step) {
-                if (step >= 0) {
-                    simt::waitForCopies<Shape::stages - 2>();
-                    simt::showToWgmma();
-                }
                 syncStep();
-                if (step >= 0) copy(step + Shape::stages - 1);
-                if (sums && step + 1 < at.steps) {
-                    later += factors.make(shared.factors[(step + 1) % 2][maker], later);
-                    if (step + 2 < at.steps) factors.read(at.steps - 3 - step, kStep);
-                }
+                simt::showToWgmma();  // the next step's tiles
+                if (!sums || step + 1 == at.steps) continue;
+                later += factors.make(shared.factors[(step + 1) % 2][slice], later);
+                if (step + 2 < at.steps) factors.read(at.steps - 3 - step, kStep);
             }
-            if (sums && simt::lane() == 0) p.chunkDecay(at.b, at.chunk, at.head(p, maker)) = simt::fastExp2(later);
+            if (sums && simt::lane() == 0) p.chunkDecay(at.b, at.chunk, at.head(p, slice)) = simt::fastExp2(later);
         } else {
-            if constexpr (Shape::slices == 4) simt::takeRegisters<112>();
             GroupState<T, Shape::states> h;
             h.clear();
             for (int step = -1; step < at.steps; ++step) {
                 syncStep();
-                if (step < 0 || slice >= at.slices) continue;
+                if (step < 0 || role >= at.slices) continue;
                 const auto& stage = shared.stages_[step % Shape::stages];
                 std::uint32_t x[kParts][4];
-                loadChannels(x, stage.x[slice]);
-                weigh<T>(x, shared.factors[step % 2][slice].after);
+                loadChannels(x, stage.x[role]);
+                weigh<T>(x, shared.factors[step % 2][role].after);
                 h.add(x, stage.B);
                 simt::wgmmaWait<0>();
                 h.keep();
             }
-            if (slice < at.slices) h.write(at.chunkState(p, slice), p.at.states);
+            if (role < at.slices) h.write(at.chunkState(p, role), p.at.states);
         }
     }
 }
 
-// y ---------------------------------------------------------------------------------------------------------------------
+// y
+// ---------------------------------------------------------------------------------------------------------------------
 
-/// Tokens of a warp's 16 channels, on the way from registers to rows; 48 bytes apart, so that 8 begin in different banks.
+/// Tokens of a warp's 16 channels, on the way from registers to rows; 48 bytes apart, so that 8 begin in different
+/// banks.
 template <class T>
 struct alignas(16) OutputRows {
     T rows[kStep][kPart + 8];
@@ -370,11 +388,11 @@ struct GroupOutputsShared {
     struct Stage {
         WgmmaTile C[Shape::tiles];
         WgmmaTile B[Shape::tiles];
-        WgmmaTile x[Shape::slices];
+        WgmmaTile x;
     } stages_[Shape::stages];
-    WgmmaTile weights[2][Shape::slices];  // W (t, s), with zeros above the diagonal
-    StepFactors factors[3][Shape::slices];
-    OutputRows<T> rows[Shape::slices * kWarpgroup / simt::kWarp];
+    WgmmaTile weights[2];  // W (t, s), with zeros above the diagonal
+    StepFactors factors[3];
+    OutputRows<T> rows[kWarpgroup / simt::kWarp];
 };
 
 /// By a warpgroup.
@@ -447,11 +465,11 @@ SIMT_DEVICE void storeRows(T* y, std::int64_t stride, std::int64_t tokens, const
 /// A step of a slice, from h's two forms that round() makes. D: of the lane's channels.
 template <class T, class Shape>
 SIMT_DEVICE void walkStep(GroupState<T, Shape::states>& h, const std::uint32_t (&rounded)[Shape::states / kPart][4],
-                          const typename GroupOutputsShared<T, Shape>::Stage& stage,
-                          int slice, const WgmmaTile& weights, const StepFactors& factors, const float (&D)[2],
-                          OutputRows<T>& rows, T* y_at, std::int64_t y_stride, std::int64_t tokens) {
+                          const typename GroupOutputsShared<T, Shape>::Stage& stage, const WgmmaTile& weights,
+                          const StepFactors& factors, const float (&D)[2], OutputRows<T>& rows, T* y_at,
+                          std::int64_t y_stride, std::int64_t tokens) {
     std::uint32_t x[kParts][4];
-    loadChannels(x, stage.x[slice]);
+    loadChannels(x, stage.x);
     float own[kStep / 2];  // of D·x and the step's own tokens
     SIMT_UNROLL
     for (int i = 0; i < kStep / 4; ++i) {
@@ -461,13 +479,13 @@ SIMT_DEVICE void walkStep(GroupState<T, Shape::states>& h, const std::uint32_t (
     }
     simt::wgmmaBegin();
     SIMT_UNROLL
-    for (int k = 0; k < kParts; ++k) simt::wgmmaRows<T, 64>(own, x[k], weights, 0, k * kPart);
+    for (int k = 0; k < kParts; ++k) simt::wgmmaRows<T>(own, x[k], weights, k * kPart);
     simt::wgmmaEnd();
     float y[kStep / 2];
-    simt::wgmmaRows<T, 64, true>(y, rounded[0], stage.C[0], 0, 0);
+    simt::wgmmaRows<T, true>(y, rounded[0], stage.C[0], 0);
     SIMT_UNROLL
     for (int n = 1; n < Shape::states / kPart; ++n) {
-        simt::wgmmaRows<T, 64>(y, rounded[n], stage.C[n / kParts], 0, n % kParts * kPart);
+        simt::wgmmaRows<T>(y, rounded[n], stage.C[n / kParts], n % kParts * kPart);
     }
     simt::wgmmaEnd();
 
@@ -496,90 +514,73 @@ void ssdGroupOutputsKernel(SsdParams<T> p) {
     if constexpr (simt::kHasWgmma) {
         auto& shared = *reinterpret_cast<GroupOutputsShared<T, Shape>*>(simt::dynamicShared());
         const GroupPlace<T, Shape> at(p);
-        const int slice = groupOfBlock();  // the last one makes
-        const bool makes = slice == Shape::slices;
-        // Step k is walked while W of step k + 1 and the factors of step k + 2 are made.
-        if (makes) {
-            if constexpr (Shape::slices == 2) simt::leaveRegisters<72>();
+        const int role = groupOfBlock();
+        // In interval k step k is walked, W of step k + 1 and the factors of step k + 2 are made.
+        constexpr int kFirst = -2;
+        if (role == Shape::copier) {
+            simt::leaveRegisters<136>();
             const GroupCopies<T> copies(p.xbc_stride);
-            const auto copy = [&](int step) {
-                if (step < at.steps) {
-                    auto& to = shared.stages_[step % Shape::stages];
-                    const std::int64_t row = (at.first + step * kStep) * p.xbc_stride;
-                    const std::int64_t tokens = at.tokens - step * kStep;
-                    const std::int64_t shift = row + at.group * p.at.states;
-                    SIMT_UNROLL
-                    for (int i = 0; i < Shape::tiles; ++i) {
-                        copies.start(to.C[i], p.C + shift + i * kSlice, tokens, p.at.states - i * kSlice);
-                        copies.start(to.B[i], p.B + shift + i * kSlice, tokens, p.at.states - i * kSlice);
-                    }
-                    const T* x = p.x + row + at.channel;
-                    SIMT_UNROLL
-                    for (int i = 0; i < Shape::slices; ++i) {
-                        if (i < at.slices) copies.start(to.x[i], x + i * kSlice, tokens, kSlice);
-                    }
-                }
-                simt::endCopies();
-            };
-            const int maker = warpOfGroup();
-            const bool sums = maker < at.slices;
-            FactorMaker<T> factors(p, at.first, sums ? at.head(p, maker) : 0, sums);
+            copySteps<Shape>(kFirst, at.steps, [&](int step) {
+                auto& to = shared.stages_[step % Shape::stages];
+                const std::int64_t row = (at.first + step * kStep) * p.xbc_stride;
+                const std::int64_t tokens = at.tokens - step * kStep;
+                copies.template states<Shape>(to.C, p.C + row, at.group, p.at.states, tokens);
+                copies.template states<Shape>(to.B, p.B + row, at.group, p.at.states, tokens);
+                copies.start(to.x, p.x + row + at.channel, tokens, kSlice);
+            });
+        } else if (role == Shape::maker) {
+            simt::leaveRegisters<128>();
+            for (WgmmaTile& tile : shared.weights) clear(tile);
+            const bool sums = warpOfGroup() == 0;  // the warp with the smallest part of W
+            FactorMaker<T> factors(p, at.first, at.head(p, 0), sums);
             if (sums) factors.read(0, at.tokens);
-            for (auto& of_step : shared.weights) {
-                for (WgmmaTile& tile : of_step) clear(tile);
-            }
-            SIMT_UNROLL
-            for (int step = 0; step < Shape::stages - 2; ++step) copy(step);
-            for (int step = -2; step < at.steps; ++step) {
-                if (step >= -1) {
-                    simt::waitForCopies<Shape::stages - 3>();
-                    simt::showToWgmma();  // what this thread wrote of W, too
-                }
+            const auto sum = [&](int step) {
+                if (!sums || step >= at.steps) return;
+                factors.make(shared.factors[step % 3], 0);
+                if (step + 1 < at.steps) factors.read(step + 1, at.tokens - (step + 1) * kStep);
+            };
+            for (int step = kFirst; step < at.steps; ++step) {
                 syncStep();
-                if (step >= -1) copy(step + Shape::stages - 1);
-                if (sums && step + 2 < at.steps) {
-                    factors.make(shared.factors[(step + 2) % 3][maker], 0);
-                    if (step + 3 < at.steps) factors.read(step + 3, at.tokens - (step + 3) * kStep);
-                }
                 const int next = step + 1;
-                if (next < 0 || next >= at.steps) continue;
-                const auto& stage = shared.stages_[next % Shape::stages];
-                float cb[kStep / 2];
-                simt::wgmmaBegin();
-                simt::wgmmaTiles<T, true>(cb, stage.C[0], stage.B[0], 0);
-                SIMT_UNROLL
-                for (int n = 1; n < Shape::states / kPart; ++n) {
-                    simt::wgmmaTiles<T>(cb, stage.C[n / kParts], stage.B[n / kParts], n % kParts * kPart);
-                }
-                simt::wgmmaEnd();
-                simt::wgmmaWait<0>();
-                simt::keep(cb);
-                SIMT_UNROLL
-                for (int i = 0; i < Shape::slices; ++i) {
-                    if (i < at.slices) makeWeights<T>(shared.weights[next % 2][i], cb, shared.factors[next % 3][i]);
+                if (next < 0) {
+                    sum(0);
+                } else if (next < at.steps) {
+                    const auto& stage = shared.stages_[next % Shape::stages];
+                    float cb[kStep / 2];
+                    simt::showToWgmma();  // the next step's tiles
+                    simt::wgmmaBegin();
+                    simt::wgmmaTiles<T, true>(cb, stage.C[0], stage.B[0], 0);
+                    SIMT_UNROLL
+                    for (int n = 1; n < Shape::states / kPart; ++n) {
+                        simt::wgmmaTiles<T>(cb, stage.C[n / kParts], stage.B[n / kParts], n % kParts * kPart);
+                    }
+                    simt::wgmmaEnd();
+                    sum(next + 1);
+                    simt::wgmmaWait<0>();
+                    simt::keep(cb);
+                    makeWeights<T>(shared.weights[next % 2], cb, shared.factors[next % 3]);
+                    simt::showToWgmma();
                 }
             }
         } else {
-            if constexpr (Shape::slices == 2) simt::takeRegisters<216>();
+            simt::takeRegisters<240>();
             GroupState<T, Shape::states> h;
-            const int channel = at.channel + slice * kSlice + warpOfGroup() * kPart;
-            float D[2] = {};
-            if (slice < at.slices) {
-                h.read(p.at.chunks == 1 ? at.kept(p, slice) : at.chunkState(p, slice), p.at.states);
-                D[0] = p.D[channel + simt::lane() / 4];
-                D[1] = p.D[channel + 8 + simt::lane() / 4];
-            }
+            h.read(p.at.chunks == 1 ? at.kept(p, 0) : at.chunkState(p, 0), p.at.states);
+            const int channel = at.channel + warpOfGroup() * kPart;
+            const float D[2] = {p.D[channel + simt::lane() / 4], p.D[channel + 8 + simt::lane() / 4]};
             T* y = p.y + at.first * p.y_stride + channel;
             std::uint32_t rounded[Shape::states / kPart][4];
-            for (int step = -2; step < at.steps; ++step) {
+            for (int step = kFirst; step < at.steps; ++step) {
                 syncStep();
-                if (step < -1 || slice >= at.slices) continue;
-                if (step >= 0) walkStep<T, Shape>(h, rounded, shared.stages_[step % Shape::stages], slice, shared.weights[step % 2][slice],
-                                   shared.factors[step % 3][slice], D, shared.rows[simt::warp()],
-                                   y + step * kStep * p.y_stride, p.y_stride, at.tokens - step * kStep);
-                if (step + 1 < at.steps) h.round(rounded, shared.factors[(step + 1) % 3][slice].before[kStep - 1]);
+                if (step < -1) continue;
+                if (step >= 0) {
+                    walkStep<T, Shape>(h, rounded, shared.stages_[step % Shape::stages], shared.weights[step % 2],
+                                       shared.factors[step % 3], D, shared.rows[warpOfGroup()],
+                                       y + step * kStep * p.y_stride, p.y_stride, at.tokens - step * kStep);
+                }
+                if (step + 1 < at.steps) h.round(rounded, shared.factors[(step + 1) % 3].before[kStep - 1]);
             }
-            if (slice < at.slices && at.chunk == p.at.chunks - 1) h.write(at.kept(p, slice), p.at.states);
+            if (at.chunk == p.at.chunks - 1) h.write(at.kept(p, 0), p.at.states);
         }
     }
 }
@@ -606,11 +607,10 @@ void withRoom(const SsdParams<T>& p, const Work& work) {
     work(std::integral_constant<int, kMostGroupStates>{});
 }
 template <int states>
-using OneSlice = GroupShape<1, states, 4>;
+using OutputShape = GroupShape<1, states, 4>;
+// Two slices share B.
 template <int states>
-using TwoSlices = GroupShape<2, states, 3>;
-template <int states>
-using StateSlices = GroupShape<2, states, 6>;
+using StateShape = GroupShape<2, states, 6>;
 
 }  // namespace
 
@@ -622,30 +622,40 @@ bool ssdGroups(const SsdOp& op) {
 }
 
 std::int64_t ssdGroupChunk(const SsdOp& op) {
-    const std::int64_t blocks =
-        op.batch * op.groups * divideUp(op.heads / op.groups * op.head_dim, TwoSlices<kMostGroupStates>::slices * kSlice);
-    const std::int64_t chunks = simt::greater<std::int64_t>(simt::limits().multiprocessors / blocks, 1);
-    return divideUp(divideUp(op.length, kStep), chunks) * kStep;
+    constexpr std::int64_t kMostChunks = 16;
+    constexpr std::int64_t kApart = 10;  // steps that take as long as two kernels more
+    const std::int64_t slices = op.heads / op.groups * op.head_dim / kSlice;
+    const std::int64_t groups = op.batch * op.groups;
+    const std::int64_t steps = divideUp(op.length, kStep);
+    const auto waves = [](std::int64_t blocks) { return divideUp(blocks, simt::limits().multiprocessors); };
+    std::int64_t best = steps;
+    std::int64_t best_cost = 2 * steps * waves(groups * slices);
+    for (std::int64_t wanted = 2; wanted <= simt::lesser(kMostChunks, steps); ++wanted) {
+        const std::int64_t chunk = divideUp(steps, wanted);
+        const std::int64_t chunks = divideUp(steps, chunk);
+        // What a step adds to the state takes half as long as its outputs.
+        const std::int64_t cost = chunk * (2 * waves(groups * slices * chunks) +
+                                           waves(groups * divideUp(slices, std::int64_t{2}) * (chunks - 1))) +
+                                  2 * kApart;
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = chunk;
+        }
+    }
+    return best * kStep;
 }
 
 template <class T>
 void groupStates(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
         if (p.at.chunks == 1) return;
-        withRoom(p, [&](auto room) { startGroupStates<T, StateSlices<room>>(stream, p); });
+        withRoom(p, [&](auto room) { startGroupStates<T, StateShape<room>>(stream, p); });
     }
 }
 template <class T>
 void groupOutputs(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
-        withRoom(p, [&](auto room) {
-            const simt::Extent blocks = groupGrid<T, OneSlice<room>>(p, p.at.chunks);
-            if (blocks.x * blocks.y * blocks.z <= simt::limits().multiprocessors) {
-                startGroupOutputs<T, OneSlice<room>>(stream, p);
-            } else {
-                startGroupOutputs<T, TwoSlices<room>>(stream, p);
-            }
-        });
+        withRoom(p, [&](auto room) { startGroupOutputs<T, OutputShape<room>>(stream, p); });
     }
 }
 

@@ -1,14 +1,16 @@
-// The matrix product of a warpgroup, four neighbouring warps: wgmma.mma_async of compute capability 9.0 (code for sm_90a
-// only). d (64, n) += a (64, 16) · b (16, n), a and b of 16 bits, d in float; b lies in shared memory, a there or in
-// registers.
+// The matrix product of a warpgroup, four neighbouring warps: wgmma.mma_async of compute capability 9.0 (code for
+// sm_90a only). d (64, n) += a (64, 16) · b (16, n), a and b of 16 bits, d in float; b lies in shared memory, a there
+// or in registers.
 //
 // Warp w of the four has rows 16·w to 16·w + 15 of a and d, in registers laid out as mma.h says: of d, (row, column) of
 // lane (g, t) is [column / 8 · 4 + half · 2 + i] for row half · 8 + g and column 8·(column / 8) + 2t + i.
 //
 // The products run beside the threads. wgmmaBegin() stands before the first of a group and after the last change of
 // their registers, wgmmaEnd() behind the last; the results may be touched once wgmmaWait() has returned and keep() has
-// told the compiler. What threads wrote into shared memory is there for a product once the writer has called
-// showToWgmma() and a barrier lies between. On the host a product is done at once.
+// told the compiler. What a thread wrote into shared memory is there for another's product once a barrier lies between,
+// and before or behind it a call of showToWgmma() by a thread on the way. On the host a product is done at once.
+//
+// PERFMAMBA_SIMT_NO_WGMMA lets the host test what other devices do.
 #pragma once
 
 #include "kernels/cuda/simt/mma.h"
@@ -48,8 +50,8 @@ struct alignas(1024) WgmmaTile {
 
 namespace wgmma {
 
-/// What the instruction is told of an operand: address, bytes from one 64 columns to the next where b's columns lie side
-/// by side, and from 8 rows of a tile to the next 8; all in units of 16 bytes.
+/// What the instruction is told of an operand: address, bytes from one 64 columns to the next where b's columns lie
+/// side by side, and from 8 rows of a tile to the next 8; all in units of 16 bytes.
 SIMT_DEVICE std::uint64_t describe(const WgmmaTile& tile, int row, int column) {
     constexpr std::uint64_t k128ByteSwizzle = std::uint64_t{1} << 62;
     const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(tile.bits)) +
@@ -62,60 +64,50 @@ SIMT_DEVICE std::uint64_t describe(const WgmmaTile& tile, int row, int column) {
 #define PERFMAMBA_D8(c, d, i) \
     c(d[i]), c(d[i + 1]), c(d[i + 2]), c(d[i + 3]), c(d[i + 4]), c(d[i + 5]), c(d[i + 6]), c(d[i + 7])
 #define PERFMAMBA_D16(c, d, i) PERFMAMBA_D8(c, d, i), PERFMAMBA_D8(c, d, i + 8)
-#define PERFMAMBA_D24(c, d, i) PERFMAMBA_D16(c, d, i), PERFMAMBA_D8(c, d, i + 16)
 #define PERFMAMBA_D32(c, d, i) PERFMAMBA_D16(c, d, i), PERFMAMBA_D16(c, d, i + 16)
 #define PERFMAMBA_D64(c, d, i) PERFMAMBA_D32(c, d, i), PERFMAMBA_D32(c, d, i + 32)
-#define PERFMAMBA_D8_NAMES "{%0,%1,%2,%3,%4,%5,%6,%7}"
-#define PERFMAMBA_D8_A "{%8,%9,%10,%11}, %12"
-#define PERFMAMBA_D16_NAMES "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15}"
-#define PERFMAMBA_D16_A "{%16,%17,%18,%19}, %20"
-#define PERFMAMBA_D24_NAMES "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23}"
-#define PERFMAMBA_D24_A "{%24,%25,%26,%27}, %28"
-#define PERFMAMBA_D32_NAMES "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31}"
+#define PERFMAMBA_D32_NAMES                                                                                            \
+    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%" \
+    "30,%31}"
 #define PERFMAMBA_D32_A "{%32,%33,%34,%35}, %36"
 #define PERFMAMBA_D32_TILES "%32, %33"
-#define PERFMAMBA_D64_NAMES "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63}"
+#define PERFMAMBA_D64_NAMES                                                                                            \
+    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%" \
+    "30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%" \
+    "58,%59,%60,%61,%62,%63}"
 #define PERFMAMBA_D64_A "{%64,%65,%66,%67}, %68"
 /// Of n columns in r registers, a in registers or not; `sum`: whether d is added to.
-#define PERFMAMBA_WGMMA(type, n, r, left, sum, constraint, transposed, ...)                             \
-    asm volatile("{.reg .pred p; setp.ne.b32 p, " sum ", 0; wgmma.mma_async.sync.aligned.m64n" #n       \
-                 "k16.f32." type "." type " " PERFMAMBA_D##r##_NAMES ", " PERFMAMBA_D##r##_##left       \
-                 ", p, 1, 1, " transposed ";}"                                                          \
-                 : PERFMAMBA_D##r(constraint, d, 0)                                                     \
+#define PERFMAMBA_WGMMA(type, n, r, left, sum, constraint, transposed, ...)                                       \
+    asm volatile("{.reg .pred p; setp.ne.b32 p, " sum ", 0; wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." type \
+                 "." type " " PERFMAMBA_D##r##_NAMES ", " PERFMAMBA_D##r##_##left ", p, 1, 1, " transposed ";}"   \
+                 : PERFMAMBA_D##r(constraint, d, 0)                                                               \
                  : __VA_ARGS__)
-#define PERFMAMBA_WGMMA_SUM(type, n, r, left, transposed, ...)                                \
-    if constexpr (first) {                                                                    \
-        PERFMAMBA_WGMMA(type, n, r, left, "0", "=f", transposed, __VA_ARGS__);                \
-    } else {                                                                                  \
-        PERFMAMBA_WGMMA(type, n, r, left, "1", "+f", transposed, __VA_ARGS__);                \
+#define PERFMAMBA_WGMMA_SUM(type, n, r, left, transposed, ...)                 \
+    if constexpr (first) {                                                     \
+        PERFMAMBA_WGMMA(type, n, r, left, "0", "=f", transposed, __VA_ARGS__); \
+    } else {                                                                   \
+        PERFMAMBA_WGMMA(type, n, r, left, "1", "+f", transposed, __VA_ARGS__); \
     }
-#define PERFMAMBA_WGMMA_TYPE(n, r, left, transposed, ...)                        \
-    if constexpr (std::is_same_v<T, Half>) {                                     \
-        PERFMAMBA_WGMMA_SUM("f16", n, r, left, transposed, __VA_ARGS__)          \
-    } else {                                                                     \
-        PERFMAMBA_WGMMA_SUM("bf16", n, r, left, transposed, __VA_ARGS__)         \
+#define PERFMAMBA_WGMMA_TYPE(n, r, left, transposed, ...)                \
+    if constexpr (std::is_same_v<T, Half>) {                             \
+        PERFMAMBA_WGMMA_SUM("f16", n, r, left, transposed, __VA_ARGS__)  \
+    } else {                                                             \
+        PERFMAMBA_WGMMA_SUM("bf16", n, r, left, transposed, __VA_ARGS__) \
     }
 #define PERFMAMBA_WGMMA_REGISTERS(n, r, transposed) \
     PERFMAMBA_WGMMA_TYPE(n, r, A, transposed, "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(right))
 
 }  // namespace wgmma
 
-template <class T, int n, bool first = false>
-SIMT_DEVICE void wgmmaRows(float (&d)[n / 2], const std::uint32_t (&a)[4], const WgmmaTile& b, int row, int column) {
+/// n = 64; b[k][j] = tile (j, column + k). `first`: d begins with this product, whatever it was.
+template <class T, bool first = false>
+SIMT_DEVICE void wgmmaRows(float (&d)[kTileExtent / 2], const std::uint32_t (&a)[4], const WgmmaTile& b, int column) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-    const std::uint64_t right = wgmma::describe(b, row, column);
-    if constexpr (n == 16) {
-        PERFMAMBA_WGMMA_REGISTERS(16, 8, "0")
-    } else if constexpr (n == 32) {
-        PERFMAMBA_WGMMA_REGISTERS(32, 16, "0")
-    } else if constexpr (n == 48) {
-        PERFMAMBA_WGMMA_REGISTERS(48, 24, "0")
-    } else {
-        static_assert(n == 64);
-        PERFMAMBA_WGMMA_REGISTERS(64, 32, "0")
-    }
+    const std::uint64_t right = wgmma::describe(b, 0, column);
+    PERFMAMBA_WGMMA_REGISTERS(64, 32, "0")
 #endif
 }
+/// n = 64 or 128; b[k][j] = tile (row + k, j), of two tiles side by side.
 template <class T, int n, bool first = false>
 SIMT_DEVICE void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], const WgmmaTile* b, int row) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -128,6 +120,7 @@ SIMT_DEVICE void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], co
     }
 #endif
 }
+/// n = 64; a[i][k] = tile a (i, column + k), b[k][j] = tile b (j, column + k).
 template <class T, bool first = false>
 SIMT_DEVICE void wgmmaTiles(float (&d)[kTileExtent / 2], const WgmmaTile& a, const WgmmaTile& b, int column) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -235,20 +228,20 @@ void wgmmaRegisters(float* d, int n, const std::uint32_t (&a)[4], const Right& r
 }
 }  // namespace host
 
-template <class T, int n, bool first = false>
-void wgmmaRows(float (&d)[n / 2], const std::uint32_t (&a)[4], const WgmmaTile& b, int row, int column,
+template <class T, bool first = false>
+void wgmmaRows(float (&d)[kTileExtent / 2], const std::uint32_t (&a)[4], const WgmmaTile& b, int column,
                std::source_location at = std::source_location::current()) {
-    if (first) std::fill_n(d, n / 2, 0.0F);
-    host::wgmmaRegisters<T>(
-        d, n, a, [&](int k, int j) { return host::element(b, row + j, column + k); }, {"wgmmaRows", at});
+    if (first) std::fill_n(d, kTileExtent / 2, 0.0F);
+    host::wgmmaRegisters<T>(d, kTileExtent, a, [&](int k, int j) { return host::element(b, j, column + k); },
+                            {"wgmmaRows", at});
 }
 template <class T, int n, bool first = false>
 void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], const WgmmaTile* b, int row,
                   std::source_location at = std::source_location::current()) {
     if (first) std::fill_n(d, n / 2, 0.0F);
-    host::wgmmaRegisters<T>(
-        d, n, a, [&](int k, int j) { return host::element(b[j / kTileExtent], row + k, j % kTileExtent); },
-        {"wgmmaColumns", at});
+    host::wgmmaRegisters<T>(d, n, a,
+                            [&](int k, int j) { return host::element(b[j / kTileExtent], row + k, j % kTileExtent); },
+                            {"wgmmaColumns", at});
 }
 template <class T, bool first = false>
 void wgmmaTiles(float (&d)[kTileExtent / 2], const WgmmaTile& a, const WgmmaTile& b, int column) {
