@@ -213,7 +213,7 @@ void start(void* stream, const SsdParams<T>& p) {
 void ssdChunkScan(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
-        if (p.at.warpgroups) return groupOutputs(stream, p);
+        if (p.at.warpgroups) return warpgroupOutputs(stream, p);
         if (p.at.walks) return walkOutputs(stream, p);
         if (ssdInVectors(p)) {
             start<T, kWidest<T>>(stream, p);

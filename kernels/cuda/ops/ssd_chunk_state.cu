@@ -67,7 +67,7 @@ void ssdChunkStateKernel(SsdParams<T> p) {
 void ssdChunkState(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
-        if (p.at.warpgroups) return groupStates(stream, p);
+        if (p.at.warpgroups) return warpgroupStates(stream, p);
         if (p.at.walks) return walkStates(stream, p);
         const std::int64_t tiles = divideUp(op.states, kTile) * divideUp(op.head_dim, kTile);
         simt::launch(stream, {{p.at.batch * p.at.chunks * tiles, p.at.heads}, kTileThreads},

@@ -118,9 +118,9 @@ SsdLayout ssdLayout(const SsdOp& op) {
     SsdLayout at{};
     at.batch = op.batch, at.length = op.length, at.groups = op.groups, at.states = op.states;
     at.heads = op.heads, at.head_dim = op.head_dim;
-    at.warpgroups = ssdGroups(op);
+    at.warpgroups = suitsWarpgroups(op);
     at.walks = at.warpgroups || ssdWalks(op);
-    at.chunk = at.warpgroups ? ssdGroupChunk(op) : at.walks ? ssdWalkChunk(op) : simt::lesser(op.chunk, op.length);
+    at.chunk = at.warpgroups ? warpgroupChunk(op) : at.walks ? ssdWalkChunk(op) : simt::lesser(op.chunk, op.length);
     at.chunks = divideUp(op.length, at.chunk);
     at.summed = at.walks ? kStep : at.chunk;
     at.cb_stride = roundUp(at.chunk, 8);
