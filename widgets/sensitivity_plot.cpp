@@ -48,8 +48,7 @@ void SensitivityPlot::setStudy(const study::StudyPtr& study) {
     m_quality = tr("accuracy");
     if (study) {
         m_deltas = sensitivityOf(*study);
-        const std::string_view name = study::qualityName(study->unpruned);
-        m_quality = QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
+        m_quality = fromView(study::qualityName(study->unpruned));
     }
     refill();
     refit();

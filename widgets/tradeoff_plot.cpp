@@ -170,8 +170,7 @@ QString TradeoffPlot::qualityTitle() const {
     QString name = tr("accuracy");
     bool higher = true;
     if (m_study && m_study->unpruned.predictions > 0) {
-        const std::string_view known = study::qualityName(m_study->unpruned);
-        name = QString::fromUtf8(known.data(), static_cast<qsizetype>(known.size()));
+        name = fromView(study::qualityName(m_study->unpruned));
         higher = study::qualityOf(m_study->unpruned).higher_is_better;
     } else if (m_current) {
         name = m_current->quality_name;

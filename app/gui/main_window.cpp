@@ -45,8 +45,8 @@ using widgets::MessagesPanel;
 namespace {
 
 /// Between two redraws during a run. Drawing takes a core for some milliseconds that the measured pass would have had:
-/// five times a second is enough to watch, and little enough not to be measured.
-constexpr int kRefresh_ms = 200;
+/// few enough not to be measured, and with the drawing itself a pass is seen within 200 ms.
+constexpr int kRefresh_ms = 150;
 /// The style sheet's padding and underline of a tab.
 constexpr int kTabRoom = 20;
 
@@ -211,39 +211,43 @@ void MainWindow::buildDocks() {
 
 void MainWindow::buildStatusBar() {
     statusBar()->setSizeGripEnabled(false);
-    const auto label = [this](const QString& name, bool permanent) {
-        auto* result = permanent ? new widgets::ElidedLabel : new QLabel;
+    const auto label = [](QLabel* result, const QString& name) {
         result->setFont(widgets::Theme::smallFont());
         result->setProperty("muted", true);
         result->setAccessibleName(name);
         result->setContentsMargins(6, 0, 6, 0);
-        if (permanent) {
-            statusBar()->addPermanentWidget(result);
-        } else {
-            statusBar()->addWidget(result);
-        }
         return result;
     };
-    m_device_label = label(tr("Device"), false);
-    m_overhead_label = label(tr("What recording costs"), false);
-    m_source_label = label(tr("Where what is shown comes from"), false);
+    const auto left = [&](const QString& name) {
+        QLabel* result = label(new QLabel, name);
+        statusBar()->addWidget(result);
+        return result;
+    };
+    m_device_label = left(tr("Device"));
+    m_overhead_label = left(tr("What recording costs"));
+    m_source_label = left(tr("Where what is shown comes from"));
     // QStatusBar hides them itself, but for a message that comes while the window is being shown.
     connect(statusBar(), &QStatusBar::messageChanged, this, [this](const QString& text) {
         for (QLabel* shown : {m_device_label, m_overhead_label, m_source_label}) shown->setVisible(text.isEmpty());
     });
-    m_progress_label = label(tr("Progress"), true);
-    // Room for the longest text from the start: QProgressBar paints the window at once when its value changes, also
-    // while a layout for a text that has grown still waits.
+    // In a widget of their own, of one size from the start: QProgressBar paints the window at once when its value
+    // changes, also while the status bar's layout still waits.
+    m_progress_area = new QWidget;
+    auto* area = new QHBoxLayout(m_progress_area);
+    area->setContentsMargins(0, 0, 0, 0);
+    m_progress_label = label(new widgets::ElidedLabel, tr("Progress"));
     m_progress_label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     m_progress_label->setFixedWidth(m_progress_label->fontMetrics().horizontalAdvance(
         tr("prefill 16384, batch 4096: pass 1000, ±10.0 %  ·  1000 min left  ")));
+    area->addWidget(m_progress_label);
     m_progress = new QProgressBar;
     m_progress->setTextVisible(false);
     m_progress->setRange(0, 1000);
     m_progress->setFixedWidth(130);
     m_progress->setAccessibleName(tr("Progress of the run"));
-    m_progress->hide();
-    statusBar()->addPermanentWidget(m_progress);
+    area->addWidget(m_progress);
+    m_progress_area->hide();
+    statusBar()->addPermanentWidget(m_progress_area);
 }
 
 MainWindow::Page& MainWindow::addPage(const QString& id, const QString& icon, const QString& title,
@@ -331,8 +335,7 @@ void MainWindow::updateTexts() {
         if (!ready) emptyTexts(page);
     }
 
-    m_progress->setVisible(working);
-    m_progress_label->setVisible(working);
+    m_progress_area->setVisible(working);
     if (!has_points) {
         m_overhead_label->clear();
         m_source_label->clear();

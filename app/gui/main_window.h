@@ -200,6 +200,7 @@ private:
     QLabel* m_device_label = nullptr;
     QLabel* m_overhead_label = nullptr;
     QLabel* m_source_label = nullptr;
+    QWidget* m_progress_area = nullptr;
     QLabel* m_progress_label = nullptr;
     QProgressBar* m_progress = nullptr;
 };

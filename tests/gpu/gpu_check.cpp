@@ -13,6 +13,7 @@
 #include "kernels/devices.h"
 #include "kernels/error.h"
 #include "tests/gpu/benchmark.h"
+#include "tests/gpu/device_fault.h"
 #include "tests/gpu/operations.h"
 #include "tests/support/relative_error.h"
 
@@ -24,12 +25,14 @@ namespace {
 
 constexpr std::string_view kUsage =
     R"(usage: gpu_check [--device cuda:0] [--operations SIZES] [--models FOLDER] [--bench MODEL]... [--budget SECONDS]
+                 [--fault MODEL]
 
   --device      which device, as 'perfmamba-cli devices' lists it
   --operations  'all', or 'small' for those that take no time: each against the reference in double
   --models      a folder of checkpoints, each compared with the CPU engine in every precision
   --bench       a checkpoint whose speed is measured, in bf16
   --budget      seconds for each length that is measured; 3
+  --fault       a checkpoint that runs while the first GPU is lost, for this process, by a kernel that writes nowhere
 )";
 
 struct Arguments {
@@ -38,6 +41,7 @@ struct Arguments {
     std::string models;
     std::vector<std::string> bench;
     double budget_s = 3;
+    std::string fault;
 };
 
 struct Tally {
@@ -136,6 +140,32 @@ void measure(const Arguments& arguments, Tally& tally) {
     }
 }
 
+/// What the next step on a lost device says is clear, said again by whoever comes later, and leaves the CPU.
+void checkFault(const std::string& device, const std::string& model, Tally& tally) {
+    if (model.empty()) return;
+    const auto message = [](const auto& work) -> std::string {
+        try {
+            work();
+            return "nothing";
+        } catch (const Error& failure) {
+            return failure.what();
+        }
+    };
+    auto gpu = engineOn(device, model, DType::F32);
+    logitsOf(*gpu, 1);
+    tests::loseDevice();
+    const std::string first = message([&] { logitsOf(*gpu, 1); });
+    const std::string again = message([&] { logitsOf(*gpu, 1); });
+    gpu.reset();
+    const std::string anew = message([&] { engineOn(device, model, DType::F32); });
+    fmt::print("after a fault: {}\n  again: {}\n  another backend: {}\n", first, again, anew);
+    const auto engine = engineOn("cpu", model, DType::F32);
+    logitsOf(*engine, 1);
+    ++tally.done;
+    const auto clear = [](const std::string& text) { return text.find("is lost: an illegal") != std::string::npos; };
+    if (!clear(first) || first != again || !clear(anew)) tally.failed.push_back("what is said of a lost device");
+}
+
 Arguments parse(int argc, char** argv) {
     Arguments arguments;
     for (int i = 1; i < argc; ++i) {
@@ -152,6 +182,8 @@ Arguments parse(int argc, char** argv) {
             arguments.models = value;
         } else if (option == "--bench") {
             arguments.bench.push_back(value);
+        } else if (option == "--fault") {
+            arguments.fault = value;
         } else {
             throw Error("gpu_check", fmt::format("{} is not known", option));
         }
@@ -181,6 +213,7 @@ int main(int argc, char** argv) {
         stage("models", [&] { checkModels(arguments.device, arguments.models, tally); });
         if (tally.done > 0) fmt::print("{} comparisons\n", tally.done);
         stage("speed", [&] { measure(arguments, tally); });
+        stage("fault", [&] { checkFault(arguments.device, arguments.fault, tally); });
         for (const std::string& failure : tally.failed) fmt::print("FAILED {}\n", failure);
         fmt::print("{}\n", tally.failed.empty() ? "All passed." : "Not all passed.");
         return tally.failed.empty() ? 0 : 1;

@@ -2,8 +2,11 @@
 #include <QAction>
 #include <QDir>
 #include <QElapsedTimer>
+#include <QLabel>
 #include <QMimeData>
+#include <QProgressBar>
 #include <QSignalSpy>
+#include <QStatusBar>
 #include <QTest>
 #include <QTimer>
 
@@ -105,6 +108,26 @@ private Q_SLOTS:
         QCOMPARE(window.shown()->model.name, measured->model.name);
         QVERIFY(!window.action(QStringLiteral("run"))->isEnabled());  // a report is no model
         QVERIFY(window.windowTitle().contains(QStringLiteral("mamba2-recall")));
+    }
+
+    void progressHasItsPlace() {
+        MainWindow window;
+        window.show();
+        window.openPath(demo("mamba2-recall"));
+        QTRY_VERIFY_WITH_TIMEOUT(isOpen(window, "mamba2-recall"), kPatience);
+        window.workload()->setOptions(shortOptions({64}, 100'000));
+        QSignalSpy snapshots(&window.session(), &app::Session::snapshot);
+        window.startRun();
+        QTRY_VERIFY_WITH_TIMEOUT(snapshots.count() >= 3, kPatience);
+        const auto placeOf = [&](const QWidget* widget) {
+            return QRect(widget->mapTo(window.statusBar(), QPoint()), widget->size());
+        };
+        const auto* bar = window.statusBar()->findChild<QProgressBar*>();
+        QVERIFY(bar->isVisible());
+        for (const QLabel* label : window.statusBar()->findChildren<QLabel*>()) {
+            QVERIFY(window.statusBar()->rect().contains(placeOf(label)));
+            QVERIFY(!placeOf(label).intersects(placeOf(bar)));
+        }
     }
 
     void stopKeepsWhatWasMeasured() {
