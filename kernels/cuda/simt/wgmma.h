@@ -77,25 +77,25 @@ SIMT_DEVICE std::uint64_t describe(const WgmmaTile& tile, int row, int column) {
     "58,%59,%60,%61,%62,%63}"
 #define PERFMAMBA_D64_A "{%64,%65,%66,%67}, %68"
 /// Of n columns in r registers, a in registers or not; `sum`: whether d is added to.
-#define PERFMAMBA_WGMMA(type, n, r, left, sum, constraint, transposed, ...)                                       \
+#define PERFMAMBA_PRODUCT(type, n, r, left, sum, constraint, transposed, ...)                                     \
     asm volatile("{.reg .pred p; setp.ne.b32 p, " sum ", 0; wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." type \
                  "." type " " PERFMAMBA_D##r##_NAMES ", " PERFMAMBA_D##r##_##left ", p, 1, 1, " transposed ";}"   \
                  : PERFMAMBA_D##r(constraint, d, 0)                                                               \
                  : __VA_ARGS__)
-#define PERFMAMBA_WGMMA_SUM(type, n, r, left, transposed, ...)                 \
-    if constexpr (first) {                                                     \
-        PERFMAMBA_WGMMA(type, n, r, left, "0", "=f", transposed, __VA_ARGS__); \
-    } else {                                                                   \
-        PERFMAMBA_WGMMA(type, n, r, left, "1", "+f", transposed, __VA_ARGS__); \
+#define PERFMAMBA_PRODUCT_SUM(type, n, r, left, transposed, ...)                 \
+    if constexpr (first) {                                                       \
+        PERFMAMBA_PRODUCT(type, n, r, left, "0", "=f", transposed, __VA_ARGS__); \
+    } else {                                                                     \
+        PERFMAMBA_PRODUCT(type, n, r, left, "1", "+f", transposed, __VA_ARGS__); \
     }
-#define PERFMAMBA_WGMMA_TYPE(n, r, left, transposed, ...)                \
-    if constexpr (std::is_same_v<T, Half>) {                             \
-        PERFMAMBA_WGMMA_SUM("f16", n, r, left, transposed, __VA_ARGS__)  \
-    } else {                                                             \
-        PERFMAMBA_WGMMA_SUM("bf16", n, r, left, transposed, __VA_ARGS__) \
+#define PERFMAMBA_PRODUCT_TYPE(n, r, left, transposed, ...)                \
+    if constexpr (std::is_same_v<T, Half>) {                               \
+        PERFMAMBA_PRODUCT_SUM("f16", n, r, left, transposed, __VA_ARGS__)  \
+    } else {                                                               \
+        PERFMAMBA_PRODUCT_SUM("bf16", n, r, left, transposed, __VA_ARGS__) \
     }
-#define PERFMAMBA_WGMMA_REGISTERS(n, r, transposed) \
-    PERFMAMBA_WGMMA_TYPE(n, r, A, transposed, "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(right))
+#define PERFMAMBA_PRODUCT_REGISTERS(n, r, transposed) \
+    PERFMAMBA_PRODUCT_TYPE(n, r, A, transposed, "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(right))
 
 }  // namespace wgmma
 
@@ -104,7 +104,7 @@ template <class T, bool first = false>
 SIMT_DEVICE void wgmmaRows(float (&d)[kTileExtent / 2], const std::uint32_t (&a)[4], const WgmmaTile& b, int column) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     const std::uint64_t right = wgmma::describe(b, 0, column);
-    PERFMAMBA_WGMMA_REGISTERS(64, 32, "0")
+    PERFMAMBA_PRODUCT_REGISTERS(64, 32, "0")
 #endif
 }
 /// n = 64 or 128; b[k][j] = tile (row + k, j), of two tiles side by side.
@@ -113,10 +113,10 @@ SIMT_DEVICE void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], co
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     const std::uint64_t right = wgmma::describe(*b, row, 0);
     if constexpr (n == 64) {
-        PERFMAMBA_WGMMA_REGISTERS(64, 32, "1")
+        PERFMAMBA_PRODUCT_REGISTERS(64, 32, "1")
     } else {
         static_assert(n == 128);
-        PERFMAMBA_WGMMA_REGISTERS(128, 64, "1")
+        PERFMAMBA_PRODUCT_REGISTERS(128, 64, "1")
     }
 #endif
 }
@@ -126,9 +126,23 @@ SIMT_DEVICE void wgmmaTiles(float (&d)[kTileExtent / 2], const WgmmaTile& a, con
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     const std::uint64_t left = wgmma::describe(a, 0, column);
     const std::uint64_t right = wgmma::describe(b, 0, column);
-    PERFMAMBA_WGMMA_TYPE(64, 32, TILES, "0, 0", "l"(left), "l"(right))
+    PERFMAMBA_PRODUCT_TYPE(64, 32, TILES, "0, 0", "l"(left), "l"(right))
 #endif
 }
+
+#undef PERFMAMBA_D8
+#undef PERFMAMBA_D16
+#undef PERFMAMBA_D32
+#undef PERFMAMBA_D64
+#undef PERFMAMBA_D32_NAMES
+#undef PERFMAMBA_D32_A
+#undef PERFMAMBA_D32_TILES
+#undef PERFMAMBA_D64_NAMES
+#undef PERFMAMBA_D64_A
+#undef PERFMAMBA_PRODUCT
+#undef PERFMAMBA_PRODUCT_SUM
+#undef PERFMAMBA_PRODUCT_TYPE
+#undef PERFMAMBA_PRODUCT_REGISTERS
 
 SIMT_DEVICE void wgmmaBegin() {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
