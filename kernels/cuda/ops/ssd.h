@@ -22,7 +22,8 @@ inline constexpr std::int64_t kStep = 64;
 /// Extents of a call, and where things lie in the workspace.
 struct SsdLayout {
     std::int64_t batch, length, heads, head_dim, groups, states;
-    bool walks;  // whether the kernels of ssd_walk.h do it
+    bool walks;       // whether the kernels of ssd_walk.h or of ssd_warpgroups.h do it
+    bool warpgroups;  // the latter
     std::int64_t
         chunk;  // tokens between two states that are kept; a walk's, of whole steps, may be more than there are
     std::int64_t chunks;     // of a sequence

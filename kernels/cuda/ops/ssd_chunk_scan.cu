@@ -11,6 +11,7 @@
 // 4·P·N·H/Q.
 #include "kernels/cuda/ops/ssd.h"
 #include "kernels/cuda/ops/ssd_walk.h"
+#include "kernels/cuda/ops/ssd_warpgroups.h"
 #include "kernels/cuda/ops/tile_product.h"
 
 namespace perfmamba::kernels::cuda {
@@ -212,6 +213,7 @@ void start(void* stream, const SsdParams<T>& p) {
 void ssdChunkScan(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
+        if (p.at.warpgroups) return warpgroupOutputs(stream, p);
         if (p.at.walks) return walkOutputs(stream, p);
         if (ssdInVectors(p)) {
             start<T, kWidest<T>>(stream, p);

@@ -7,6 +7,7 @@
 // + G·N)·size.
 #include "kernels/cuda/ops/ssd.h"
 #include "kernels/cuda/ops/ssd_walk.h"
+#include "kernels/cuda/ops/ssd_warpgroups.h"
 #include "kernels/cuda/ops/tile_product.h"
 
 namespace perfmamba::kernels::cuda {
@@ -66,6 +67,7 @@ void ssdChunkStateKernel(SsdParams<T> p) {
 void ssdChunkState(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
+        if (p.at.warpgroups) return warpgroupStates(stream, p);
         if (p.at.walks) return walkStates(stream, p);
         const std::int64_t tiles = divideUp(op.states, kTile) * divideUp(op.head_dim, kTile);
         simt::launch(stream, {{p.at.batch * p.at.chunks * tiles, p.at.heads}, kTileThreads},

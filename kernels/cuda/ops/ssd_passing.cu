@@ -11,6 +11,7 @@
 #include "kernels/cuda/ops/ssd.h"
 #include "kernels/cuda/ops/ssd_cumsum.h"
 #include "kernels/cuda/ops/ssd_walk.h"
+#include "kernels/cuda/ops/ssd_warpgroups.h"
 
 namespace perfmamba::kernels::cuda {
 namespace {
@@ -96,11 +97,12 @@ std::size_t divideWorkspace(void* begin, SsdParams<T>& p) {
     Workspace workspace(begin);
     const std::int64_t chunks = p.at.batch * p.at.chunks;
     const std::int64_t per_head = p.at.batch * p.at.heads * p.at.paddedLength();
+    p.chunk_decay = workspace.take<float>(chunks * p.at.heads);
+    if (p.at.walks && p.at.chunks > 1) p.chunk_state = workspace.take<float>(chunks * p.at.heads * p.at.headState());
+    if (p.at.warpgroups) return workspace.bytes();
     p.delta = workspace.take<float>(per_head);
     p.cumulated = workspace.take<Cumulated>(per_head);
-    p.chunk_decay = workspace.take<float>(chunks * p.at.heads);
     if (p.at.walks) {
-        if (p.at.chunks > 1) p.chunk_state = workspace.take<float>(chunks * p.at.heads * p.at.headState());
         p.cb = reinterpret_cast<T*>(
             workspace.take<std::uint32_t>(p.at.batch * p.at.paddedLength() / kStep * p.at.groups * kCbWords));
     } else {
@@ -116,8 +118,9 @@ SsdLayout ssdLayout(const SsdOp& op) {
     SsdLayout at{};
     at.batch = op.batch, at.length = op.length, at.groups = op.groups, at.states = op.states;
     at.heads = op.heads, at.head_dim = op.head_dim;
-    at.walks = ssdWalks(op);
-    at.chunk = at.walks ? ssdWalkChunk(op) : simt::lesser(op.chunk, op.length);
+    at.warpgroups = suitsWarpgroups(op);
+    at.walks = at.warpgroups || ssdWalks(op);
+    at.chunk = at.warpgroups ? warpgroupChunk(op) : at.walks ? ssdWalkChunk(op) : simt::lesser(op.chunk, op.length);
     at.chunks = divideUp(op.length, at.chunk);
     at.summed = at.walks ? kStep : at.chunk;
     at.cb_stride = roundUp(at.chunk, 8);
@@ -168,6 +171,7 @@ std::size_t ssdWorkspaceBytes(const SsdOp& op) {
 void ssdCumsum(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
+        if (p.at.warpgroups) return;
         if (p.at.walks) return walkPrepare(stream, p);
         simt::launch(stream, {{p.at.batch * p.at.chunks, divideUp(p.at.heads, kHeads)}, kCumsumThreads},
                      ssdCumsumKernel<T>, p);

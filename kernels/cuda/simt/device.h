@@ -65,9 +65,9 @@ SIMT_DEVICE int atomicAdd(int* target, int value) {
     return ::atomicAdd(target, value);
 }
 
-/// Aligned to 16 bytes.
+/// Aligned to 1024 bytes, as wgmma.h wants its tiles.
 SIMT_DEVICE std::byte* dynamicShared() {
-    extern __shared__ uint4 perfmamba_dynamic_shared[];
+    extern __shared__ __align__(1024) uint4 perfmamba_dynamic_shared[];
     return reinterpret_cast<std::byte*>(perfmamba_dynamic_shared);
 }
 
@@ -151,6 +151,12 @@ SIMT_DEVICE float fastExp2(float x) {
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
     return result;
 }
+/// The logarithm to base 2 by the special function unit: absolute error 2⁻²², of 0 minus infinity.
+SIMT_DEVICE float fastLog2(float x) {
+    float result;
+    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
 /// 1 / x: 1 unit in the last place, and 0 for x beyond 2¹²⁶.
 SIMT_DEVICE float fastReciprocal(float x) {
     float result;
@@ -164,6 +170,13 @@ SIMT_DEVICE float fastReciprocalSqrt(float x) {
     return result;
 }
 
+/// Whether there is code for sm_90a.
+#ifdef PERFMAMBA_WGMMA
+inline constexpr bool kWgmmaBuilt = true;
+#else
+inline constexpr bool kWgmmaBuilt = false;
+#endif
+
 /// What the current device has, asked for once.
 inline const Limits& limits() {
     static const Limits limits = [] {
@@ -175,8 +188,9 @@ inline const Limits& limits() {
             if (error != cudaSuccess) throw kernels::cuda::LaunchError(static_cast<int>(error));
             return value;
         };
-        return Limits{ask(cudaDevAttrMultiProcessorCount), ask(cudaDevAttrMaxSharedMemoryPerBlockOptin),
-                      ask(cudaDevAttrComputeCapabilityMajor) >= 8};
+        const int major = ask(cudaDevAttrComputeCapabilityMajor);
+        return Limits{ask(cudaDevAttrMultiProcessorCount), ask(cudaDevAttrMaxSharedMemoryPerBlockOptin), major >= 8,
+                      kWgmmaBuilt && major == 9};
     }();
     return limits;
 }

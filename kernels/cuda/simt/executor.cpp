@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "kernels/cuda/simt/fiber.h"
@@ -31,11 +32,18 @@ struct Thread {
     alignas(16) std::array<std::array<std::byte, kShownBytes>, 2> rooms;
 };
 
+/// As dynamicShared() promises on the device.
+constexpr std::align_val_t kAlignment{1024};
+struct FreeBytes {
+    void operator()(std::byte* bytes) const { ::operator delete[](bytes, kAlignment); }
+};
+using Bytes = std::unique_ptr<std::byte[], FreeBytes>;
+
 /// Exactly as large as asked for, so that AddressSanitizer sees its end.
 struct Shared {
     const void* key;
     std::size_t bytes;
-    std::unique_ptr<std::byte[]> data;
+    Bytes data;
 };
 
 std::string describe(const Site& site) {
@@ -118,8 +126,8 @@ private:
     /// The i-th of `count` in the order that was asked for.
     [[nodiscard]] int inOrder(int i, int count) const { return order == Order::Forward ? i : count - 1 - i; }
 
-    static std::unique_ptr<std::byte[]> poisoned(std::size_t bytes) {
-        auto data = std::make_unique<std::byte[]>(bytes);
+    static Bytes poisoned(std::size_t bytes) {
+        Bytes data(new (kAlignment) std::byte[bytes]);
         std::memset(data.get(), kPoison, bytes);
         return data;
     }
@@ -201,7 +209,7 @@ private:
     int m_count = 0;
     const std::function<void()>* m_body = nullptr;
     std::size_t m_dynamic_bytes = 0;
-    std::unique_ptr<std::byte[]> m_dynamic;
+    Bytes m_dynamic;
     std::vector<Shared> m_shared;
     std::size_t m_shared_bytes = 0;
     std::string m_fault;

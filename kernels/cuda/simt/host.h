@@ -107,6 +107,9 @@ void storeShared(T* to, T value) {
 inline float fastExp2(float x) {
     return x < -126.0F ? 0.0F : std::exp2(x);
 }
+inline float fastLog2(float x) {
+    return std::log2(x);
+}
 inline float fastReciprocal(float x) {
     return std::fabs(x) > 0x1p126F ? 0.0F : 1.0F / x;
 }
@@ -116,10 +119,12 @@ inline float fastReciprocalSqrt(float x) {
 
 /// A small device: what a launcher divides among multiprocessors is divided even where a test is small.
 inline const Limits& limits() {
-#ifdef PERFMAMBA_SIMT_NO_MMA
-    static constexpr Limits kLimits{4, host::kMostShared, false};
+#if defined(PERFMAMBA_SIMT_NO_MMA)
+    static constexpr Limits kLimits{4, host::kMostShared, false, false};
+#elif defined(PERFMAMBA_SIMT_NO_WGMMA)
+    static constexpr Limits kLimits{4, host::kMostShared, true, false};
 #else
-    static constexpr Limits kLimits{4, host::kMostShared, true};
+    static constexpr Limits kLimits{4, host::kMostShared, true, true};
 #endif
     return kLimits;
 }

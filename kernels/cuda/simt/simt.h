@@ -28,6 +28,7 @@ struct Limits {
     int multiprocessors;
     std::int64_t shared;  // bytes a block may have
     bool mma;             // see mma.h
+    bool wgmma;           // see wgmma.h
 };
 /// Bytes of shared memory that every device gives a block without being asked.
 inline constexpr std::int64_t kSharedUnasked = 48 * 1024;
