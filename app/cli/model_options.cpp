@@ -27,6 +27,13 @@ void addModelOptions(CLI::App& app, ModelOptions& options) {
     addComputeOptions(app, options.compute);
 }
 
+void addPrecisionOption(CLI::App& app, std::string& precision) {
+    app.add_option("--precision", precision, "What is computed in, where the device offers it; see 'devices'")
+        ->check(CLI::IsMember({"f32", "bf16", "f16"}))
+        ->type_name("f32|bf16|f16")
+        ->capture_default_str();
+}
+
 void addComputeOptions(CLI::App& app, ComputeOptions& options) {
     app.add_option("--threads", options.threads, "Threads; 0: as many as there are cores")
         ->check(CLI::NonNegativeNumber)
@@ -34,10 +41,7 @@ void addComputeOptions(CLI::App& app, ComputeOptions& options) {
     app.add_option("--chunk", options.chunk, "Tokens of a chunk of Mamba-2's SSD on the CPU; 0: what measured best")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("--precision", options.precision, "What is computed in, where the device offers it; see 'devices'")
-        ->check(CLI::IsMember({"f32", "bf16", "f16"}))
-        ->type_name("f32|bf16|f16")
-        ->capture_default_str();
+    addPrecisionOption(app, options.precision);
 }
 
 void addTokenOptions(CLI::App& app, const std::string& name, const std::string& purpose,

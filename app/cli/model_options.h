@@ -38,6 +38,7 @@ struct ModelOptions {
 };
 void addModelOptions(CLI::App& app, ModelOptions& options);
 
+void addPrecisionOption(CLI::App& app, std::string& precision);
 /// `--threads N`, `--precision f32|bf16|f16`, `--chunk N`.
 void addComputeOptions(CLI::App& app, ComputeOptions& options);
 
