@@ -35,7 +35,7 @@ Precision precisionOf(const kernels::DeviceInfo& device);
 struct PassShape {
     std::int64_t batch = 1;
     std::int64_t length = 1;  // tokens of each sequence in the pass; 1 in decode
-    Precision precision;
+    Precision precision = DType::F32;
     bool fused = false;  // a decode step of kernels::FusedSteps: fewer components, each with its neighbours
 };
 
