@@ -27,66 +27,89 @@ constexpr float kLeastExponent = -126.0F;
 // exp() of more is not a float any more.
 constexpr float kExpLimit = 88.0F;
 
-/// c[0] + c[1]·x + c[2]·x² + …, by Horner.
-template <class DD, class VV, std::size_t kCount>
-HWY_INLINE VV polynomial(DD d, VV x, const float (&c)[kCount]) {
-    VV value = hn::Set(d, c[kCount - 1]);
-    for (std::size_t i = kCount - 1; i-- > 0;) value = hn::MulAdd(value, x, hn::Set(d, c[i]));
-    return value;
+// Functions of several vectors go step by step through all of them, for each step of one waits for the one before.
+
+/// y[i] = c[0] + c[1]·x[i] + c[2]·x[i]² + …, by Horner.
+template <class DD, class VV, std::size_t kCount, std::size_t kTerms>
+HWY_INLINE void polynomial(DD d, const VV (&x)[kCount], const float (&c)[kTerms], VV (&y)[kCount]) {
+    for (VV& value : y) value = hn::Set(d, c[kTerms - 1]);
+    for (std::size_t k = kTerms - 1; k-- > 0;) {
+        for (std::size_t i = 0; i < kCount; ++i) y[i] = hn::MulAdd(y[i], x[i], hn::Set(d, c[k]));
+    }
 }
 
-/// fraction · 2^n; 0 where that is below 2^-126. @param rounded  n + kRound
+/// fraction · 2^n, of normal floats. @param rounded  n + kRound
 template <class DD, class VV>
 HWY_INLINE VV scale(DD d, VV fraction, VV rounded) {
     const hn::RebindToSigned<DD> di;
     const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, rounded));
-    const auto scaled = hn::BitCast(d, hn::Add(hn::BitCast(di, fraction), exponent));
-    return hn::IfThenElseZero(hn::Ge(rounded, hn::Set(d, kRound + kLeastExponent)), scaled);
+    return hn::BitCast(d, hn::Add(hn::BitCast(di, fraction), exponent));
 }
 
-/// exp(x) for x ≤ kExpLimit, within 2 ulp; 0, or something below 2^-126, where that is the magnitude of the result.
-template <class DD, class VV>
-HWY_INLINE VV exponential(DD d, VV x) {
+/// x[i] becomes exp(x[i]), x ≤ kExpLimit: within 2 ulp; 0, or something below 2^-126, where that is its magnitude.
+template <class DD, class VV, std::size_t kCount>
+HWY_INLINE void exponentials(DD d, VV (&x)[kCount]) {
     // ln 2 in two parts, of which the first has so few digits that its products with n are exact.
     constexpr float kLn2High = 0.693145752F;
     constexpr float kLn2Low = 1.42860677e-6F;
     // e^r on [−ln 2 / 2, ln 2 / 2], relative error 2e-9.
     constexpr float kExp[] = {1.0F, 1.0F, 0.49999994F, 0.1666643F, 0.041668005F, 0.008374196F, 0.0013843607F};
-    const VV rounded = hn::MulAdd(x, hn::Set(d, kLog2E), hn::Set(d, kRound));
-    const VV n = hn::Sub(rounded, hn::Set(d, kRound));
-    const VV rest = hn::NegMulAdd(n, hn::Set(d, kLn2Low), hn::NegMulAdd(n, hn::Set(d, kLn2High), x));
-    return scale(d, polynomial(d, rest, kExp), rounded);
-}
-
-/// powers[i] = 2^(a·b[i]) for a·b ≤ 0, within 2 ulp where a·b is added to without rounding (FMA), and else within that
-/// of a rounded a·b. The scan's decay exp(Δ·A) costs three operations less this way, with b = A · log2(e). Several at a
-/// time, step by step, for each step of one waits for the one before.
-template <class DD, class VV, std::size_t kCount>
-HWY_INLINE void powersOfTwo(DD d, VV a, const VV (&b)[kCount], VV (&powers)[kCount]) {
-    // 2^f on [−1/2, 1/2], within 1.1 of its own ulp before rounding.
-    constexpr float kExp2[] = {1.0F, 0.6931468F, 0.24022236F, 0.05550896F, 0.009671763F, 0.0013225707F};
     VV rounded[kCount];
-    VV rest[kCount];
-    const auto each = [](const auto& body) {
-        for (std::size_t i = 0; i < kCount; ++i) body(i);
-    };
-    each([&](std::size_t i) { rounded[i] = hn::MulAdd(a, b[i], hn::Set(d, kRound)); });
-    each([&](std::size_t i) { rest[i] = hn::MulSub(a, b[i], hn::Sub(rounded[i], hn::Set(d, kRound))); });
-    each([&](std::size_t i) { powers[i] = hn::MulAdd(hn::Set(d, kExp2[5]), rest[i], hn::Set(d, kExp2[4])); });
-    for (std::size_t k = 4; k-- > 0;) {
-        each([&](std::size_t i) { powers[i] = hn::MulAdd(powers[i], rest[i], hn::Set(d, kExp2[k])); });
+    VV power[kCount];
+    for (std::size_t i = 0; i < kCount; ++i) {
+        rounded[i] = hn::MulAdd(x[i], hn::Set(d, kLog2E), hn::Set(d, kRound));
     }
-    each([&](std::size_t i) { powers[i] = scale(d, powers[i], rounded[i]); });
+    for (std::size_t i = 0; i < kCount; ++i) {
+        const VV n = hn::Sub(rounded[i], hn::Set(d, kRound));
+        x[i] = hn::NegMulAdd(n, hn::Set(d, kLn2Low), hn::NegMulAdd(n, hn::Set(d, kLn2High), x[i]));
+    }
+    polynomial(d, x, kExp, power);
+    for (std::size_t i = 0; i < kCount; ++i) {
+        const auto normal = hn::Ge(rounded[i], hn::Set(d, kRound + kLeastExponent));
+        x[i] = hn::IfThenElseZero(normal, scale(d, power[i], rounded[i]));
+    }
+}
+template <class DD, class VV>
+HWY_INLINE VV exponential(DD d, VV x) {
+    VV power[1] = {x};
+    exponentials(d, power);
+    return power[0];
 }
 
-/// log(1 + exp(x)), within 4 ulp.
-template <class DD, class VV>
-HWY_INLINE VV softplus(DD d, VV x) {
+/// x[i] becomes 2^x[i], x ≤ 0: within 2 ulp, and 2^-126 where x is below −126. The scan's decay exp(Δ·A) is one of
+/// Δ·(A · log2(e)).
+template <class DD, class VV, std::size_t kCount>
+HWY_INLINE void powersOfTwo(DD d, VV (&x)[kCount]) {
+    // 2^f on [−1/2, 1/2], relative error 2e-9.
+    constexpr float kExp2[] = {1.0F,         0.69314718F,   0.24022648F,   0.055503324F,
+                               0.009618437F, 0.0013398874F, 0.00015353362F};
+    VV rounded[kCount];
+    VV power[kCount];
+    for (VV& value : x) value = hn::Max(value, hn::Set(d, kLeastExponent));
+    for (std::size_t i = 0; i < kCount; ++i) rounded[i] = hn::Add(x[i], hn::Set(d, kRound));
+    for (std::size_t i = 0; i < kCount; ++i) x[i] = hn::Sub(x[i], hn::Sub(rounded[i], hn::Set(d, kRound)));
+    polynomial(d, x, kExp2, power);
+    for (std::size_t i = 0; i < kCount; ++i) x[i] = scale(d, power[i], rounded[i]);
+}
+
+/// x[i] becomes log(1 + exp(x[i])), within 4 ulp.
+template <class DD, class VV, std::size_t kCount>
+HWY_INLINE void softplus(DD d, VV (&x)[kCount]) {
     // log(1 + u) / u on [0, 1], relative error 5e-9.
     constexpr float kLog1p[] = {1.0F,          -0.499999315F, 0.33330512F,    -0.249585882F, 0.196954012F,
                                 -0.153553963F, 0.106805563F,  -0.0576644503F, 0.0202045888F, -0.00331847323F};
-    const VV u = exponential(d, hn::Neg(hn::Abs(x)));
-    return hn::MulAdd(u, polynomial(d, u, kLog1p), hn::Max(x, hn::Zero(d)));
+    VV u[kCount];
+    VV quotient[kCount];
+    for (std::size_t i = 0; i < kCount; ++i) u[i] = hn::Neg(hn::Abs(x[i]));
+    exponentials(d, u);
+    polynomial(d, u, kLog1p, quotient);
+    for (std::size_t i = 0; i < kCount; ++i) x[i] = hn::MulAdd(u[i], quotient[i], hn::Max(x[i], hn::Zero(d)));
+}
+template <class DD, class VV>
+HWY_INLINE VV softplus(DD d, VV x) {
+    VV value[1] = {x};
+    softplus(d, value);
+    return value[0];
 }
 
 /// x / (1 + exp(−x)), within 4 ulp where that is a normal float.

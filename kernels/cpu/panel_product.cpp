@@ -39,8 +39,9 @@ std::int64_t PanelRows() {
 
 void PackPanel(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t inputs, float* panel) {
     const std::int64_t width = PanelRows();
-    // Some inputs at a time: what they are written to stays in the first-level cache.
-    constexpr std::int64_t kTogether = 16;
+    // Some inputs at a time: what they are written to stays in the first-level cache, and rows are read by several
+    // lines.
+    constexpr std::int64_t kTogether = 64;
     for (std::int64_t first = 0; first < inputs; first += kTogether) {
         const std::int64_t count = std::min(kTogether, inputs - first);
         float* to = panel + first * width;

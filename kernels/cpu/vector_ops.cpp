@@ -112,15 +112,26 @@ struct ScanTile {
     HWY_ALIGN float y[kScanTile * kScanBlock];
 };
 
-/// Δ, Δ·x and D·x of `tokens` tokens whose x and dt lie in the tile's y and delta.
+/// Δ, Δ·x and D·x of a tile whose x and dt lie in its y and delta.
 void prepareScan(ScanTile& tile, const float* bias, const float* skip, std::int64_t tokens) {
     const ScanTag d;
-    for (std::int64_t i = 0; i < tokens * kScanBlock; i += scanLanes()) {
-        const auto x = hn::Load(d, tile.y + i);
-        const auto delta = softplus(d, hn::Add(hn::Load(d, tile.delta + i), hn::Load(d, bias + i % kScanBlock)));
-        hn::Store(delta, d, tile.delta + i);
-        hn::Store(hn::Mul(delta, x), d, tile.dx + i);
-        hn::Store(hn::Mul(hn::Load(d, skip + i % kScanBlock), x), d, tile.y + i);
+    constexpr std::int64_t kTogether = 4;
+    const std::int64_t together = kTogether * scanLanes();
+    // The tile's last vectors may be of no token: they are computed, and not looked at.
+    for (std::int64_t first = 0; first < tokens * kScanBlock; first += together) {
+        hn::Vec<ScanTag> delta[kTogether];
+        for (std::int64_t v = 0; v < kTogether; ++v) {
+            const std::int64_t i = first + v * scanLanes();
+            delta[v] = hn::Add(hn::Load(d, tile.delta + i), hn::Load(d, bias + i % kScanBlock));
+        }
+        softplus(d, delta);
+        for (std::int64_t v = 0; v < kTogether; ++v) {
+            const std::int64_t i = first + v * scanLanes();
+            const auto x = hn::Load(d, tile.y + i);
+            hn::Store(delta[v], d, tile.delta + i);
+            hn::Store(hn::Mul(delta[v], x), d, tile.dx + i);
+            hn::Store(hn::Mul(hn::Load(d, skip + i % kScanBlock), x), d, tile.y + i);
+        }
     }
 }
 
@@ -128,10 +139,9 @@ void prepareScan(ScanTile& tile, const float* bias, const float* skip, std::int6
 template <std::size_t kCount, class VV>
 HWY_INLINE VV scanStates(VV delta, VV dx, const float* A, float* h, const float* B, const float* C) {
     const ScanTag d;
-    VV exponents[kCount];
     VV decays[kCount];
-    for (std::size_t n = 0; n < kCount; ++n) exponents[n] = hn::LoadU(d, A + n * kScanBlock);
-    powersOfTwo(d, delta, exponents, decays);
+    for (std::size_t n = 0; n < kCount; ++n) decays[n] = hn::Mul(delta, hn::LoadU(d, A + n * kScanBlock));
+    powersOfTwo(d, decays);
     VV sum = hn::Zero(d);
     for (std::size_t n = 0; n < kCount; ++n) {
         float* cell = h + n * kScanBlock;

@@ -32,15 +32,14 @@ float SumUp(const float* values, std::int64_t count) {
     return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]))));
 }
 
-void Decays(const float* a, const float* b, float* y, std::int64_t count) {
+void Powers(const float* x, float* y, std::int64_t count) {
     const hn::ScalableTag<float> d;
     const auto step = static_cast<std::int64_t>(hn::Lanes(d));
     constexpr std::int64_t kTogether = 4;
     for (std::int64_t i = 0; i + kTogether * step <= count; i += kTogether * step) {
-        hn::Vec<decltype(d)> exponents[kTogether];
         hn::Vec<decltype(d)> powers[kTogether];
-        for (std::int64_t k = 0; k < kTogether; ++k) exponents[k] = hn::LoadU(d, b + i + k * step);
-        powersOfTwo(d, hn::LoadU(d, a), exponents, powers);
+        for (std::int64_t k = 0; k < kTogether; ++k) powers[k] = hn::LoadU(d, x + i + k * step);
+        powersOfTwo(d, powers);
         for (std::int64_t k = 0; k < kTogether; ++k) hn::StoreU(powers[k], d, y + i + k * step);
     }
 }
@@ -52,14 +51,14 @@ HWY_AFTER_NAMESPACE();
 namespace perfmamba::kernels::cpu {
 
 HWY_EXPORT(SumUp);
-HWY_EXPORT(Decays);
+HWY_EXPORT(Powers);
 
 namespace {
 float sumUp(const float* values, std::int64_t count) {
     return HWY_DYNAMIC_DISPATCH(SumUp)(values, count);
 }
-void decays(const float* a, const float* b, float* y, std::int64_t count) {
-    HWY_DYNAMIC_DISPATCH(Decays)(a, b, y, count);
+void powers(const float* x, float* y, std::int64_t count) {
+    HWY_DYNAMIC_DISPATCH(Powers)(x, y, count);
 }
 }  // namespace
 
@@ -115,11 +114,11 @@ double exponentialsPerSecond(ThreadPool& pool) {
     constexpr std::int64_t kValues = 1024;
     constexpr std::int64_t kRepeat = 1000;
     constexpr std::int64_t kTasks = 64;
-    const std::vector<float> a = someValues(kValues);
+    const std::vector<float> x = someValues(kValues);
     const double seconds = secondsOf([&] {
         pool.run(kTasks, [&](std::int64_t) {
             float y[kValues];
-            for (std::int64_t i = 0; i < kRepeat; ++i) kernels::cpu::decays(a.data(), a.data(), y, kValues);
+            for (std::int64_t i = 0; i < kRepeat; ++i) kernels::cpu::powers(x.data(), y, kValues);
             [[maybe_unused]] const volatile float one = y[0];
         });
     });
