@@ -305,6 +305,9 @@ QString floorTip(const profile::Profile& profile, const profile::Point& point, c
                        .arg(timeText(cost.floor_us), by, percentText(profile::ofFloor(cost)));
     if (profile::inCache(profile, point, cost)) {
         text += QObject::tr("\nin cache: its data fit into caches, which are faster than the memory of that floor");
+    } else if (profile::ofFloor(cost) > 1) {
+        text +=
+            QObject::tr("\nfaster than the ceiling: that was measured too low; Run → Measure ceilings does it anew");
     }
     return text;
 }

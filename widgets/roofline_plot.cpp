@@ -118,9 +118,10 @@ void RooflinePlot::refill() {
     QString text = m_profile->provenance.ceilings ? tr("Roofs: %1, measured on this device. ● measured  ○ its floor")
                                                         .arg(ceilingsText(*m_profile->provenance.ceilings))
                                                   : whyNoFloor(*m_profile) + QLatin1Char('.');
-    const bool cached = std::ranges::any_of(
-        m_dots, [this](const RooflineDot& dot) { return profile::inCache(*m_profile, *m_point, *dot.cost); });
-    if (cached) text += tr("  Dots above the slope: their data came from caches.");
+    const bool above = std::ranges::any_of(m_dots, [](const RooflineDot& dot) {
+        return dot.cost->bound == profile::Bound::Memory && profile::ofFloor(*dot.cost) > 1;
+    });
+    if (above) text += tr("  Above the slope: its data came from caches.");
     m_note->setText(text);
     // While a live run goes on the axes stay.
     const QString shown = QStringLiteral("%1 %2 %3 %4")
@@ -226,17 +227,15 @@ void RooflinePlot::layoutLabels() {
         const auto text = [](double rate, const QString& unit) { return threeDigits(rate * 1e-9) + unit; };
         const QString memory = text(ceilings->bytes_per_s, tr(" GB/s"));
         const QString work = text(ceilings->flops_per_s, tr(" GFLOP/s"));
-        // At the left end of the slope, and at the right end of the flat roof.
-        const double left = m_plot->xAxis->range().lower * 1.15;
-        const QPointF slope = pixelOf(left, left * ceilings->bytes_per_s);
-        const QPointF flat = pixelOf(1, ceilings->flops_per_s);
+        // Under the left end of the slope, and over the flat roof where it begins: dots crowd at its other end.
         const double height = metrics.height();
-        const double width = metrics.horizontalAdvance(work);
-        if (area.contains(slope)) {
-            add(memory, {area.left() + 4, slope.y() - height - 14, metrics.horizontalAdvance(memory), height}, c.muted,
-                false);
-        }
-        add(work, {area.right() - width - 4, flat.y() - height - 2, width, height}, c.muted, false);
+        const double x = area.left() + 10;
+        const double slope = pixelOf(1, m_plot->xAxis->pixelToCoord(x) * ceilings->bytes_per_s).y();
+        const QPointF ridge = pixelOf(ceilings->flops_per_s / ceilings->bytes_per_s, ceilings->flops_per_s);
+        const QRectF under(x, slope + 2, metrics.horizontalAdvance(memory), height);
+        const QRectF over(ridge.x() + 4, ridge.y() - height - 2, metrics.horizontalAdvance(work), height);
+        if (area.contains(under)) add(memory, under, c.muted, false);
+        if (area.contains(over)) add(work, over, c.muted, false);
     }
     for (const RooflineDot& dot : m_dots) {
         const QPointF at = pixelOf(dot.flops_per_byte, dot.flops_per_s);

@@ -33,7 +33,6 @@ public:
     [[nodiscard]] const std::vector<RooflineDot>& dots() const { return m_dots; }
     /// Middle of a component's dot in the plot's pixels, for tests; (−1, −1) where it has none.
     [[nodiscard]] QPoint dotCentre(Component component) const;
-    [[nodiscard]] QCustomPlot* plot() const { return m_plot; }
     /// What stands below the plot.
     [[nodiscard]] QString note() const;
 

@@ -36,8 +36,9 @@ StudiesPage::StudiesPage(Selection& selection, QWidget* parent) : QWidget(parent
     m_table->showOnly({ComponentModel::Time, ComponentModel::Floor, ComponentModel::OfFloor, ComponentModel::Limit});
     columns->addWidget(m_roofline);
     columns->addWidget(m_table);
-    columns->setStretchFactor(0, 3);
-    columns->setStretchFactor(1, 2);
+    columns->setStretchFactor(0, 1);
+    columns->setStretchFactor(1, 1);
+    columns->setSizes({1000, 1000});
     addStudy(tr("Roofline"), tr("Each component under what the device reaches"), columns);
 
     connect(m_buttons, &QButtonGroup::idClicked, m_stack, &QStackedWidget::setCurrentIndex);

@@ -258,9 +258,14 @@ std::string deviceUseText(const profile::DeviceUse& use) {
 std::string floorsText(const profile::Profile& profile, const profile::Point& point) {
     if (!profile.provenance.ceilings) return "floors: n/a: the profile holds no ceilings of its device\n";
     std::string text = "floors: by " + ceilingsText(*profile.provenance.ceilings) + "\n";
-    const bool cached = std::ranges::any_of(
-        point.components, [&](const profile::ComponentCost& cost) { return profile::inCache(profile, point, cost); });
-    if (cached) text += "in cache: the data fit into caches, which are faster than the memory that the floor is of\n";
+    const auto any = [&](const auto& holds) { return std::ranges::any_of(point.components, holds); };
+    const auto cached = [&](const profile::ComponentCost& cost) { return profile::inCache(profile, point, cost); };
+    if (any(cached))
+        text += "in cache: the data fit into caches, which are faster than the memory that the floor is of\n";
+    if (any([&](const profile::ComponentCost& cost) { return profile::ofFloor(cost) > 1 && !cached(cost); })) {
+        text +=
+            "more than 100 % of another floor: the ceiling was measured too low ('perfmamba-cli ceilings --again')\n";
+    }
     return text;
 }
 

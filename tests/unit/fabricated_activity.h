@@ -79,6 +79,7 @@ inline std::shared_ptr<activity::Activity> fabricatedActivity(const ActivityShap
     auto activity = std::make_shared<activity::Activity>();
     activity->model = profile->model;
     activity->provenance = profile->provenance;
+    activity->provenance.ceilings.reset();  // of profiles only
     model::Config& config = activity->model.config;
     config.n_layer = shape.layers;
     config.d_state = shape.group_states.front();

@@ -27,6 +27,7 @@ inline std::shared_ptr<activity::Activity> fabricatedActivity() {
     auto result = std::make_shared<activity::Activity>();
     result->model = fabricatedRaggedModel();
     result->provenance = fabricatedProfile()->provenance;
+    result->provenance.ceilings.reset();  // of profiles only
     result->tokens = "recall: 8 pairs in 64 tokens, 32 sequences, seed 7";
     result->tokens_hash = "00112233aabbccdd";
     result->tokens_made = "a token is a byte; the text is one document";
@@ -105,6 +106,7 @@ inline std::shared_ptr<study::Study> fabricatedStudy() {
     auto result = std::make_shared<study::Study>();
     result->model = fabricatedRaggedModel();
     result->provenance = fabricatedProfile()->provenance;
+    result->provenance.ceilings.reset();  // of profiles only
     study::Options& options = result->options;
     options.criteria = {"ghost", "random"};
     options.shares = {0, 0.5, 0.9};

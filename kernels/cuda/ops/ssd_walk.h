@@ -1,5 +1,5 @@
-// The SSD on tensor cores, for the sizes that models have, where ssd_warpgroups.h cannot do it: a block walks through the tokens of a chunk in steps of 64,
-// with the running state in registers.
+// The SSD on tensor cores, for the sizes that models have, where ssd_warpgroups.h cannot do it: a block walks through
+// the tokens of a chunk in steps of 64, with the running state in registers.
 //
 // A warp has a slice of a head's channels, 16 or 32, and their whole state: h (slice, N) in float, laid out as the
 // results of mma.m16n8k16. From one step to the next
