@@ -22,6 +22,7 @@
 #include "widgets/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/plot_menu.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -122,24 +123,12 @@ QWidget* ComparePage::makeTable() {
     m_proxy->setFilterCaseSensitivity(Qt::CaseInsensitive);
     m_view = new QTableView;
     m_view->setAccessibleName(tr("Changes"));
-    m_view->setFont(Theme::smallFont());
-    m_view->horizontalHeader()->setFont(Theme::smallFont());
+    styleTable(*m_view);
     m_view->setModel(m_proxy);
     // Not sorted by a column at first: what changed beyond the noise stands on top.
     m_view->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
     m_view->horizontalHeader()->setSortIndicatorClearable(true);
     m_view->setSortingEnabled(true);
-    m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_view->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    m_view->setShowGrid(false);
-    m_view->setWordWrap(false);
-    m_view->setTabKeyNavigation(false);
-    m_view->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
-    m_view->verticalHeader()->hide();
-    m_view->verticalHeader()->setMinimumSectionSize(18);
-    m_view->verticalHeader()->setDefaultSectionSize(21);
-    m_view->horizontalHeader()->setHighlightSections(false);
-    m_view->setMinimumSize(300, 120);
     layout->addWidget(m_view, 1);
 
     auto* copy = new QAction(tr("Copy rows"), m_view);

@@ -17,6 +17,7 @@
 #include "widgets/component_model.h"
 #include "widgets/elided_label.h"
 #include "widgets/plot_menu.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -78,26 +79,14 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
 
     m_view = new QTableView;
     m_view->setAccessibleName(tr("Components"));
-    m_view->setFont(Theme::smallFont());
-    m_view->horizontalHeader()->setFont(Theme::smallFont());
+    styleTable(*m_view);
     m_view->setModel(m_proxy);
     m_view->setSortingEnabled(true);
     m_view->sortByColumn(ComponentModel::Name, Qt::AscendingOrder);
-    m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_view->setSelectionMode(QAbstractItemView::ExtendedSelection);
-    m_view->setShowGrid(false);
-    m_view->setWordWrap(false);
-    m_view->setTabKeyNavigation(false);
-    m_view->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
-    m_view->verticalHeader()->hide();
-    m_view->verticalHeader()->setMinimumSectionSize(18);
-    m_view->verticalHeader()->setDefaultSectionSize(21);
-    m_view->horizontalHeader()->setHighlightSections(false);
     m_view->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
     m_view->horizontalHeader()->setDefaultSectionSize(58);
     m_view->horizontalHeader()->setMinimumSectionSize(30);
     m_view->setItemDelegateForColumn(ComponentModel::Share, new ShareDelegate(m_view));
-    m_view->setMinimumSize(300, 120);
     // Beside the time that they are about, and there only with a baseline.
     for (const int column : {ComponentModel::Interval, ComponentModel::Ratio, ComponentModel::Delta}) {
         QHeaderView* header = m_view->horizontalHeader();
