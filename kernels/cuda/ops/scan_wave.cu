@@ -8,9 +8,9 @@
 //   the next chunk's, state by state: one word of shared memory with h and the number of the chunk that it stands
 //   before, for which the next warp asks. So a chunk is a state or more behind the one before it.
 // - Two more warps bring x, dt, z, B and C, as many chunks ahead as shared memory has room for.
-// The floor is scan.cu's. What is between, as measured: of its time with the states a warp waits 28 % for shuffles,
-// which queue behind the other warps' exponentials; and the first chunk comes late, so that scan.cu is the faster where
-// there is less to do.
+// The floor is scan.cu's. What is between, as profiled of a variant of the same structure: of its time with the states
+// a warp waits 28 % for shuffles, probably behind the other warps' exponentials; and the first chunk comes late, so
+// that scan.cu is the faster where there is less to do.
 #include "kernels/cuda/ops/scan.h"
 #include "kernels/cuda/simt/tiles.h"
 
