@@ -1,0 +1,87 @@
+#include "core/study/scaling.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <set>
+
+namespace perfmamba::study {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// The 97.5 % quantile of Student's t, by its degrees of freedom.
+double studentT(std::size_t degrees) {
+    constexpr std::array kQuantiles = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
+    return degrees <= kQuantiles.size() ? kQuantiles[degrees - 1] : 1.96 + 2.5 / static_cast<double>(degrees);
+}
+
+double mean(const std::vector<double>& values) {
+    double sum = 0;
+    for (const double value : values) sum += value;
+    return sum / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+std::size_t ScalingStudy::done() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(cells, [](const ScalingCell& cell) { return cell.state != CellState::Waiting; }));
+}
+
+std::vector<Series> ScalingStudy::series() const {
+    std::vector<Series> distinct;
+    for (const ScalingCell& cell : cells) {
+        if (std::ranges::find(distinct, cell.series) == distinct.end()) distinct.push_back(cell.series);
+    }
+    return distinct;
+}
+
+std::vector<std::size_t> ScalingStudy::measured(const Series& series) const {
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        if (cells[i].state == CellState::Measured && cells[i].series == series) found.push_back(i);
+    }
+    std::ranges::stable_sort(found, {}, [&](std::size_t i) { return cells[i].length; });
+    return found;
+}
+
+std::int64_t ScalingStudy::statesOf(const Series& series) const {
+    return series.states > 0 ? series.states : models[series.model].config.d_state;
+}
+
+double PowerLaw::at(double length) const {
+    return factor * std::pow(length, exponent);
+}
+
+PowerLaw fitPowerLaw(const std::vector<double>& lengths, const std::vector<double>& values) {
+    PowerLaw law{kNaN, kNaN, kNaN, kNaN, kNaN, lengths.size()};
+    const auto positive = [](double value) { return value > 0 && std::isfinite(value); };
+    if (std::set<double>(lengths.begin(), lengths.end()).size() < 2 || !std::ranges::all_of(values, positive)) {
+        return law;
+    }
+    std::vector<double> x, y;
+    for (const double length : lengths) x.push_back(std::log(length));
+    for (const double value : values) y.push_back(std::log(value));
+    const double x_mean = mean(x), y_mean = mean(y);
+    double xx = 0, xy = 0, yy = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        xx += (x[i] - x_mean) * (x[i] - x_mean);
+        xy += (x[i] - x_mean) * (y[i] - y_mean);
+        yy += (y[i] - y_mean) * (y[i] - y_mean);
+    }
+    law.exponent = xy / xx;
+    law.factor = std::exp(y_mean - law.exponent * x_mean);
+    const double residual = std::max(0.0, yy - law.exponent * xy);
+    law.r_squared = yy > 0 ? 1 - residual / yy : 1;
+    if (x.size() > 2) {
+        const std::size_t degrees = x.size() - 2;
+        const double half = studentT(degrees) * std::sqrt(residual / static_cast<double>(degrees) / xx);
+        law.exponent_ci_low = law.exponent - half;
+        law.exponent_ci_high = law.exponent + half;
+    }
+    return law;
+}
+
+}  // namespace perfmamba::study
