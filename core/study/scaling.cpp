@@ -25,6 +25,11 @@ double mean(const std::vector<double>& values) {
 
 }  // namespace
 
+std::size_t ScalingStudy::shardOf(std::size_t cell, std::size_t of_shards) const {
+    const std::size_t lengths = std::max<std::size_t>(options.lengths.size(), 1);
+    return (cell % lengths + cell / lengths) % of_shards + 1;
+}
+
 std::size_t ScalingStudy::done() const {
     return static_cast<std::size_t>(
         std::ranges::count_if(cells, [](const ScalingCell& cell) { return cell.state != CellState::Waiting; }));

@@ -13,8 +13,8 @@
 
 namespace perfmamba::study {
 
-/// What is asked for: every combination is a cell, but for those that cannot be (a precision that a device lacks, more
-/// states than its weights have where they are to be the model's own).
+/// What is asked for: every combination is a cell. One that cannot be (a precision that a device lacks) fails when it is
+/// its turn, for what a device can is known only where it is.
 struct ScalingOptions {
     std::vector<std::int64_t> lengths{profile::kLengths.begin(), profile::kLengths.end()};
     std::vector<profile::Mode> modes = {profile::Mode::Prefill, profile::Mode::Decode};
@@ -66,8 +66,11 @@ struct ScalingStudy {
     std::size_t shards = 1;
     bool complete = false;  // no cell of this shard waits
 
-    /// Whether this part is to measure that cell: shards take the cells in turn.
-    [[nodiscard]] bool mine(std::size_t cell) const { return cell % shards == shard - 1; }
+    /// Whether this part is to measure that cell: shards take the cells of a curve in turn, and on each curve another
+    /// shard begins, so that none gets all the long ones.
+    [[nodiscard]] bool mine(std::size_t cell) const { return shardOf(cell, shards) == shard; }
+    /// The shard, from 1, of so many, that is to measure that cell.
+    [[nodiscard]] std::size_t shardOf(std::size_t cell, std::size_t of_shards) const;
     /// Cells that are measured or failed.
     [[nodiscard]] std::size_t done() const;
     /// The distinct series, in the order of the cells.
