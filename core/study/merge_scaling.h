@@ -20,7 +20,7 @@ struct ScalingPart {
 ScalingPtr mergeScaling(const std::vector<ScalingPart>& parts);
 
 /// Of an incomplete study: how many cells wait, and, where all parts are shards of the same number, of which shards:
-/// "12 of 36 cells are missing, those of shards 3 and 4 of 4". Empty where none waits.
+/// "12 of 36 cells are missing, of shards 3, 4 of 4". Empty where none waits.
 std::string missingText(const ScalingStudy& merged, const std::vector<ScalingPart>& parts);
 
 }  // namespace perfmamba::study

@@ -29,18 +29,17 @@ using CeilingsOf = std::function<std::optional<profile::Ceilings>(kernels::Backe
 /// What a study runs on.
 struct ScalingMachine {
     MakeBackendOn make_backend;
-    CeilingsOf ceilings;             // may be empty
-    std::string creator;             // as profile::Provenance's
-    std::string command;             // as profile::Provenance's
+    CeilingsOf ceilings;  // may be empty
+    std::string creator;  // as profile::Provenance's
+    std::string command;  // as profile::Provenance's
 };
 
 /// Called on the engine's thread after each cell (cell_done), and at most about every 0.1 s within one. The progress'
 /// `point` is the cell that is, or was, under way; `done` and `seconds_left` are of this shard's cells.
 using ScalingObserver = std::function<void(const ScalingPtr&, const profile::Progress&, bool cell_done)>;
 
-/// The study that is asked for, all its cells waiting: for each model, number of states, device, precision, mode and
-/// batch a curve over the lengths, in that order, so that an engine serves all its curves before the next is made.
-/// Throws Error when there are no models or one twice, a list is empty or has equal entries, a length or batch is below
+/// The study that is asked for, all its cells waiting; an engine serves all its curves before the next is made. Throws
+/// Error when there are no models or one twice, a list is empty or has equal entries, a length or batch is below
 /// 1, a number of states below 0, a precision unknown, a repeat, bound or budget as profile::check() refuses it, or
 /// `shard` is not one of 1 … shards.
 ScalingPtr planScaling(const Models& models, const ScalingOptions& options, std::size_t shard = 1,
@@ -57,8 +56,5 @@ ScalingPtr resumeScaling(const ScalingStudy& plan, const ScalingStudy& earlier);
 /// @param models those that the plan was made of
 ScalingPtr runScaling(const Models& models, const ScalingPtr& plan, const ScalingMachine& machine,
                       const ScalingObserver& observer = {}, const std::stop_token& stop = {});
-
-/// "mamba2-130m, cpu, bf16, decode, batch 4, 1024", with the number of states where it is not the model's own.
-std::string inWords(const ScalingStudy& study, const ScalingCell& cell);
 
 }  // namespace perfmamba::study

@@ -6,6 +6,10 @@
 #include <limits>
 #include <set>
 
+#include <fmt/format.h>
+
+#include "kernels/devices.h"
+
 namespace perfmamba::study {
 namespace {
 
@@ -54,6 +58,76 @@ std::vector<std::size_t> ScalingStudy::measured(const Series& series) const {
 
 std::int64_t ScalingStudy::statesOf(const Series& series) const {
     return series.states > 0 ? series.states : models[series.model].config.d_state;
+}
+
+std::vector<ScalingCell> cellsOf(std::size_t models, const ScalingOptions& options) {
+    std::vector<Series> all;
+    for (std::size_t model = 0; model < models; ++model) {
+        for (const std::int64_t states : options.states) {
+            for (const std::string& device : options.devices) {
+                for (const std::string& precision : options.precisions) {
+                    for (const profile::Mode mode : options.modes) {
+                        for (const std::int64_t batch : options.batches) {
+                            all.push_back({model, device, precision, mode, batch, states});
+                        }
+                    }
+                }
+            }
+        }
+    }
+    std::vector<ScalingCell> cells;
+    for (const Series& series : all) {
+        for (const std::int64_t length : options.lengths) {
+            ScalingCell& cell = cells.emplace_back();
+            cell.series = series;
+            cell.length = length;
+        }
+    }
+    return cells;
+}
+
+std::string inWords(const ScalingStudy& study, const Series& series) {
+    return fmt::format("{}{}, {}, {}, {}, batch {}", study.models[series.model].name,
+                       series.states > 0 ? fmt::format(", N = {}", series.states) : "", series.device, series.precision,
+                       profile::name(series.mode), series.batch);
+}
+
+std::string inWords(const ScalingStudy& study, const ScalingCell& cell) {
+    return fmt::format("{}, {}", inWords(study, cell.series), cell.length);
+}
+
+bool sameMachine(const profile::Provenance& a, const profile::Provenance& b) {
+    return a.host == b.host && a.device == b.device && a.device_id == b.device_id && a.instructions == b.instructions &&
+           a.threads == b.threads;
+}
+
+profile::Profile profileOf(const ScalingStudy& study, std::size_t index) {
+    const ScalingCell& cell = study.cells[index];
+    profile::Profile profile;
+    profile.model = study.models[cell.series.model];
+    profile.model.compute_type = perfmamba::name(kernels::precisionFromName(cell.series.precision));
+    if (cell.series.states > 0) {
+        profile.model.config.d_state = cell.series.states;
+        profile.model.config.state_sizes.clear();
+    }
+    profile.provenance = study.provenances[cell.provenance];
+    profile.options = optionsOf(study.options, cell);
+    profile.points = {cell.point};
+    profile.complete = true;
+    return profile;
+}
+
+profile::Options optionsOf(const ScalingOptions& options, const ScalingCell& cell) {
+    profile::Options asked;
+    asked.mode = cell.series.mode;
+    asked.batch = cell.series.batch;
+    asked.lengths = {cell.length};
+    asked.threads = options.threads;
+    asked.repeat = options.repeat;
+    asked.bound = options.bound;
+    asked.budget_s = options.budget_s;
+    asked.seed = options.seed;
+    return asked;
 }
 
 double PowerLaw::at(double length) const {

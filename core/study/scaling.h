@@ -13,8 +13,8 @@
 
 namespace perfmamba::study {
 
-/// What is asked for: every combination is a cell. One that cannot be (a precision that a device lacks) fails when it is
-/// its turn, for what a device can is known only where it is.
+/// What is asked for: every combination is a cell. One that cannot be (a precision that a device lacks) fails when it
+/// is its turn, for what a device can is known only where it is.
 struct ScalingOptions {
     std::vector<std::int64_t> lengths{profile::kLengths.begin(), profile::kLengths.end()};
     std::vector<profile::Mode> modes = {profile::Mode::Prefill, profile::Mode::Decode};
@@ -81,6 +81,23 @@ struct ScalingStudy {
     [[nodiscard]] std::int64_t statesOf(const Series& series) const;
 };
 using ScalingPtr = std::shared_ptr<const ScalingStudy>;
+
+/// All cells of such a study, waiting: for each model, number of states, device, precision, mode and batch a curve over
+/// the lengths, in that order.
+std::vector<ScalingCell> cellsOf(std::size_t models, const ScalingOptions& options);
+
+/// "mamba2-130m, cpu, bf16, decode, batch 4", with the number of states where it is not the model's own.
+std::string inWords(const ScalingStudy& study, const Series& series);
+/// The same, and the length: "…, batch 4, 1024".
+std::string inWords(const ScalingStudy& study, const ScalingCell& cell);
+
+/// Whether two provenances are of the same machine: its times may be compared.
+bool sameMachine(const profile::Provenance& a, const profile::Provenance& b);
+
+/// What the profiler is asked for, to measure that cell.
+profile::Options optionsOf(const ScalingOptions& options, const ScalingCell& cell);
+/// A measured cell as a profile of one length, for all that shows profiles.
+profile::Profile profileOf(const ScalingStudy& study, std::size_t cell);
 
 /// value ≈ factor · length^exponent.
 struct PowerLaw {
