@@ -14,6 +14,7 @@
 #include "core/report/files.h"
 #include "core/report/pruning_text.h"
 #include "core/report/report.h"
+#include "core/report/scaling_text.h"
 #include "core/report/text.h"
 #include "kernels/error.h"
 
@@ -52,6 +53,12 @@ void print(const study::Study& study, const Outputs& outputs) {
     if (!outputs.json.empty()) writeText(outputs.json, toText(report::studyJson(study)));
     if (!outputs.csv.empty()) writeText(outputs.csv, report::studyCsv(study));
     if (!outputs.quiet()) writeText("-", report::studyText(study));
+}
+
+void print(const study::ScalingStudy& study, const Outputs& outputs) {
+    if (!outputs.json.empty()) writeText(outputs.json, toText(report::scalingJson(study)));
+    if (!outputs.csv.empty()) writeText(outputs.csv, report::scalingCsv(study));
+    if (!outputs.quiet()) writeText("-", report::scalingText(study));
 }
 
 void checkReport(const std::string& report) {

@@ -9,15 +9,18 @@
 
 namespace perfmamba::report::layout {
 
-/// Attributes of the file's root that all reports have. `complete`, the format and, of a profile, the seed stand beside
-/// them.
-template <class Model, class Provenance, class Visit>
-void visitRoot(Model& model, Provenance& provenance, Visit&& visit) {
+/// Attributes of the file's root that all reports have: which model, and how and on what it was taken. `complete`, the
+/// format and, of a profile, the seed stand beside them.
+template <class Model, class Visit>
+void visitModelName(Model& model, Visit&& visit) {
+    visit("model_name", model.name);
+    visit("model_hash", model.hash);
+}
+template <class Provenance, class Visit>
+void visitProvenance(Provenance& provenance, Visit&& visit) {
     visit("creator", provenance.creator);
     visit("created", provenance.created);
     visit("command", provenance.command);
-    visit("model_name", model.name);
-    visit("model_hash", model.hash);
     visit("device", provenance.device);
     visit("device_id", provenance.device_id);
     visit("instructions", provenance.instructions);
@@ -35,7 +38,8 @@ void visitTracing(Provenance& provenance, Visit&& visit) {
     visit("sensors", provenance.sensors);
 }
 
-/// Attributes of the group `ceilings`, of profiles from version 4 on; members of an object in ceilings.json.
+/// Attributes of the group `ceilings`, of profiles from version 4 on and of scaling studies; members of an object in
+/// ceilings.json.
 template <class Ceilings, class Visit>
 void visitCeilings(Ceilings& ceilings, Visit&& visit) {
     visit("device", ceilings.device);

@@ -21,6 +21,17 @@ double studentT(std::size_t degrees) {
     return degrees <= kQuantiles.size() ? kQuantiles[degrees - 1] : 1.96 + 2.5 / static_cast<double>(degrees);
 }
 
+/// @param value of a point
+template <class Value>
+PowerLaw fit(const ScalingStudy& study, const Series& series, Value value) {
+    std::vector<double> lengths, values;
+    for (const std::size_t cell : study.measured(series)) {
+        lengths.push_back(static_cast<double>(study.cells[cell].length));
+        values.push_back(value(study.cells[cell].point));
+    }
+    return fitPowerLaw(lengths, values);
+}
+
 double mean(const std::vector<double>& values) {
     double sum = 0;
     for (const double value : values) sum += value;
@@ -101,6 +112,25 @@ bool sameMachine(const profile::Provenance& a, const profile::Provenance& b) {
            a.threads == b.threads;
 }
 
+Machines machinesOf(const ScalingStudy& study) {
+    Machines machines;
+    for (std::size_t i = 0; i < study.provenances.size(); ++i) {
+        const auto same = std::ranges::find_if(machines.first, [&](std::size_t first) {
+            return sameMachine(study.provenances[first], study.provenances[i]);
+        });
+        machines.of.push_back(static_cast<std::size_t>(same - machines.first.begin()));
+        if (same == machines.first.end()) machines.first.push_back(i);
+    }
+    return machines;
+}
+
+bool mixesMachines(const ScalingStudy& study, const Series& series) {
+    std::set<std::size_t> seen;
+    const Machines machines = machinesOf(study);
+    for (const std::size_t cell : study.measured(series)) seen.insert(machines.of[study.cells[cell].provenance]);
+    return seen.size() > 1;
+}
+
 profile::Profile profileOf(const ScalingStudy& study, std::size_t index) {
     const ScalingCell& cell = study.cells[index];
     profile::Profile profile;
@@ -161,6 +191,15 @@ PowerLaw fitPowerLaw(const std::vector<double>& lengths, const std::vector<doubl
         law.exponent_ci_high = law.exponent + half;
     }
     return law;
+}
+
+PowerLaw fitTime(const ScalingStudy& study, const Series& series) {
+    return fit(study, series, [](const profile::Point& point) { return point.total.median; });
+}
+
+PowerLaw fitMemory(const ScalingStudy& study, const Series& series) {
+    return fit(study, series,
+               [](const profile::Point& point) { return static_cast<double>(point.memory.peak.total()); });
 }
 
 }  // namespace perfmamba::study

@@ -93,6 +93,14 @@ std::string inWords(const ScalingStudy& study, const ScalingCell& cell);
 
 /// Whether two provenances are of the same machine: its times may be compared.
 bool sameMachine(const profile::Provenance& a, const profile::Provenance& b);
+/// The first provenance of each machine, and of each provenance which of these machines it is of.
+struct Machines {
+    std::vector<std::size_t> first;  // indices into ScalingStudy::provenances
+    std::vector<std::size_t> of;     // a provenance each: index into `first`
+};
+Machines machinesOf(const ScalingStudy& study);
+/// Whether a curve's points are from several machines: they are no curve then.
+bool mixesMachines(const ScalingStudy& study, const Series& series);
 
 /// What the profiler is asked for, to measure that cell.
 profile::Options optionsOf(const ScalingOptions& options, const ScalingCell& cell);
@@ -113,5 +121,8 @@ struct PowerLaw {
 
 /// Least squares over the logarithms. All NaN below two distinct lengths or where a value is not positive.
 PowerLaw fitPowerLaw(const std::vector<double>& lengths, const std::vector<double>& values);
+/// Of the median time of a pass, µs, and of the most memory in use over one, bytes, over a series' measured lengths.
+PowerLaw fitTime(const ScalingStudy& study, const Series& series);
+PowerLaw fitMemory(const ScalingStudy& study, const Series& series);
 
 }  // namespace perfmamba::study

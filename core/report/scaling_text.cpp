@@ -1,0 +1,195 @@
+// Tables for people. JSON and CSV are in scaling_export.cpp.
+#include "core/report/scaling_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/profile/floors.h"
+#include "core/report/table.h"
+#include "core/report/text.h"
+#include "core/report/utf8.h"
+
+namespace perfmamba::report {
+namespace {
+
+using study::CellState;
+using study::ScalingCell;
+using study::ScalingStudy;
+using study::Series;
+
+std::string percent(double share) {
+    return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
+}
+
+std::string intervalText(const profile::Summary& time) {
+    return fmt::format("{} … {}", formatTime(time.ci_low), formatTime(time.ci_high));
+}
+
+double peakOf(const ScalingCell& cell) {
+    return static_cast<double>(cell.point.memory.peak.total());
+}
+
+double ofFloor(const ScalingCell& cell) {
+    return profile::floorOfPass(cell.point) / cell.point.total.median;
+}
+
+/// Why a cell has no numbers.
+std::string withoutNumbers(const ScalingCell& cell) {
+    return cell.state == CellState::Failed ? "failed: " + toPlainUtf8(cell.failure) : "not measured";
+}
+
+// The header ------------------------------------------------------------------------------------------------------
+
+std::string modelText(const profile::ModelSummary& model) {
+    return fmt::format("{} ({}, N = {}), {}", toPlainUtf8(model.name), name(model.config.architecture),
+                       model::stateSizeText(model.config), model.hash);
+}
+
+std::string machineText(const profile::Provenance& provenance) {
+    return fmt::format(
+        "{} ({}), {}{}, on {}", toPlainUtf8(provenance.device), provenance.device_id, provenance.instructions,
+        provenance.threads > 0 ? fmt::format(", {} threads", provenance.threads) : "", toPlainUtf8(provenance.host));
+}
+
+std::string measuredText(const study::ScalingOptions& options) {
+    if (options.repeat > 0) return fmt::format("{} recorded passes of each cell", options.repeat);
+    return fmt::format("until the median's 95 % interval is within ±{:g} %, for at most {:g} s of each cell",
+                       options.bound * 100, options.budget_s);
+}
+
+std::string cellsText(const ScalingStudy& study) {
+    const auto count = [&](CellState state) { return std::ranges::count(study.cells, state, &ScalingCell::state); };
+    std::string text = fmt::format("{} of {} measured", count(CellState::Measured), study.cells.size());
+    if (count(CellState::Failed) > 0) text += fmt::format(", {} failed", count(CellState::Failed));
+    if (study.shards > 1) text += fmt::format("; this is shard {} of {}", study.shard, study.shards);
+    if (!study.complete) text += "; the study is not complete";
+    return text;
+}
+
+std::string headerText(const ScalingStudy& study, const study::Machines& machines) {
+    const auto line = [](std::string_view title, const std::string& value) {
+        return fmt::format("{:11}{}\n", title, value);
+    };
+    std::string text;
+    for (const profile::ModelSummary& model : study.models) text += line("model", modelText(model));
+    for (std::size_t i = 0; i < machines.first.size(); ++i) {
+        const std::string title = machines.first.size() > 1 ? fmt::format("device {}", i + 1) : "device";
+        text += line(title, machineText(study.provenances[machines.first[i]]));
+    }
+    text += line("measured", measuredText(study.options));
+    for (const profile::Provenance& provenance : study.provenances) {
+        text += line("taken", provenance.created + " by " + toPlainUtf8(provenance.command));
+    }
+    return text + line("cells", cellsText(study));
+}
+
+// A curve -----------------------------------------------------------------------------------------------------------
+
+std::string exponentText(const char* what, const study::PowerLaw& law) {
+    if (std::isnan(law.exponent)) return {};
+    std::string text = fmt::format("{} ∝ length^{:.2f}", what, law.exponent);
+    if (std::isnan(law.exponent_ci_low)) return text + " (two lengths: no interval)";
+    return text +
+           fmt::format(" ({:.2f} … {:.2f}, R² {:.3f})", law.exponent_ci_low, law.exponent_ci_high, law.r_squared);
+}
+
+std::string fitsText(const ScalingStudy& study, const Series& series) {
+    const std::string time = exponentText("time", study::fitTime(study, series));
+    if (time.empty()) return {};
+    return fmt::format("{}; {}\n", time, exponentText("peak memory", study::fitMemory(study, series)));
+}
+
+std::string curveText(const ScalingStudy& study, const Series& series, const study::Machines& machines) {
+    const bool several = machines.first.size() > 1;
+    TableRow head = {"length", "time", "95 % interval", "tokens/s", "floor", "of floor", "peak memory"};
+    if (several) head.emplace_back("device");
+    std::vector<TableRow> rows = {head};
+    for (const ScalingCell& cell : study.cells) {
+        if (!(cell.series == series)) continue;
+        TableRow row = {fmt::format("{}", cell.length)};
+        if (cell.state != CellState::Measured) {
+            row.push_back(withoutNumbers(cell));
+        } else {
+            row.insert(row.end(),
+                       {formatTime(cell.point.total.median), intervalText(cell.point.total),
+                        formatCount(cell.point.tokens_per_second), formatTime(profile::floorOfPass(cell.point)),
+                        percent(ofFloor(cell)), formatBytes(peakOf(cell))});
+            if (several) row.push_back(fmt::format("{}", machines.of[cell.provenance] + 1));
+        }
+        rows.push_back(std::move(row));
+    }
+    std::string text = fmt::format("\n{}\n\n{}{}", toPlainUtf8(inWords(study, series)), alignedTable(rows, {1}),
+                                   fitsText(study, series));
+    if (study::mixesMachines(study, series)) {
+        text += "note: these cells were measured on several machines; their times are no curve\n";
+    }
+    return text;
+}
+
+// What states cost --------------------------------------------------------------------------------------------------
+
+/// The measured cells that differ from this one in the number of states alone, by ascending N.
+std::vector<const ScalingCell*> otherStates(const ScalingStudy& study, const ScalingCell& cell) {
+    std::vector<const ScalingCell*> found;
+    for (const ScalingCell& other : study.cells) {
+        Series series = other.series;
+        series.states = cell.series.states;
+        const bool same = series == cell.series && other.length == cell.length;
+        if (same && other.state == CellState::Measured) found.push_back(&other);
+    }
+    std::ranges::stable_sort(found, {}, [&](const ScalingCell* c) { return study.statesOf(c->series); });
+    return found;
+}
+
+std::string statesText(const ScalingStudy& study, const Series& series) {
+    std::vector<TableRow> rows = {{"length", "N", "time", "95 % interval", "× own N", "floor", "of floor"}};
+    std::vector<std::size_t> ruled;
+    for (const ScalingCell& cell : study.cells) {
+        if (!(cell.series == series)) continue;
+        const std::vector<const ScalingCell*> cells = otherStates(study, cell);
+        const std::int64_t own_states = study.models[series.model].config.d_state;
+        const auto own = std::ranges::find_if(
+            cells, [&](const ScalingCell* other) { return study.statesOf(other->series) == own_states; });
+        if (!cells.empty()) ruled.push_back(rows.size());
+        for (const ScalingCell* other : cells) {
+            const profile::Summary& time = other->point.total;
+            const double ratio = own == cells.end() ? std::nan("") : time.median / (*own)->point.total.median;
+            rows.push_back({fmt::format("{}", other->length), fmt::format("{}", study.statesOf(other->series)),
+                            formatTime(time.median), intervalText(time), formatNumber(ratio),
+                            formatTime(profile::floorOfPass(other->point)), percent(ofFloor(*other))});
+        }
+    }
+    if (rows.size() == 1) return {};
+    Series shown = series;
+    shown.states = 0;
+    return fmt::format("\nwhat d_state costs: {}\n\n{}", toPlainUtf8(inWords(study, shown)),
+                       alignedTable(rows, ruled, 0));
+}
+
+}  // namespace
+
+std::string scalingText(const ScalingStudy& study) {
+    const study::Machines machines = study::machinesOf(study);
+    std::string text = headerText(study, machines);
+    const std::vector<Series> all = study.series();
+    for (const Series& series : all) text += curveText(study, series, machines);
+    text +=
+        "\nTimes are medians of a pass: over the whole prompt in prefill, of one token after it in decode. The floor "
+        "is "
+        "what a pass\nneeds at least, by the device's ceilings. Exponents are fitted to the logarithms; in parentheses "
+        "their 95 % interval.\n";
+    if (study.options.states.size() < 2) return text;
+    for (const Series& series : all) {
+        if (series.states == study.options.states.front()) text += statesText(study, series);
+    }
+    return text +
+           "\nFewer states are compacted from the model's weights, more are of random weights. Ratios are of medians "
+           "that "
+           "were not\ntaken in turn.\n";
+}
+
+}  // namespace perfmamba::report
