@@ -8,6 +8,8 @@
 #include <QWidgetAction>
 #include <algorithm>
 
+#include "widgets/theme.h"
+
 namespace perfmamba::widgets {
 namespace {
 
@@ -39,6 +41,7 @@ void ChipRow::setChips(const std::vector<Chip>& chips) {
 
 void ChipRow::offerNumbers(const QString& tip) {
     m_more = new QToolButton;
+    m_more->setFont(Theme::smallFont());
     m_more->setText(QStringLiteral("+"));
     m_more->setToolTip(tip);
     m_more->setAccessibleName(tip);
@@ -72,7 +75,8 @@ void ChipRow::rebuild() {
     QWidget* before = m_more;
     for (const Chip& offered : m_offered) {
         auto* button = new QToolButton;
-        button->setText(fontMetrics().elidedText(offered.text, Qt::ElideMiddle, kRoom / m_columns * 9 / 10));
+        button->setFont(Theme::smallFont());
+        button->setText(button->fontMetrics().elidedText(offered.text, Qt::ElideMiddle, kRoom / m_columns * 9 / 10));
         button->setAccessibleName(offered.text);
         button->setToolTip(offered.tip);
         button->setCheckable(true);

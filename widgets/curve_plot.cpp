@@ -15,8 +15,8 @@ namespace {
 
 constexpr double kMarker = 6;
 constexpr double kNear = 12;       // pixels from a dot that still hit it
-constexpr int kLegendEntry = 290;  // pixels
-
+constexpr int kLegendEntry = 290;  // pixels of a name in the legend at most
+constexpr int kLegendIcon = 34;    // pixels beside it
 
 QString csvNumber(double value) {
     return std::isfinite(value) ? QString::number(value, 'g', 8) : QString();
@@ -63,8 +63,8 @@ void CurvePlot::setCurves(std::vector<Curve> curves, CurveAxes axes) {
     m_curves = std::move(curves);
     std::erase_if(m_curves, [](const Curve& curve) { return curve.points.empty(); });
     m_axes = std::move(axes);
-    if (m_cursor && (m_cursor->curve >= m_curves.size() ||
-                     m_cursor->point >= m_curves[m_cursor->curve].points.size())) {
+    if (m_cursor &&
+        (m_cursor->curve >= m_curves.size() || m_cursor->point >= m_curves[m_cursor->curve].points.size())) {
         m_cursor.reset();
     }
     refill();
@@ -126,7 +126,7 @@ void CurvePlot::draw(const Curve& curve) {
     }
     QString law_text;
     if (curve.law && std::isfinite(curve.law->exponent) && x.size() > 1) {
-        law_text = lawText(*curve.law);
+        law_text = QStringLiteral("L^") + exponentText(*curve.law);
         // A straight line: both axes are logarithmic.
         const auto height = [&](double length) { return curve.law->at(length) * m_axes.factor; };
         line({x.front(), x.back()}, {height(x.front()), height(x.back())}, Qt::DashLine)->removeFromLegend();
@@ -135,7 +135,7 @@ void CurvePlot::draw(const Curve& curve) {
     const auto shape = static_cast<QCPScatterStyle::ScatterShape>(curve.style.marker);
     graph->setScatterStyle(QCPScatterStyle(shape, QPen(colour, 1.4), QBrush(colour), kMarker));
     const QFontMetrics metrics(m_plot->legend->font());
-    const int room = kLegendEntry - 40 - metrics.horizontalAdvance(law_text);
+    const int room = kLegendEntry - metrics.horizontalAdvance(law_text);
     const QString name = metrics.elidedText(curve.name, Qt::ElideMiddle, room);
     graph->setName(law_text.isEmpty() ? name : name + QStringLiteral("   ") + law_text);
     auto* bars = new QCPErrorBars(m_plot->xAxis, m_plot->yAxis);
@@ -154,9 +154,8 @@ void CurvePlot::drawKey() {
         graph->setPen(QPen(theme().colours().muted, 1, dash));
         graph->setName(text);
     };
-    const bool laws = std::ranges::any_of(m_curves, [](const Curve& curve) {
-        return curve.law && std::isfinite(curve.law->exponent);
-    });
+    const bool laws = std::ranges::any_of(
+        m_curves, [](const Curve& curve) { return curve.law && std::isfinite(curve.law->exponent); });
     const bool floors = std::ranges::any_of(m_curves, [](const Curve& curve) {
         return std::ranges::any_of(curve.points, [](const auto& point) { return std::isfinite(point.reading.floor); });
     });
@@ -174,7 +173,10 @@ void CurvePlot::drawEmpty() {
 }
 
 void CurvePlot::arrangeLegend(int width) {
-    m_plot->legend->setWrap(std::max(1, width / kLegendEntry));
+    const QFontMetrics metrics(m_plot->legend->font());
+    int widest = 1;
+    for (const QString& name : legend()) widest = std::max(widest, metrics.horizontalAdvance(name));
+    m_plot->legend->setWrap(std::max(1, width / (widest + kLegendIcon)));
 }
 
 void CurvePlot::fitView() {
@@ -238,7 +240,9 @@ QString CurvePlot::tipOf(const Dot& dot) const {
 QStringList CurvePlot::legend() const {
     QStringList names;
     for (int i = 0; i < m_plot->legend->itemCount(); ++i) {
-        names << static_cast<QCPPlottableLegendItem*>(m_plot->legend->item(i))->plottable()->name();
+        // The last column may have empty places.
+        auto* item = qobject_cast<QCPPlottableLegendItem*>(m_plot->legend->item(i));
+        if (item != nullptr) names << item->plottable()->name();
     }
     return names;
 }
@@ -262,8 +266,7 @@ bool CurvePlot::pressed(int key) {
     if ((!across && key != Qt::Key_Up && key != Qt::Key_Down) || m_curves.empty()) return false;
     const int step = key == Qt::Key_Left || key == Qt::Key_Up ? -1 : 1;
     const auto moved = [step](std::size_t from, std::size_t count) {
-        return static_cast<std::size_t>(
-            std::clamp(static_cast<int>(from) + step, 0, static_cast<int>(count) - 1));
+        return static_cast<std::size_t>(std::clamp(static_cast<int>(from) + step, 0, static_cast<int>(count) - 1));
     };
     if (!m_cursor) {
         m_cursor = Dot{};
@@ -326,8 +329,8 @@ QString CurvePlot::csv() const {
         for (const CurvePoint& point : curve.points) {
             const Reading& r = point.reading;
             QStringList fields = {csvField(curve.name)};
-            for (const double number : {point.x, r.value, r.low, r.high, r.floor, law.exponent, law.exponent_ci_low,
-                                        law.exponent_ci_high}) {
+            for (const double number :
+                 {point.x, r.value, r.low, r.high, r.floor, law.exponent, law.exponent_ci_low, law.exponent_ci_high}) {
                 fields << csvNumber(number);
             }
             text += fields.join(QLatin1Char(',')) + QLatin1Char('\n');

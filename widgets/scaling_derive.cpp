@@ -113,7 +113,11 @@ QStringList seriesNames(const study::ScalingStudy& study) {
 
 QString commonText(const study::ScalingStudy& study) {
     const std::vector<study::Series> all = study.series();
-    return all.empty() ? QString() : partsOf(study, all.front(), differencesOf(all), one);
+    if (all.empty()) return {};
+    // Each model's own number of states is none that they have in common.
+    Differences differences = differencesOf(all);
+    if (differences.models.size() > 1 && all.front().states == 0) differences.states.clear();
+    return partsOf(study, all.front(), differences, one);
 }
 
 study::PowerLaw lawOf(const study::ScalingStudy& study, const study::Series& series, ScalingMeasure measure) {
@@ -125,10 +129,10 @@ study::PowerLaw lawOf(const study::ScalingStudy& study, const study::Series& ser
     return study::fitPowerLaw(lengths, values);
 }
 
-QString lawText(const study::PowerLaw& law) {
-    if (!std::isfinite(law.exponent)) return {};
+QString exponentText(const study::PowerLaw& law) {
+    if (!std::isfinite(law.exponent)) return QStringLiteral("n/a");
     const double half = (law.exponent_ci_high - law.exponent_ci_low) / 2;
-    const QString exponent = QStringLiteral("L^%1").arg(law.exponent, 0, 'f', 2);
+    const QString exponent = QString::number(law.exponent, 'f', 2);
     return std::isfinite(half) ? QStringLiteral("%1 ± %2").arg(exponent).arg(half, 0, 'f', 2) : exponent;
 }
 
@@ -154,8 +158,8 @@ std::vector<StatesCurve> statesCurves(const study::ScalingStudy& study, const St
         if (curve.name.isEmpty()) curve.name = QString::fromStdString(study.models[curve.series.model].name);
         std::ranges::sort(curve.cells, {}, [&](std::size_t i) { return study.statesOf(study.cells[i].series); });
         // The model's own number may have been asked for twice: by its number, and as "own".
-        const auto repeated = std::ranges::unique(
-            curve.cells, {}, [&](std::size_t i) { return study.statesOf(study.cells[i].series); });
+        const auto repeated =
+            std::ranges::unique(curve.cells, {}, [&](std::size_t i) { return study.statesOf(study.cells[i].series); });
         curve.cells.erase(repeated.begin(), repeated.end());
     }
     std::erase_if(curves, [](const StatesCurve& curve) { return curve.cells.empty(); });
@@ -196,15 +200,16 @@ bool sweepsStates(const study::ScalingOptions& options) {
 }
 
 std::size_t cellCount(const study::ScalingOptions& options, std::size_t models) {
-    return models * options.lengths.size() * options.modes.size() * options.batches.size() *
-           options.precisions.size() * options.devices.size() * options.states.size();
+    return models * options.lengths.size() * options.modes.size() * options.batches.size() * options.precisions.size() *
+           options.devices.size() * options.states.size();
 }
 
 QString progressText(const study::ScalingStudy& study) {
     const auto count = [&](study::CellState state) {
         return std::ranges::count(study.cells, state, &study::ScalingCell::state);
     };
-    QString text = QObject::tr("%1 of %2 cells measured").arg(count(study::CellState::Measured)).arg(study.cells.size());
+    QString text =
+        QObject::tr("%1 of %2 cells measured").arg(count(study::CellState::Measured)).arg(study.cells.size());
     const auto failed = std::ranges::find(study.cells, study::CellState::Failed, &study::ScalingCell::state);
     if (failed == study.cells.end()) return text;
     return text + QObject::tr(", %1 failed: %2")
@@ -212,9 +217,16 @@ QString progressText(const study::ScalingStudy& study) {
                       .arg(QString::fromStdString(failed->failure));
 }
 
+QString floorText(const Reading& time) {
+    if (!std::isfinite(time.floor)) return QObject::tr("floor not known: the device's ceilings were not measured");
+    const QString text =
+        QObject::tr("floor %1, %2 of it reached").arg(timeText(time.floor), percentText(time.floor / time.value));
+    if (time.floor <= time.value) return text;
+    return text + QObject::tr(": faster than memory, for caches serve it");
+}
+
 bool canGoOn(const study::ScalingStudy& study) {
-    return std::ranges::any_of(study.cells,
-                               [](const auto& cell) { return cell.state != study::CellState::Measured; });
+    return std::ranges::any_of(study.cells, [](const auto& cell) { return cell.state != study::CellState::Measured; });
 }
 
 SeriesStyle seriesStyle(std::size_t series, bool dark) {
@@ -225,8 +237,8 @@ SeriesStyle seriesStyle(std::size_t series, bool dark) {
                                                        0xE69F00, 0x56B4E9, 0x5A606A};
     static constexpr std::array<unsigned, 7> kDark = {0x4DA3DB, 0xE8793A, 0x1FBF92, 0xD991B8,
                                                       0xE69F00, 0x8CCBF0, 0xA3A8B0};
-    static constexpr std::array kMarkers = {S::ssDisc, S::ssSquare, S::ssTriangle, S::ssDiamond,
-                                            S::ssTriangleInverted, S::ssPlusSquare};
+    static constexpr std::array kMarkers = {S::ssDisc,    S::ssSquare,           S::ssTriangle,
+                                            S::ssDiamond, S::ssTriangleInverted, S::ssPlusSquare};
     return {QColor(dark ? kDark[series % kDark.size()] : kLight[series % kLight.size()]),
             kMarkers[series % kMarkers.size()]};
 }

@@ -22,7 +22,7 @@ inline constexpr std::array kScalingMeasures = {ScalingMeasure::Time, ScalingMea
 /// Of one measured cell, in µs, µs a token, tokens a second or bytes.
 struct Reading {
     double value = 0;
-    double low = 0;    // 95 % interval; NaN where there is none
+    double low = 0;  // 95 % interval; NaN where there is none
     double high = 0;
     double floor = 0;  // the least that can be, of a rate the most; NaN where that is not known
 };
@@ -37,8 +37,8 @@ QString commonText(const study::ScalingStudy& study);
 
 /// The power law over a series' lengths; its exponent is NaN where there are too few.
 study::PowerLaw lawOf(const study::ScalingStudy& study, const study::Series& series, ScalingMeasure measure);
-/// "L^0.98 ± 0.02"; empty where it is not known.
-QString lawText(const study::PowerLaw& law);
+/// "0.98 ± 0.02", with its 95 % interval; "n/a" where it is not known.
+QString exponentText(const study::PowerLaw& law);
 
 /// At which mode, batch and length the cost of N is looked at.
 struct StatesShape {
@@ -50,9 +50,9 @@ struct StatesShape {
 };
 /// The number of states against time: one model, device and precision.
 struct StatesCurve {
-    study::Series series;  // its number of states and shape say nothing
-    QString name;          // what it differs in from the others
-    std::int64_t own = 0;  // the model's own number of states
+    study::Series series;            // its number of states and shape say nothing
+    QString name;                    // what it differs in from the others
+    std::int64_t own = 0;            // the model's own number of states
     std::vector<std::size_t> cells;  // measured, by ascending number of states
 };
 /// Curves without a measured cell are left out.
@@ -69,6 +69,8 @@ bool sweepsStates(const study::ScalingOptions& options);
 std::size_t cellCount(const study::ScalingOptions& options, std::size_t models);
 /// "12 of 20 cells measured, 1 failed: …".
 QString progressText(const study::ScalingStudy& study);
+/// "floor 12.3 ms, 81.2 % of it reached", and why that is more than 100 %; why it is not known.
+QString floorText(const Reading& time);
 /// Whether running it again would measure something: cells wait or have failed.
 bool canGoOn(const study::ScalingStudy& study);
 

@@ -6,6 +6,7 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QSpinBox>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <array>
@@ -22,6 +23,7 @@ namespace {
 constexpr std::array<std::int64_t, 6> kBatches = {1, 4, 8, 16, 32, 64};
 constexpr std::array<std::int64_t, 7> kStates = {8, 16, 32, 64, 128, 192, 256};
 constexpr int kColumns = 5;
+constexpr int kBoxWidth = 86;  // pixels
 
 /// As ScalingOptions names precisions, and the command line.
 QString idOf(DType precision) {
@@ -66,7 +68,15 @@ T* described(T* box, const QString& name, const QString& tip) {
     box->setAccessibleName(name);
     box->setToolTip(tip);
     box->setFont(Theme::smallFont());
+    box->setMinimumWidth(kBoxWidth);  // its longest text is longer than what is usual
     return box;
+}
+
+QLabel* labelOf(const QString& title) {
+    auto* label = new QLabel(title);
+    label->setContentsMargins(0, 3, 0, 0);
+    label->setFont(Theme::smallFont());
+    return label;
 }
 
 QHBoxLayout* inRow(std::initializer_list<QWidget*> widgets) {
@@ -87,11 +97,13 @@ ScalingForm::ScalingForm(QWidget* parent) : QWidget(parent) {
     form->setFieldGrowthPolicy(QFormLayout::ExpandingFieldsGrow);
 
     m_model_chips = addRow(tr("models"), new ChipRow(tr("Models"), 1));
-    auto* add = new QPushButton(tr("add another model…"));
+    auto* add = new QToolButton;
+    add->setText(tr("+ another model…"));
+    add->setFont(Theme::smallFont());
+    add->setProperty("chip", true);
     add->setToolTip(tr("Choose the folder of another checkpoint, to see both beside each other"));
-    add->setFlat(true);
     add->setObjectName(QStringLiteral("addModel"));
-    connect(add, &QPushButton::clicked, this, &ScalingForm::modelWanted);
+    connect(add, &QToolButton::clicked, this, &ScalingForm::modelWanted);
     form->addRow(QString(), add);
 
     m_lengths = addRow(tr("lengths"), new ChipRow(tr("Lengths"), kColumns));
@@ -145,7 +157,7 @@ ScalingForm::ScalingForm(QWidget* parent) : QWidget(parent) {
     m_threads->setRange(0, 1024);
     m_threads->setSpecialValueText(tr("all threads"));
     m_threads->setSuffix(tr(" threads"));
-    form->addRow(tr("effort"), inRow({m_bound, m_budget}));
+    form->addRow(labelOf(tr("effort")), inRow({m_bound, m_budget}));
     form->addRow(QString(), inRow({m_repeat, m_threads}));
 
     m_count = new QLabel;
@@ -159,7 +171,12 @@ ScalingForm::ScalingForm(QWidget* parent) : QWidget(parent) {
     m_stop->setToolTip(tr("Stop the study and keep what it measured (Esc)"));
     auto* open = new QPushButton(tr("Open…"));
     open->setToolTip(tr("Open the report of a study"));
-    form->addRow(inRow({m_run, m_stop, open}));
+    auto* buttons = new QHBoxLayout;
+    buttons->setSpacing(4);
+    buttons->addWidget(m_run, 1);
+    buttons->addWidget(m_stop);
+    buttons->addWidget(open);
+    form->addRow(buttons);
     m_progress = new QProgressBar;
     m_progress->setTextVisible(false);
     m_progress->setRange(0, 1000);
@@ -192,10 +209,7 @@ ScalingForm::ScalingForm(QWidget* parent) : QWidget(parent) {
 }
 
 ChipRow* ScalingForm::addRow(const QString& title, ChipRow* row) {
-    auto* label = new QLabel(title);
-    label->setContentsMargins(0, 3, 0, 0);
-    label->setFont(Theme::smallFont());
-    static_cast<QFormLayout*>(layout())->addRow(label, row);
+    static_cast<QFormLayout*>(layout())->addRow(labelOf(title), row);
     return row;
 }
 
@@ -222,8 +236,9 @@ void ScalingForm::offerPrecisions() {
             if (can && devices.contains(device.id)) able << device.id.toUpper();
         }
         chips.push_back({idOf(precision), idOf(precision),
-                         able.isEmpty() ? tr("No chosen device computes in %1").arg(fromView(name(precision)))
-                                        : tr("%1, on %2").arg(fromView(name(precision)), able.join(QStringLiteral(", "))),
+                         able.isEmpty()
+                             ? tr("No chosen device computes in %1").arg(fromView(name(precision)))
+                             : tr("%1, on %2").arg(fromView(name(precision)), able.join(QStringLiteral(", "))),
                          !able.isEmpty()});
     }
     m_precisions->setChips(chips);
@@ -323,15 +338,19 @@ void ScalingForm::chooseStatesSweep() {
     sweep.lengths = {1024};
     sweep.modes = {profile::Mode::Prefill, profile::Mode::Decode};
     sweep.batches = {1, 16};
-    sweep.states = {0};
-    sweep.states.insert(sweep.states.end(), kStates.begin(), kStates.end());
+    sweep.states.assign(kStates.begin(), kStates.end());
+    // Each model's own number, too, where it is another one.
+    const bool among = std::ranges::all_of(models(), [](const profile::ModelSummary& model) {
+        return std::ranges::find(kStates, model.config.d_state) != kStates.end();
+    });
+    if (!among) sweep.states.insert(sweep.states.begin(), 0);
     setOptions(sweep);
 }
 
 bool ScalingForm::asksFor(const study::ScalingStudy& study) const {
     const std::vector<profile::ModelSummary> chosen = models();
-    return options() == study.options && std::ranges::equal(chosen, study.models, {}, &profile::ModelSummary::hash,
-                                                            &profile::ModelSummary::hash);
+    return options() == study.options &&
+           std::ranges::equal(chosen, study.models, {}, &profile::ModelSummary::hash, &profile::ModelSummary::hash);
 }
 
 QString ScalingForm::problem() const {
@@ -353,7 +372,7 @@ void ScalingForm::setRunning(bool running, bool resumes) {
     m_running = running;
     m_resumes = resumes;
     m_stop->setEnabled(running);
-    m_run->setText(resumes ? tr("Resume") : tr("Run study"));
+    m_run->setText(resumes && !running ? tr("Resume") : tr("Run study"));
     m_progress->setVisible(running);
     const QString what = problem();
     m_run->setEnabled(!running && what.isEmpty());

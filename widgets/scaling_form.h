@@ -50,6 +50,7 @@ public:
 
     [[nodiscard]] ChipRow* modelChips() const { return m_model_chips; }
     [[nodiscard]] ChipRow* lengths() const { return m_lengths; }
+    [[nodiscard]] ChipRow* precisions() const { return m_precisions; }
     [[nodiscard]] ChipRow* states() const { return m_states; }
     [[nodiscard]] QPushButton* runButton() const { return m_run; }
     [[nodiscard]] QPushButton* stopButton() const { return m_stop; }

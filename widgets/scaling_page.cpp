@@ -15,7 +15,7 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr int kFormWidth = 292;  // pixels, a scroll bar among them
+constexpr int kFormWidth = 300;  // pixels, a scroll bar among them
 
 }  // namespace
 
@@ -95,9 +95,9 @@ void ScalingPage::update() {
     m_form->setRunning(m_running, resumes());
     const bool by_length = m_side == Side::Lengths;
     const bool shown = m_study && (by_length || sweepsStates(m_study->options));
-    m_stack->setCurrentWidget(!shown       ? static_cast<QWidget*>(m_empty)
-                              : by_length  ? static_cast<QWidget*>(m_lengths)
-                                           : static_cast<QWidget*>(m_states));
+    m_stack->setCurrentWidget(!shown      ? static_cast<QWidget*>(m_empty)
+                              : by_length ? static_cast<QWidget*>(m_lengths)
+                                          : static_cast<QWidget*>(m_states));
     if (shown) return;
     const QString problem = m_form->problem();
     const QString first = problem.isEmpty() ? QString() : problem + QLatin1Char(' ');

@@ -65,10 +65,7 @@ QString cellTip(const study::ScalingCell& cell) {
                .arg(timeText(readingOf(ScalingMeasure::PerToken, cell).value),
                     threeDigits(readingOf(ScalingMeasure::TokensPerSecond, cell).value));
     tip += QObject::tr("\nat most %1 in use").arg(bytesText(static_cast<double>(point.memory.peak.total())));
-    tip += std::isfinite(time.floor)
-               ? QObject::tr("\nfloor %1, %2 of it reached").arg(timeText(time.floor), percentText(time.floor / time.value))
-               : QObject::tr("\nfloor not known: the device's ceilings were not measured");
-    return tip;
+    return tip + QLatin1Char('\n') + floorText(time);
 }
 
 }  // namespace
@@ -96,8 +93,8 @@ void makeCopyable(QTableWidget& table, const QString& name) {
         QMenu menu(&table);
         menu.addAction(theme().icon(QStringLiteral("copy")), QObject::tr("Copy table\tCtrl+C"), &table, copy);
         menu.addAction(QObject::tr("Save CSV…"), &table, [&] {
-            QString path = QFileDialog::getSaveFileName(&table, QObject::tr("Save table"), name + QStringLiteral(".csv"),
-                                                        QStringLiteral("CSV (*.csv)"));
+            QString path = QFileDialog::getSaveFileName(&table, QObject::tr("Save table"),
+                                                        name + QStringLiteral(".csv"), QStringLiteral("CSV (*.csv)"));
             if (!path.isEmpty()) writeText(csvOf(table), path);
         });
         menu.exec(table.viewport()->mapToGlobal(at));
@@ -135,23 +132,27 @@ ScalingView::ScalingView(QWidget* parent) : QWidget(parent) {
     segment(ScalingShown::TokensPerSecond, tr("tokens/s"), tr("Tokens processed a second"));
     segment(ScalingShown::PeakMemory, tr("memory"), tr("Most memory in use over a pass"));
     segment(ScalingShown::Components, tr("shares"), tr("Share of each component by length"));
-    segment(ScalingShown::MemoryKinds, tr("memory by kind"), tr("What the memory at the peak is for, by length"));
+    segment(ScalingShown::MemoryKinds, tr("by kind"), tr("What the memory at the peak is for, by length"));
     m_buttons->button(0)->setChecked(true);
     bar->addStretch(1);
+    top_layout->addLayout(bar);
+    m_choices = new QWidget;
+    auto* choices = new QHBoxLayout(m_choices);
+    choices->setContentsMargins(10, 2, 8, 2);
+    choices->setSpacing(6);
     for (QComboBox** box : {&m_left, &m_right}) {
         *box = new QComboBox;
         (*box)->setFont(Theme::smallFont());
         (*box)->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
         (*box)->setMinimumContentsLength(10);
-        (*box)->setMaximumWidth(220);
-        bar->addWidget(*box, 1);
+        choices->addWidget(*box, 1);
         connect(*box, &QComboBox::activated, this, [this] { fillStacks(); });
     }
     m_left->setAccessibleName(tr("Series on the left"));
     m_right->setAccessibleName(tr("Series on the right"));
     m_left->setToolTip(tr("Series on the left"));
     m_right->setToolTip(tr("Series on the right, to compare with; may be none"));
-    top_layout->addLayout(bar);
+    top_layout->addWidget(m_choices);
     m_stack = new QStackedWidget;
     m_curves = new CurvePlot(QStringLiteral("scaling"), tr("The study's series by length, on logarithmic axes"));
     m_curves->setEmptyText(tr("Nothing is measured yet"));
@@ -212,8 +213,7 @@ void ScalingView::show(ScalingShown shown) {
     m_shown = shown;
     m_buttons->button(static_cast<int>(shown))->setChecked(true);
     m_stack->setCurrentIndex(stacked(shown) ? 1 : 0);
-    m_left->setVisible(stacked(shown));
-    m_right->setVisible(stacked(shown));
+    m_choices->setVisible(stacked(shown));
     fillPlot();
 }
 
@@ -296,8 +296,8 @@ void ScalingView::fillCurves() {
         Curve curve{m_names[static_cast<qsizetype>(i)], seriesStyle(i, theme().dark()), {}, {}};
         for (const std::size_t cell : m_study->measured(m_series[i])) {
             const study::ScalingCell& measured = m_study->cells[cell];
-            curve.points.push_back({static_cast<double>(measured.length), readingOf(measure(), measured),
-                                    cellTip(measured)});
+            curve.points.push_back(
+                {static_cast<double>(measured.length), readingOf(measure(), measured), cellTip(measured)});
             lengths.insert(measured.length);
         }
         curve.law = lawOf(*m_study, m_series[i], measure());
@@ -387,7 +387,7 @@ void ScalingView::fillTable() {
         name->setToolTip(m_names[row]);
         m_table->setItem(row, kSeriesColumn, name);
         const study::PowerLaw law = lawOf(*m_study, m_series[i], measure());
-        auto* exponent = new QTableWidgetItem(std::isfinite(law.exponent) ? lawText(law) : QStringLiteral("n/a"));
+        auto* exponent = new QTableWidgetItem(exponentText(law));
         exponent->setToolTip(std::isfinite(law.exponent)
                                  ? tr("Fitted over %1 lengths, R² = %2; ± is the 95 % interval")
                                        .arg(law.points)

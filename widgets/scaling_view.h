@@ -60,6 +60,7 @@ private:
     QString m_what;
     ScalingShown m_shown = ScalingShown::Time;
     QButtonGroup* m_buttons = nullptr;
+    QWidget* m_choices = nullptr;  // which series are stacked
     QComboBox* m_left = nullptr;
     QComboBox* m_right = nullptr;
     QStackedWidget* m_stack = nullptr;

@@ -149,8 +149,8 @@ void StackPlot::label() {
     const QFontMetrics metrics(font);
     for (std::size_t panel = 0; panel < m_rects.size(); ++panel) {
         auto* title = static_cast<QCPTextElement*>(m_grid->element(0, static_cast<int>(panel)));
-        title->setText(
-            QFontMetrics(title->font()).elidedText(m_panels[panel].title, Qt::ElideMiddle, m_rects[panel]->width() - 8));
+        title->setText(QFontMetrics(title->font())
+                           .elidedText(m_panels[panel].title, Qt::ElideMiddle, m_rects[panel]->width() - 8));
         QCPAxis* x = m_rects[panel]->axis(QCPAxis::atBottom);
         QCPAxis* y = m_rects[panel]->axis(QCPAxis::atLeft);
         const double width = x->coordToPixel(kBarWidth) - x->coordToPixel(0);
@@ -199,8 +199,8 @@ std::optional<StackPlot::Hit> StackPlot::hitAt(const QPoint& at) const {
             return std::nullopt;
         }
         const auto index = static_cast<std::size_t>(bar);
-        const int part = segmentAt(m_panels[panel].heights[index],
-                                   m_rects[panel]->axis(QCPAxis::atLeft)->pixelToCoord(at.y()));
+        const int part =
+            segmentAt(m_panels[panel].heights[index], m_rects[panel]->axis(QCPAxis::atLeft)->pixelToCoord(at.y()));
         if (part >= 0) return Hit{panel, index, static_cast<std::size_t>(part)};
     }
     return std::nullopt;
@@ -237,7 +237,8 @@ bool StackPlot::pressed(int key) {
         const auto here = std::ranges::find_if(
             bars, [this](const Hit& hit) { return hit.panel == m_cursor->panel && hit.bar == m_cursor->bar; });
         const std::size_t part = m_cursor->part;
-        m_cursor = bars[moved(static_cast<std::size_t>(here - bars.begin()), key == Qt::Key_Left ? -1 : 1, bars.size())];
+        m_cursor =
+            bars[moved(static_cast<std::size_t>(here - bars.begin()), key == Qt::Key_Left ? -1 : 1, bars.size())];
         m_cursor->part = part;
     }
     const QPoint at = partCentre(m_cursor->panel, m_cursor->bar, m_cursor->part);

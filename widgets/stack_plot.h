@@ -69,7 +69,7 @@ private:
     StackAxis m_axis;
     std::optional<Hit> m_cursor;
     QCustomPlot* m_plot = nullptr;
-    QCPLayoutGrid* m_grid = nullptr;   // titles above the panels
+    QCPLayoutGrid* m_grid = nullptr;  // titles above the panels
     std::vector<QCPAxisRect*> m_rects;
     std::vector<QCPAbstractItem*> m_labels;
     Picture m_picture;

@@ -148,16 +148,14 @@ void StatesCostView::refill() {
             if (std::isfinite(ratio)) {
                 tip += tr("\n%1 × as long as with its own N = %2").arg(threeDigits(ratio)).arg(found[i].own);
             }
-            if (std::isfinite(reading.floor)) {
-                tip += tr("\nfloor %1, %2 of it reached")
-                           .arg(timeText(reading.floor), percentText(reading.floor / reading.value));
-            }
+            tip += QLatin1Char('\n') + floorText(reading);
             curve.points.push_back({static_cast<double>(states), reading, tip});
             ticks.insert(states);
         }
         curves.push_back(std::move(curve));
     }
-    for (const std::int64_t states : ticks) axes.ticks.emplace_back(static_cast<double>(states), QString::number(states));
+    for (const std::int64_t states : ticks)
+        axes.ticks.emplace_back(static_cast<double>(states), QString::number(states));
     m_curves->setCurves(std::move(curves), std::move(axes));
     fillTable(found, unit);
 }
@@ -165,8 +163,8 @@ void StatesCostView::refill() {
 void StatesCostView::fillTable(const std::vector<StatesCurve>& curves, const Unit& unit) {
     m_table->clear();
     m_table->setColumnCount(kColumns);
-    m_table->setHorizontalHeaderLabels({tr("line"), tr("N"), unit.name, tr("±"), tr("× own"),
-                                        tr("floor, %1").arg(unit.name), tr("of floor, %")});
+    m_table->setHorizontalHeaderLabels(
+        {tr("line"), tr("N"), unit.name, tr("±"), tr("× own"), tr("floor, %1").arg(unit.name), tr("of floor, %")});
     m_table->setRowCount(0);
     m_table->horizontalHeaderItem(Spread)->setToolTip(tr("Half of the median's 95 % interval"));
     m_table->horizontalHeaderItem(Ratio)->setToolTip(tr("Times the time with the model's own number of states"));
@@ -186,7 +184,6 @@ void StatesCostView::fillTable(const std::vector<StatesCurve>& curves, const Uni
                 item->setFont(font);
                 m_table->setItem(row, column, item);
             };
-            const QString no_floor = std::isfinite(reading.floor) ? QString() : tr("the ceilings were not measured");
             put(Line, curve.name, curve.name);
             put(States, QString::number(states), states == curve.own ? tr("the model's own") : QString());
             put(Time, threeDigits(reading.value * unit.factor));
@@ -194,8 +191,8 @@ void StatesCostView::fillTable(const std::vector<StatesCurve>& curves, const Uni
             const double ratio = ratioToOwn(*m_study, curve, index);
             put(Ratio, threeDigits(ratio),
                 std::isfinite(ratio) ? QString() : tr("not measured with the model's own N = %1").arg(curve.own));
-            put(Floor, threeDigits(reading.floor * unit.factor), no_floor);
-            put(OfFloor, threeDigits(reading.floor / reading.value * 100), no_floor);
+            put(Floor, threeDigits(reading.floor * unit.factor), floorText(reading));
+            put(OfFloor, threeDigits(reading.floor / reading.value * 100), floorText(reading));
         }
     }
     m_table->setColumnHidden(Line, curves.size() < 2);

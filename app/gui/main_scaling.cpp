@@ -7,9 +7,9 @@
 #include <QTabBar>
 
 #include "app/gui/main_window.h"
+#include "widgets/scaling_derive.h"
 #include "widgets/scaling_form.h"
 #include "widgets/scaling_page.h"
-#include "widgets/scaling_derive.h"
 #include "widgets/studies_page.h"
 
 namespace perfmamba::app {
@@ -77,22 +77,23 @@ void MainWindow::connectScaling() {
             [this, page](const study::ScalingPtr& study, bool finished) {
                 page->setStudy(study);
                 if (!finished) return;
+                statusBar()->showMessage(study->complete
+                                             ? tr("The study is complete and kept in %1").arg(m_scaling_path)
+                                             : tr("The study was stopped and is kept; running it again goes on"),
+                                         8000);
+            });
+    connect(m_scaling, &ScalingSession::studyFound, this,
+            [this, page](const study::ScalingPtr& study, const QString& path) {
+                if (page->study() || m_scaling->busy()) return;
+                m_scaling_path = path;
+                page->openStudy(study);
                 statusBar()->showMessage(
-                    study->complete ? tr("The study is complete and kept in %1").arg(m_scaling_path)
-                                    : tr("The study was stopped and is kept; running it again goes on"),
+                    tr("A scaling study with this model was not finished: %1 of %2 cells are measured. "
+                       "Resume goes on.")
+                        .arg(study->done())
+                        .arg(study->cells.size()),
                     8000);
             });
-    connect(m_scaling, &ScalingSession::studyFound, this, [this, page](const study::ScalingPtr& study,
-                                                                       const QString& path) {
-        if (page->study() || m_scaling->busy()) return;
-        m_scaling_path = path;
-        page->openStudy(study);
-        statusBar()->showMessage(tr("A scaling study with this model was not finished: %1 of %2 cells are measured. "
-                                    "Resume goes on.")
-                                     .arg(study->done())
-                                     .arg(study->cells.size()),
-                                 8000);
-    });
 }
 
 void MainWindow::updateScalingTexts() {
@@ -124,10 +125,10 @@ void MainWindow::scalingReportOpened(const study::ScalingPtr& study, const QStri
     m_studies_page->showTab(widgets::sweepsStates(study->options) ? StudiesPage::Tab::States
                                                                   : StudiesPage::Tab::Scaling);
     showPage(m_studies_index);
-    statusBar()->showMessage(tr("Scaling study of %1: %2")
-                                 .arg(QString::fromStdString(study->models.front().name),
-                                      widgets::progressText(*study)),
-                             8000);
+    statusBar()->showMessage(
+        tr("Scaling study of %1: %2")
+            .arg(QString::fromStdString(study->models.front().name), widgets::progressText(*study)),
+        8000);
 }
 
 void MainWindow::startScaling() {

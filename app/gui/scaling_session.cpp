@@ -75,8 +75,7 @@ void ScalingSession::run(const std::vector<profile::ModelSummary>& models, const
     m_stop = std::stop_source();
     const std::uint64_t generation = m_generation;
     const bool replaced = m_workers.measure(
-        "scaling",
-        [this, generation, models, options, resume, keep_as, open = m_open, stop = m_stop.get_token()] {
+        "scaling", [this, generation, models, options, resume, keep_as, open = m_open, stop = m_stop.get_token()] {
             m_workers.guarded([&] {
                 const study::Models checkpoints = opened(models, open);
                 study::ScalingPtr plan = study::planScaling(checkpoints, options);
