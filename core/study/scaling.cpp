@@ -112,6 +112,18 @@ bool sameMachine(const profile::Provenance& a, const profile::Provenance& b) {
            a.threads == b.threads;
 }
 
+std::size_t rowOf(std::vector<profile::Provenance>& rows, const profile::Provenance& taken) {
+    const auto ceilings = [](const profile::Provenance& p) { return p.ceilings ? p.ceilings->taken : ""; };
+    const auto same = std::ranges::find_if(rows, [&](const profile::Provenance& row) {
+        return sameMachine(row, taken) && row.creator == taken.creator && row.command == taken.command &&
+               row.operating_system == taken.operating_system && row.tracer == taken.tracer &&
+               row.sensors == taken.sensors && ceilings(row) == ceilings(taken);
+    });
+    const auto index = static_cast<std::size_t>(same - rows.begin());
+    if (same == rows.end()) rows.push_back(taken);
+    return index;
+}
+
 Machines machinesOf(const ScalingStudy& study) {
     Machines machines;
     for (std::size_t i = 0; i < study.provenances.size(); ++i) {
