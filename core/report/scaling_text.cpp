@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "core/profile/floors.h"
 #include "core/report/table.h"
@@ -20,6 +21,8 @@ using study::CellState;
 using study::ScalingCell;
 using study::ScalingStudy;
 using study::Series;
+
+constexpr const char* kMixed = "note: these cells were measured on several machines; their times are no curve\n";
 
 std::string percent(double share) {
     return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
@@ -134,10 +137,7 @@ std::string curveText(const ScalingStudy& study, const Series& series, const stu
     std::string text = fmt::format("\n{}\n\n", toPlainUtf8(inWords(study, series)));
     if (rows.size() > 1) text += alignedTable(rows, {1}, 0);
     text += gapsText(cells) + fitsText(study, series);
-    if (study::mixesMachines(study, series)) {
-        text += "note: these cells were measured on several machines; their times are no curve\n";
-    }
-    return text;
+    return study::mixesMachines(study, series) ? text + kMixed : text;
 }
 
 // What states cost --------------------------------------------------------------------------------------------------
@@ -162,6 +162,8 @@ bool isOwn(const ScalingStudy& study, const ScalingCell& cell) {
 std::string statesText(const ScalingStudy& study, const Series& series) {
     std::vector<TableRow> rows = {{"length", "N", "time", "95 % interval", "× own N", "floor", "of floor"}};
     std::vector<std::size_t> ruled;
+    const study::Machines machines = study::machinesOf(study);
+    std::set<std::size_t> seen;
     for (const ScalingCell* cell : cellsOf(study, series)) {
         const std::vector<const ScalingCell*> cells = otherStates(study, *cell);
         const auto own = std::ranges::find_if(cells, [&](const ScalingCell* other) { return isOwn(study, *other); });
@@ -169,6 +171,7 @@ std::string statesText(const ScalingStudy& study, const Series& series) {
         for (const ScalingCell* other : cells) {
             const profile::Summary& time = other->point.total;
             const double ratio = own == cells.end() ? std::nan("") : time.median / (*own)->point.total.median;
+            seen.insert(machines.of[other->provenance]);
             const bool is_own = own != cells.end() && other == *own;
             rows.push_back({fmt::format("{}", other->length),
                             fmt::format("{}{}", is_own ? "own " : "", study.statesOf(other->series)),
@@ -179,8 +182,16 @@ std::string statesText(const ScalingStudy& study, const Series& series) {
     if (rows.size() == 1) return {};
     Series shown = series;
     shown.states = 0;
-    return fmt::format("\nwhat d_state costs: {}\n\n{}", toPlainUtf8(inWords(study, shown)),
-                       alignedTable(rows, ruled, 0));
+    return fmt::format("\nwhat d_state costs: {}\n\n{}{}", toPlainUtf8(inWords(study, shown)),
+                       alignedTable(rows, ruled, 0), seen.size() > 1 ? kMixed : "");
+}
+
+std::string fewPassesText(const ScalingStudy& study) {
+    constexpr std::size_t kFewest = 6;  // that have an interval
+    const bool few = std::ranges::any_of(study.cells, [](const ScalingCell& cell) {
+        return cell.state == CellState::Measured && cell.point.total.n() < kFewest;
+    });
+    return few ? "Where fewer than six passes were taken, their whole range stands for the interval.\n" : "";
 }
 
 /// What a floor of memory is not a floor of.
@@ -210,7 +221,7 @@ std::string scalingText(const ScalingStudy& study) {
         "is "
         "what a pass\nneeds at least, by the device's ceilings. Exponents are fitted to the logarithms; in parentheses "
         "their 95 % interval.\n" +
-        cacheText(study);
+        fewPassesText(study) + cacheText(study);
     if (study.options.states.size() < 2) return text;
     for (const Series& series : all) {
         if (series.states == study.options.states.front()) text += statesText(study, series);

@@ -8,6 +8,7 @@
 
 #include "core/prune/apply.h"
 #include "core/study/merge_scaling.h"
+#include "core/study/progress.h"
 #include "core/study/run_scaling.h"
 #include "core/study/with_states.h"
 #include "kernels/error.h"
@@ -377,6 +378,28 @@ private Q_SLOTS:
         QCOMPARE(merged->provenances[merged->cells[1].provenance].host, std::string("another host"));
         QVERIFY(mixesMachines(*merged, merged->cells[0].series));
         QVERIFY(!mixesMachines(*whole, whole->cells[0].series));
+    }
+
+    // What is left is learnt from the sizes that were measured.
+    void forecast() {
+        Forecast forecast;
+        QVERIFY(!forecast.progress({{0, 1}}, 1, 0, "").seconds_left);
+        for (const int size : {1, 2}) {
+            forecast.begin({0, static_cast<double>(size)});
+            QTest::qSleep(20 * size);
+            forecast.end();
+        }
+        const auto left = [&](const std::vector<Work>& waiting) {
+            return *forecast.progress(waiting, 4, 0, "").seconds_left;
+        };
+        const double one = left({{0, 1}});
+        const double two = left({{0, 2}});
+        QVERIFY(one >= 0.02 && two >= 0.04);
+        QVERIFY(std::abs(left({{0, 1.5}}) - (one + two) / 2) < 1e-9);        // between them
+        QVERIFY(std::abs(left({{0, 4}}) - (two + 2 * (two - one))) < 1e-9);  // beyond: as it grew
+        QVERIFY(std::abs(left({{0, 0.5}}) - one) < 1e-9);                    // below: as the least
+        QVERIFY(std::abs(left({{0, 1}, {1, 1}}) - 2 * one) < 1e-9);          // of another kind: for want of better
+        QCOMPARE(forecast.progress({{0, 1}, {0, 1}}, 4, 0.5, "").done, 0.625);
     }
 
     void powerLaws() {
