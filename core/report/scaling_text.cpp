@@ -95,12 +95,17 @@ std::string headerText(const ScalingStudy& study, const study::Machines& machine
 
 // A curve -----------------------------------------------------------------------------------------------------------
 
+/// Without the sign that a negative number keeps when it is rounded to nothing.
+std::string exponentText(double exponent) {
+    return fmt::format("{:.2f}", std::abs(exponent) < 0.005 ? 0.0 : exponent);
+}
+
 std::string exponentText(const char* what, const study::PowerLaw& law) {
     if (std::isnan(law.exponent)) return {};
-    std::string text = fmt::format("{} ∝ length^{:.2f}", what, law.exponent);
+    std::string text = fmt::format("{} ∝ length^{}", what, exponentText(law.exponent));
     if (std::isnan(law.exponent_ci_low)) return text + " (two lengths: no interval)";
-    return text +
-           fmt::format(" ({:.2f} … {:.2f}, R² {:.3f})", law.exponent_ci_low, law.exponent_ci_high, law.r_squared);
+    return text + fmt::format(" ({} … {}, R² {:.3f})", exponentText(law.exponent_ci_low),
+                              exponentText(law.exponent_ci_high), law.r_squared);
 }
 
 std::string fitsText(const ScalingStudy& study, const Series& series) {

@@ -195,7 +195,9 @@ PowerLaw fitPowerLaw(const std::vector<double>& lengths, const std::vector<doubl
     law.exponent = xy / xx;
     law.factor = std::exp(y_mean - law.exponent * x_mean);
     const double residual = std::max(0.0, yy - law.exponent * xy);
-    law.r_squared = yy > 0 ? 1 - residual / yy : 1;
+    // A constant is fitted by itself, whatever rounding leaves of its spread.
+    constexpr double kNoSpread = 1e-24;
+    law.r_squared = yy > kNoSpread ? 1 - residual / yy : 1;
     if (x.size() > 2) {
         const std::size_t degrees = x.size() - 2;
         const double half = studentT(degrees) * std::sqrt(residual / static_cast<double>(degrees) / xx);

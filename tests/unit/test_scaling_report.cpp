@@ -3,7 +3,9 @@
 #include <QtTest>
 
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "core/report/report.h"
 #include "core/report/scaling_text.h"
@@ -115,6 +117,7 @@ private Q_SLOTS:
     void roundTrip() {
         const auto study = fullStudy();
         report::writeScaling(m_path, *study);
+        if (qEnvironmentVariableIsSet("GOLDEN")) report::writeScaling(qgetenv("GOLDEN").toStdString(), *study);
         const report::Contents contents = report::readContents(m_path);
         QVERIFY(contents.scaling && !contents.profile && !contents.activity && !contents.study);
         QCOMPARE(difference(*study, *contents.scaling), QString());
@@ -129,6 +132,27 @@ private Q_SLOTS:
         study->provenances.clear();
         report::writeScaling(m_path, *study);
         QCOMPARE(difference(*study, *report::readContents(m_path).scaling), QString());
+    }
+
+    // Short passes are taken a thousand times, long ones thrice: what is written must be read again.
+    void unevenNumbersOfPasses() {
+        const auto study = fullStudy();
+        study->options.batches.resize(16);
+        std::iota(study->options.batches.begin(), study->options.batches.end(), 1);
+        const study::ScalingCell measured = study->cells.front();
+        study->cells = study::cellsOf(study->models.size(), study->options);
+        for (study::ScalingCell& cell : study->cells) {
+            cell.state = study::CellState::Measured;
+            cell.point = measured.point;
+            const std::size_t passes = &cell == &study->cells.front() ? 1000 : 3;
+            for (profile::ComponentCost& cost : cell.point.components) cost.time.samples.resize(passes, 1.5);
+            cell.point.total.samples.resize(passes, 1.5);
+        }
+        report::writeScaling(m_path, *study);
+        QCOMPARE(refusalOf(m_path), QString());
+        const auto read = report::readContents(m_path).scaling;
+        QCOMPARE(read->cells.front().point.components[3].time.n(), std::size_t{1000});
+        QCOMPARE(read->cells.back().point.components[3].time.n(), std::size_t{3});
     }
 
     /// A report of version 5, which must open for ever.
@@ -195,6 +219,10 @@ private Q_SLOTS:
         row("memory without end", "memory has sizes out of range", [](hid_t file) {
             setRow(file, "/scaling/memory/peak_bytes", 0, std::numeric_limits<std::int64_t>::max());
         });
+        row("a sample too many", "n contradicts samples_us",
+            [](hid_t file) { setRow(file, "/scaling/cells/n", 0, 25); });
+        row("a sample too few", "n contradicts samples_us",
+            [](hid_t file) { setRow(file, "/scaling/stages/n", 0, 23); });
         row("no models", "models", [](hid_t file) {
             H5Ldelete(file, "/scaling/models/0001", H5P_DEFAULT);
             H5Ldelete(file, "/scaling/models/0000", H5P_DEFAULT);
