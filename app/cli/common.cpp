@@ -19,6 +19,16 @@
 #include "kernels/error.h"
 
 namespace perfmamba::cli {
+namespace {
+
+/// What an Error says of `subject`, without naming it again.
+std::string_view withoutSubject(std::string_view why, const std::string& subject) {
+    if (why.starts_with(subject + ": ")) why.remove_prefix(subject.size() + 2);
+    return why;
+}
+
+}  // namespace
+
 void addOutputs(CLI::App& app, Outputs& outputs) {
     app.add_option("--json", outputs.json, "Write everything as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");
@@ -67,8 +77,10 @@ void checkReport(const std::string& report) {
     if (!std::filesystem::exists(report)) return;
     try {
         (void)report::readContents(report);
-    } catch (const Error&) {
-        throw Error(report, "exists and is not a report of this program", "remove it, or give another name");
+    } catch (const Error& error) {
+        const std::string_view why(error.what());
+        throw Error(report, fmt::format("exists and is not a report of this program: {}", withoutSubject(why, report)),
+                    "remove it, or give another name");
     }
 }
 

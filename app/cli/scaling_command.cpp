@@ -144,8 +144,13 @@ study::ScalingMachine machineOf(const ScalingCommand& given, ProgressLine& line,
     machine.command = given.command_line;
     if (given.no_ceilings || report::ceilingsAreOff()) return machine;
     machine.ceilings = [&line, stop](kernels::Backend& backend) -> std::optional<profile::Ceilings> {
-        const auto kept = report::findCeilings(report::ceilingsFile(), backend);
-        return kept ? kept : measureAndKeep(backend, line, stop);
+        try {
+            const auto kept = report::findCeilings(report::ceilingsFile(), backend);
+            return kept ? kept : measureAndKeep(backend, line, stop);
+        } catch (const Error& error) {
+            line.say(fmt::format("The floors are not known: {}", error.what()));
+            return std::nullopt;
+        }
     };
     return machine;
 }

@@ -184,6 +184,12 @@ concept HasTime = requires(Row row) {
     row.time.samples;
 };
 
+/// Whose rows differ much in their number of passes: the samples stand one row's after the other's.
+template <class Row>
+concept HasFlatSamples = HasTime<Row> && requires {
+    Columns<Row>::kFlatSamples;
+};
+
 template <class Row>
 concept HasFloor = requires(Row row) {
     row.floor_us;
@@ -425,6 +431,9 @@ inline constexpr const char* kUnrecorded = "unrecorded";
 inline constexpr About kRowAbout{"1", "row of the table"};
 inline constexpr About kPassAbout{"1", "pass, in the order they were taken"};
 inline constexpr About kSamplesAbout{"us", "time of each pass; NaN beyond the row's n"};
+inline constexpr About kFlatSamplesAbout{"us", "time of each pass, one row's after the other's"};
+inline constexpr About kFirstSampleAbout{"1", "index in samples_us of the row's first"};
+inline constexpr About kSampleAbout{"1", "sample of the table"};
 inline constexpr About kCountAbout{"1", "number of passes"};
 inline constexpr About kStateSizesAbout{"1", "states N of each group of each layer"};
 inline constexpr About kLayerAbout{"1", "layer from 0"};

@@ -82,6 +82,8 @@ void visitCell(Visit&& visit) {
 
 template <>
 struct Columns<ScalingRow> {
+    static constexpr bool kFlatSamples = true;
+
     template <class Visit>
     static void visit(Visit&& visit) {
         visit(
@@ -164,6 +166,8 @@ private:
 
 template <>
 struct Columns<UnrecordedRow> {
+    static constexpr bool kFlatSamples = true;
+
     template <class Visit>
     static void visit(Visit&& visit) {
         visitCell(visit);
@@ -173,6 +177,8 @@ struct Columns<UnrecordedRow> {
 
 template <>
 struct Columns<CellComponent> {
+    static constexpr bool kFlatSamples = true;
+
     template <class Visit>
     static void visit(Visit&& visit) {
         visitCell(visit);
@@ -186,6 +192,8 @@ struct Columns<CellComponent> {
 
 template <>
 struct Columns<CellStage> {
+    static constexpr bool kFlatSamples = true;
+
     template <class Visit>
     static void visit(Visit&& visit) {
         visitCell(visit);

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <map>
+#include <set>
 
 #include "core/profile/floors.h"
 #include "core/report/table.h"
@@ -20,6 +21,8 @@ using study::CellState;
 using study::ScalingCell;
 using study::ScalingStudy;
 using study::Series;
+
+constexpr const char* kMixed = "note: these cells were measured on several machines; their times are no curve\n";
 
 std::string percent(double share) {
     return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
@@ -37,9 +40,12 @@ double ofFloor(const ScalingCell& cell) {
     return profile::floorOfPass(cell.point) / cell.point.total.median;
 }
 
-/// Why a cell has no numbers.
-std::string withoutNumbers(const ScalingCell& cell) {
-    return cell.state == CellState::Failed ? "failed: " + toPlainUtf8(cell.failure) : "not measured";
+std::vector<const ScalingCell*> cellsOf(const ScalingStudy& study, const Series& series) {
+    std::vector<const ScalingCell*> cells;
+    for (const ScalingCell& cell : study.cells) {
+        if (cell.series == series) cells.push_back(&cell);
+    }
+    return cells;
 }
 
 // The header ------------------------------------------------------------------------------------------------------
@@ -89,12 +95,17 @@ std::string headerText(const ScalingStudy& study, const study::Machines& machine
 
 // A curve -----------------------------------------------------------------------------------------------------------
 
+/// Without the sign that a negative number keeps when it is rounded to nothing.
+std::string exponentText(double exponent) {
+    return fmt::format("{:.2f}", std::abs(exponent) < 0.005 ? 0.0 : exponent);
+}
+
 std::string exponentText(const char* what, const study::PowerLaw& law) {
     if (std::isnan(law.exponent)) return {};
-    std::string text = fmt::format("{} ∝ length^{:.2f}", what, law.exponent);
+    std::string text = fmt::format("{} ∝ length^{}", what, exponentText(law.exponent));
     if (std::isnan(law.exponent_ci_low)) return text + " (two lengths: no interval)";
-    return text +
-           fmt::format(" ({:.2f} … {:.2f}, R² {:.3f})", law.exponent_ci_low, law.exponent_ci_high, law.r_squared);
+    return text + fmt::format(" ({} … {}, R² {:.3f})", exponentText(law.exponent_ci_low),
+                              exponentText(law.exponent_ci_high), law.r_squared);
 }
 
 std::string fitsText(const ScalingStudy& study, const Series& series) {
@@ -103,31 +114,35 @@ std::string fitsText(const ScalingStudy& study, const Series& series) {
     return fmt::format("{}; {}\n", time, exponentText("peak memory", study::fitMemory(study, series)));
 }
 
+/// Which lengths of a curve have no numbers, and why.
+std::string gapsText(const std::vector<const ScalingCell*>& cells) {
+    std::map<std::string, std::vector<std::int64_t>> lengths;
+    for (const ScalingCell* cell : cells) {
+        if (cell->state == CellState::Waiting) lengths["not measured"].push_back(cell->length);
+        if (cell->state == CellState::Failed) lengths["failed: " + toPlainUtf8(cell->failure)].push_back(cell->length);
+    }
+    std::string text;
+    for (const auto& [why, of] : lengths) text += fmt::format("{} {}\n", fmt::join(of, ", "), why);
+    return text;
+}
+
 std::string curveText(const ScalingStudy& study, const Series& series, const study::Machines& machines) {
     const bool several = machines.first.size() > 1;
-    TableRow head = {"length", "time", "95 % interval", "tokens/s", "floor", "of floor", "peak memory"};
-    if (several) head.emplace_back("device");
-    std::vector<TableRow> rows = {head};
-    for (const ScalingCell& cell : study.cells) {
-        if (!(cell.series == series)) continue;
-        TableRow row = {fmt::format("{}", cell.length)};
-        if (cell.state != CellState::Measured) {
-            row.push_back(withoutNumbers(cell));
-        } else {
-            row.insert(row.end(),
-                       {formatTime(cell.point.total.median), intervalText(cell.point.total),
-                        formatCount(cell.point.tokens_per_second), formatTime(profile::floorOfPass(cell.point)),
-                        percent(ofFloor(cell)), formatBytes(peakOf(cell))});
-            if (several) row.push_back(fmt::format("{}", machines.of[cell.provenance] + 1));
-        }
-        rows.push_back(std::move(row));
+    const std::vector<const ScalingCell*> cells = cellsOf(study, series);
+    std::vector<TableRow> rows = {{"length", "time", "95 % interval", "tokens/s", "floor", "of floor", "peak memory"}};
+    if (several) rows.front().emplace_back("device");
+    for (const ScalingCell* cell : cells) {
+        if (cell->state != CellState::Measured) continue;
+        rows.push_back({fmt::format("{}", cell->length), formatTime(cell->point.total.median),
+                        intervalText(cell->point.total), formatCount(cell->point.tokens_per_second),
+                        formatTime(profile::floorOfPass(cell->point)), percent(ofFloor(*cell)),
+                        formatBytes(peakOf(*cell))});
+        if (several) rows.back().push_back(fmt::format("{}", machines.of[cell->provenance] + 1));
     }
-    std::string text = fmt::format("\n{}\n\n{}{}", toPlainUtf8(inWords(study, series)), alignedTable(rows, {1}),
-                                   fitsText(study, series));
-    if (study::mixesMachines(study, series)) {
-        text += "note: these cells were measured on several machines; their times are no curve\n";
-    }
-    return text;
+    std::string text = fmt::format("\n{}\n\n", toPlainUtf8(inWords(study, series)));
+    if (rows.size() > 1) text += alignedTable(rows, {1}, 0);
+    text += gapsText(cells) + fitsText(study, series);
+    return study::mixesMachines(study, series) ? text + kMixed : text;
 }
 
 // What states cost --------------------------------------------------------------------------------------------------
@@ -145,20 +160,26 @@ std::vector<const ScalingCell*> otherStates(const ScalingStudy& study, const Sca
     return found;
 }
 
+bool isOwn(const ScalingStudy& study, const ScalingCell& cell) {
+    return study.statesOf(cell.series) == study.models[cell.series.model].config.d_state;
+}
+
 std::string statesText(const ScalingStudy& study, const Series& series) {
     std::vector<TableRow> rows = {{"length", "N", "time", "95 % interval", "× own N", "floor", "of floor"}};
     std::vector<std::size_t> ruled;
-    for (const ScalingCell& cell : study.cells) {
-        if (!(cell.series == series)) continue;
-        const std::vector<const ScalingCell*> cells = otherStates(study, cell);
-        const std::int64_t own_states = study.models[series.model].config.d_state;
-        const auto own = std::ranges::find_if(
-            cells, [&](const ScalingCell* other) { return study.statesOf(other->series) == own_states; });
+    const study::Machines machines = study::machinesOf(study);
+    std::set<std::size_t> seen;
+    for (const ScalingCell* cell : cellsOf(study, series)) {
+        const std::vector<const ScalingCell*> cells = otherStates(study, *cell);
+        const auto own = std::ranges::find_if(cells, [&](const ScalingCell* other) { return isOwn(study, *other); });
         if (!cells.empty()) ruled.push_back(rows.size());
         for (const ScalingCell* other : cells) {
             const profile::Summary& time = other->point.total;
             const double ratio = own == cells.end() ? std::nan("") : time.median / (*own)->point.total.median;
-            rows.push_back({fmt::format("{}", other->length), fmt::format("{}", study.statesOf(other->series)),
+            seen.insert(machines.of[other->provenance]);
+            const bool is_own = own != cells.end() && other == *own;
+            rows.push_back({fmt::format("{}", other->length),
+                            fmt::format("{}{}", is_own ? "own " : "", study.statesOf(other->series)),
                             formatTime(time.median), intervalText(time), formatNumber(ratio),
                             formatTime(profile::floorOfPass(other->point)), percent(ofFloor(*other))});
         }
@@ -166,8 +187,31 @@ std::string statesText(const ScalingStudy& study, const Series& series) {
     if (rows.size() == 1) return {};
     Series shown = series;
     shown.states = 0;
-    return fmt::format("\nwhat d_state costs: {}\n\n{}", toPlainUtf8(inWords(study, shown)),
-                       alignedTable(rows, ruled, 0));
+    return fmt::format("\nwhat d_state costs: {}\n\n{}{}", toPlainUtf8(inWords(study, shown)),
+                       alignedTable(rows, ruled, 0), seen.size() > 1 ? kMixed : "");
+}
+
+std::string fewPassesText(const ScalingStudy& study) {
+    constexpr std::size_t kFewest = 6;  // that have an interval
+    const bool few = std::ranges::any_of(study.cells, [](const ScalingCell& cell) {
+        return cell.state == CellState::Measured && cell.point.total.n() < kFewest;
+    });
+    return few ? "Where fewer than six passes were taken, their whole range stands for the interval.\n" : "";
+}
+
+/// What a floor of memory is not a floor of.
+std::string cacheText(const ScalingStudy& study) {
+    const auto cached = [&](const ScalingCell& cell) {
+        if (cell.state != CellState::Measured) return false;
+        const auto& ceilings = study.provenances[cell.provenance].ceilings;
+        return ceilings && (ofFloor(cell) > 1 || cell.point.memory.peak.total() <= ceilings->cache_bytes);
+    };
+    const auto count = std::ranges::count_if(study.cells, cached);
+    if (count == 0) return {};
+    return fmt::format(
+        "The data of {} of {} cells fit into caches, which are faster than the memory that the floor is "
+        "of.\n",
+        count, study.cells.size());
 }
 
 }  // namespace
@@ -181,7 +225,8 @@ std::string scalingText(const ScalingStudy& study) {
         "\nTimes are medians of a pass: over the whole prompt in prefill, of one token after it in decode. The floor "
         "is "
         "what a pass\nneeds at least, by the device's ceilings. Exponents are fitted to the logarithms; in parentheses "
-        "their 95 % interval.\n";
+        "their 95 % interval.\n" +
+        fewPassesText(study) + cacheText(study);
     if (study.options.states.size() < 2) return text;
     for (const Series& series : all) {
         if (series.states == study.options.states.front()) text += statesText(study, series);

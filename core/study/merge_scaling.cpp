@@ -40,20 +40,16 @@ public:
             throw Error(part.name, fmt::format("is of another study than {} ({})", m_first.name, differs),
                         "merge parts of the same study");
         }
-        const std::size_t first_row = m_merged.provenances.size();
-        for (std::size_t i = 0; i < m_merged.cells.size(); ++i) take(i, part, first_row);
-        m_merged.provenances.insert(m_merged.provenances.end(), part.study->provenances.begin(),
-                                    part.study->provenances.end());
+        for (std::size_t i = 0; i < m_merged.cells.size(); ++i) take(i, part);
     }
 
     ScalingPtr result() {
-        dropUnusedProvenances();
         m_merged.complete = m_merged.done() == m_merged.cells.size();
         return std::make_shared<const ScalingStudy>(std::move(m_merged));
     }
 
 private:
-    void take(std::size_t index, const ScalingPart& part, std::size_t first_row) {
+    void take(std::size_t index, const ScalingPart& part) {
         ScalingCell& mine = m_merged.cells[index];
         const ScalingCell& theirs = part.study->cells[index];
         if (theirs.state == CellState::Waiting) return;
@@ -65,24 +61,10 @@ private:
                 "leave one of them out");
         }
         mine = theirs;
-        if (mine.state == CellState::Measured) mine.provenance += first_row;
-        m_from[index] = &part.name;
-    }
-
-    /// Parts that were merged before bring the same ones again.
-    void dropUnusedProvenances() {
-        std::vector<profile::Provenance> used;
-        std::vector<std::size_t> number(m_merged.provenances.size(), m_merged.provenances.size());
-        for (ScalingCell& cell : m_merged.cells) {
-            if (cell.state != CellState::Measured) continue;
-            std::size_t& row = number[cell.provenance];
-            if (row == m_merged.provenances.size()) {
-                row = used.size();
-                used.push_back(m_merged.provenances[cell.provenance]);
-            }
-            cell.provenance = row;
+        if (mine.state == CellState::Measured) {
+            mine.provenance = rowOf(m_merged.provenances, part.study->provenances[theirs.provenance]);
         }
-        m_merged.provenances = std::move(used);
+        m_from[index] = &part.name;
     }
 
     const ScalingPart& m_first;

@@ -123,7 +123,8 @@ private:
                 [&](const auto&, const profile::Progress& now) { report(cell, now.done, now.what); }, m_stop);
             if (!profile->complete) return;  // stopped: half a cell is none
             cell.point = pointOf(*profile);
-            cell.provenance = rowOf(profile->provenance);
+            cell.provenance = rowOf(m_study.provenances, profile->provenance);
+            m_study.provenances[cell.provenance].clock_end_mhz = profile->provenance.clock_end_mhz;
             cell.state = CellState::Measured;
             m_forecast.end();
         } catch (const Cancelled&) {
@@ -179,20 +180,6 @@ private:
         m_provenance.command = m_machine.command;
         if (m_machine.ceilings) m_provenance.ceilings = m_machine.ceilings(*backend);
         m_engine.emplace(withStates(m_models[series.model], series.states), std::move(backend));
-    }
-
-    /// The index of that provenance, which covers all cells that were measured so.
-    std::size_t rowOf(const profile::Provenance& taken) {
-        const auto found = std::ranges::find_if(m_study.provenances, [&](const profile::Provenance& row) {
-            const auto ceilings = [](const profile::Provenance& p) { return p.ceilings ? p.ceilings->taken : ""; };
-            return sameMachine(row, taken) && row.creator == taken.creator && row.command == taken.command &&
-                   row.operating_system == taken.operating_system && row.tracer == taken.tracer &&
-                   row.sensors == taken.sensors && ceilings(row) == ceilings(taken);
-        });
-        const auto index = static_cast<std::size_t>(found - m_study.provenances.begin());
-        if (found == m_study.provenances.end()) m_study.provenances.push_back(taken);
-        m_study.provenances[index].clock_end_mhz = taken.clock_end_mhz;
-        return index;
     }
 
     [[nodiscard]] profile::Progress forecast(double part, std::string what) const {

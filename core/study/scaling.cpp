@@ -112,6 +112,18 @@ bool sameMachine(const profile::Provenance& a, const profile::Provenance& b) {
            a.threads == b.threads;
 }
 
+std::size_t rowOf(std::vector<profile::Provenance>& rows, const profile::Provenance& taken) {
+    const auto ceilings = [](const profile::Provenance& p) { return p.ceilings ? p.ceilings->taken : ""; };
+    const auto same = std::ranges::find_if(rows, [&](const profile::Provenance& row) {
+        return sameMachine(row, taken) && row.creator == taken.creator && row.command == taken.command &&
+               row.operating_system == taken.operating_system && row.tracer == taken.tracer &&
+               row.sensors == taken.sensors && ceilings(row) == ceilings(taken);
+    });
+    const auto index = static_cast<std::size_t>(same - rows.begin());
+    if (same == rows.end()) rows.push_back(taken);
+    return index;
+}
+
 Machines machinesOf(const ScalingStudy& study) {
     Machines machines;
     for (std::size_t i = 0; i < study.provenances.size(); ++i) {
@@ -183,7 +195,9 @@ PowerLaw fitPowerLaw(const std::vector<double>& lengths, const std::vector<doubl
     law.exponent = xy / xx;
     law.factor = std::exp(y_mean - law.exponent * x_mean);
     const double residual = std::max(0.0, yy - law.exponent * xy);
-    law.r_squared = yy > 0 ? 1 - residual / yy : 1;
+    // A constant is fitted by itself, whatever rounding leaves of its spread.
+    constexpr double kNoSpread = 1e-24;
+    law.r_squared = yy > kNoSpread ? 1 - residual / yy : 1;
     if (x.size() > 2) {
         const std::size_t degrees = x.size() - 2;
         const double half = studentT(degrees) * std::sqrt(residual / static_cast<double>(degrees) / xx);

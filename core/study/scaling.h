@@ -93,6 +93,9 @@ std::string inWords(const ScalingStudy& study, const ScalingCell& cell);
 
 /// Whether two provenances are of the same machine: its times may be compared.
 bool sameMachine(const profile::Provenance& a, const profile::Provenance& b);
+/// The index of that provenance among `rows`: of the one by the same program and command on the same machine, or of a
+/// new one.
+std::size_t rowOf(std::vector<profile::Provenance>& rows, const profile::Provenance& taken);
 /// The first provenance of each machine, and of each provenance which of these machines it is of.
 struct Machines {
     std::vector<std::size_t> first;  // indices into ScalingStudy::provenances
