@@ -37,15 +37,15 @@ ScalingPage::ScalingPage(QWidget* parent) : QWidget(parent) {
     m_states = new StatesCostView;
     for (QWidget* side : std::initializer_list<QWidget*>{m_empty, m_lengths, m_states}) m_stack->addWidget(side);
     layout->addWidget(m_stack, 1);
-    connect(m_form, &ScalingForm::changed, this, &ScalingPage::update);
-    update();
+    connect(m_form, &ScalingForm::changed, this, &ScalingPage::refresh);
+    refresh();
 }
 
 void ScalingPage::setActions(QAction* run, QAction* sweep, QAction* open) {
     m_run = run;
     m_sweep = sweep;
     m_open = open;
-    update();
+    refresh();
 }
 
 void ScalingPage::setStudy(const study::ScalingPtr& study) {
@@ -53,7 +53,7 @@ void ScalingPage::setStudy(const study::ScalingPtr& study) {
     m_lengths->setStudy(study);
     m_states->setStudy(study);
     if (!m_running) m_form->setProgress(study ? progressText(*study) : QString(), 0);
-    update();
+    refresh();
 }
 
 void ScalingPage::openStudy(const study::ScalingPtr& study) {
@@ -63,7 +63,7 @@ void ScalingPage::openStudy(const study::ScalingPtr& study) {
 
 void ScalingPage::setSide(Side side) {
     m_side = side;
-    update();
+    refresh();
 }
 
 void ScalingPage::setProgress(std::size_t cell, double done, const std::optional<double>& seconds_left,
@@ -80,7 +80,7 @@ void ScalingPage::setRunning(bool running) {
         m_lengths->setUnderWay(std::nullopt, {});
         m_form->setProgress(m_study ? progressText(*m_study) : QString(), 0);
     }
-    update();
+    refresh();
 }
 
 bool ScalingPage::resumes() const {
@@ -91,7 +91,7 @@ bool ScalingPage::empty() const {
     return m_stack->currentWidget() == m_empty;
 }
 
-void ScalingPage::update() {
+void ScalingPage::refresh() {
     m_form->setRunning(m_running, resumes());
     const bool by_length = m_side == Side::Lengths;
     const bool shown = m_study && (by_length || sweepsStates(m_study->options));

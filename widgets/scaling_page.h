@@ -42,7 +42,7 @@ public:
     [[nodiscard]] EmptyPage* emptyPage() const { return m_empty; }
 
 private:
-    void update();
+    void refresh();
 
     study::ScalingPtr m_study;
     Side m_side = Side::Lengths;

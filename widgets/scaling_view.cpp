@@ -183,10 +183,10 @@ ScalingView::ScalingView(QWidget* parent) : QWidget(parent) {
     split->setStretchFactor(1, 1);
     split->setSizes({3000, 1000});
 
-    connect(m_buttons, &QButtonGroup::idClicked, this, [this](int id) { show(static_cast<ScalingShown>(id)); });
+    connect(m_buttons, &QButtonGroup::idClicked, this, [this](int id) { setShown(static_cast<ScalingShown>(id)); });
     connect(m_table, &QTableWidget::itemChanged, this, &ScalingView::itemChanged);
     connect(&theme(), &Theme::changed, this, [this] { fillPlot(); });
-    show(ScalingShown::Time);
+    setShown(ScalingShown::Time);
 }
 
 void ScalingView::setStudy(const study::ScalingPtr& study) {
@@ -209,7 +209,7 @@ void ScalingView::setUnderWay(const std::optional<std::size_t>& cell, const QStr
     if (before != cell) fillTable();
 }
 
-void ScalingView::show(ScalingShown shown) {
+void ScalingView::setShown(ScalingShown shown) {
     m_shown = shown;
     m_buttons->button(static_cast<int>(shown))->setChecked(true);
     m_stack->setCurrentIndex(stacked(shown) ? 1 : 0);

@@ -30,7 +30,7 @@ public:
     /// The cell that is being measured, and how far it is; none: nothing is measured.
     void setUnderWay(const std::optional<std::size_t>& cell, const QString& what);
 
-    void show(ScalingShown shown);
+    void setShown(ScalingShown shown);
     [[nodiscard]] ScalingShown shown() const { return m_shown; }
     /// The two series whose bars stand beside each other.
     void setPanels(int left, int right);

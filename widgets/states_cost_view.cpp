@@ -21,7 +21,8 @@ namespace perfmamba::widgets {
 namespace {
 
 enum Column { Line, States, Time, Spread, Ratio, Floor, OfFloor, kColumns };
-constexpr int kLineRoom = 130;  // pixels
+constexpr int kLineRoom = 130;   // pixels
+constexpr int kTableRoom = 680;  // pixels from which on the table stands beside the plot, else below it
 
 }  // namespace
 
@@ -62,24 +63,29 @@ StatesCostView::StatesCostView(QWidget* parent) : QWidget(parent) {
     bar->addWidget(m_log);
     layout->addLayout(bar);
 
-    auto* split = new QSplitter(Qt::Horizontal);
-    split->setHandleWidth(1);
-    split->setChildrenCollapsible(false);
+    m_split = new QSplitter(Qt::Vertical);
+    m_split->setHandleWidth(1);
+    m_split->setChildrenCollapsible(false);
     m_curves = new CurvePlot(QStringLiteral("d-state"), tr("Time of a pass by the number of states N"));
-    m_curves->setEmptyText(tr("Nothing of this shape is measured yet"));
-    split->addWidget(m_curves);
+    m_curves->setEmptyText(tr("Nothing of this shape\nis measured yet"));
+    m_split->addWidget(m_curves);
     m_table = new QTableWidget;
     m_table->setAccessibleName(tr("Time by number of states"));
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     styleTable(*m_table);
-    m_table->setMinimumWidth(220);
+    m_table->setMinimumSize(220, 70);
     makeCopyable(*m_table, QStringLiteral("d-state"));
-    split->addWidget(m_table);
-    split->setSizes({1300, 1000});
-    split->setStretchFactor(0, 1);
-    split->setStretchFactor(1, 1);
-    layout->addWidget(split, 1);
+    m_split->addWidget(m_table);
+    m_split->setSizes({1300, 1000});
+    m_split->setStretchFactor(0, 1);
+    m_split->setStretchFactor(1, 1);
+    layout->addWidget(m_split, 1);
     connect(&theme(), &Theme::changed, this, &StatesCostView::refill);
+}
+
+void StatesCostView::resizeEvent(QResizeEvent* event) {
+    m_split->setOrientation(width() < kTableRoom ? Qt::Vertical : Qt::Horizontal);
+    QWidget::resizeEvent(event);
 }
 
 void StatesCostView::setStudy(const study::ScalingPtr& study) {

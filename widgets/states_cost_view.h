@@ -6,6 +6,7 @@
 #include "widgets/scaling_derive.h"
 
 class QComboBox;
+class QSplitter;
 class QTableWidget;
 class QToolButton;
 
@@ -25,6 +26,9 @@ public:
     [[nodiscard]] CurvePlot* curves() const { return m_curves; }
     [[nodiscard]] QTableWidget* table() const { return m_table; }
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     void fillChoices();
     void refill();
@@ -36,6 +40,7 @@ private:
     QComboBox* m_batch = nullptr;
     QComboBox* m_length = nullptr;
     QToolButton* m_log = nullptr;
+    QSplitter* m_split = nullptr;
     CurvePlot* m_curves = nullptr;
     QTableWidget* m_table = nullptr;
 };
