@@ -15,6 +15,8 @@ namespace {
 
 constexpr double kMarker = 6;
 constexpr double kNear = 12;       // pixels from a dot that still hit it
+constexpr int kMargins = 70;       // pixels of the plot left and right of its axes, about
+constexpr int kTickGap = 6;        // pixels between the names of two ticks
 constexpr int kLegendEntry = 290;  // pixels of a name in the legend at most
 constexpr int kLegendIcon = 34;    // pixels beside it
 
@@ -54,6 +56,8 @@ CurvePlot::CurvePlot(const QString& name, const QString& accessible_name, QWidge
     m_picture = pictureOf(
         *m_plot, name, [this] { return csv(); }, [this] { fitView(); });
     addPictureMenu(*m_plot, m_picture);
+    connect(m_plot->xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this,
+            [this] { placeTicks(m_plot->width()); });
     connect(&theme(), &Theme::changed, this, [this] { refill(); });
     refill();
     fitView();
@@ -82,9 +86,6 @@ void CurvePlot::refill() {
     plot.clearItems();
     m_ring = nullptr;
     stylePlot(plot);
-    QSharedPointer<QCPAxisTickerText> ticks(new QCPAxisTickerText);
-    for (const auto& [x, text] : m_axes.ticks) ticks->addTick(x, text);
-    plot.xAxis->setTicker(ticks);
     plot.xAxis->setLabel(m_axes.x_label);
     plot.yAxis->setLabel(m_axes.y_label);
     plot.yAxis->setScaleType(m_axes.log_y ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
@@ -99,6 +100,7 @@ void CurvePlot::refill() {
         drawKey();
     }
     arrangeLegend(plot.width());
+    placeTicks(plot.width());
     showCursor();
     plot.replot(QCustomPlot::rpQueuedReplot);
 }
@@ -177,6 +179,23 @@ void CurvePlot::arrangeLegend(int width) {
     int widest = 1;
     for (const QString& name : legend()) widest = std::max(widest, metrics.horizontalAdvance(name));
     m_plot->legend->setWrap(std::max(1, width / (widest + kLegendIcon)));
+}
+
+/// A tick at each x, named where its name has room beside the one before.
+void CurvePlot::placeTicks(int width) {
+    const QCPRange range = m_plot->xAxis->range();
+    const double pixels = (width - kMargins) / std::log(range.upper / range.lower);
+    const QFontMetrics metrics(m_plot->xAxis->tickLabelFont());
+    QSharedPointer<QCPAxisTickerText> ticks(new QCPAxisTickerText);
+    double free = -std::numeric_limits<double>::infinity();  // where the next name may begin
+    for (const auto& [x, text] : m_axes.ticks) {
+        const double half = metrics.horizontalAdvance(text) / 2.0 + kTickGap / 2.0;
+        const double at = std::log(x) * pixels;
+        const bool room = at - half >= free;
+        ticks->addTick(x, room ? text : QString());
+        if (room) free = at + half;
+    }
+    m_plot->xAxis->setTicker(ticks);
 }
 
 void CurvePlot::fitView() {
@@ -304,7 +323,10 @@ bool CurvePlot::eventFilter(QObject* watched, QEvent* event) {
         case QEvent::KeyPress:
             if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
             break;
-        case QEvent::Resize: arrangeLegend(static_cast<QResizeEvent*>(event)->size().width()); break;
+        case QEvent::Resize:
+            arrangeLegend(static_cast<QResizeEvent*>(event)->size().width());
+            placeTicks(static_cast<QResizeEvent*>(event)->size().width());
+            break;
         case QEvent::FocusIn:
         case QEvent::FocusOut:
             QMetaObject::invokeMethod(

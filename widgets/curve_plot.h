@@ -68,6 +68,7 @@ private:
     void drawEmpty();
     void fitView();
     void arrangeLegend(int width);
+    void placeTicks(int width);
     void showCursor();
     [[nodiscard]] QPointF pixelOf(const CurvePoint& point) const;
     [[nodiscard]] std::optional<Dot> nearest(const QPoint& at) const;
