@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "widgets/curve_plot.h"
@@ -249,15 +250,17 @@ ScalingMeasure ScalingView::measure() const {
     }
 }
 
-double ScalingView::largest() const {
-    double most = 0;
-    if (!m_study) return most;
-    for (const study::ScalingCell& cell : m_study->cells) {
-        if (cell.state != study::CellState::Measured) continue;
-        const double value = readingOf(measure(), cell).value;
-        if (std::isfinite(value)) most = std::max(most, value);
+/// That in which the middle between the smallest and the largest reads well: they are decades apart.
+Unit ScalingView::unit() const {
+    double least = std::numeric_limits<double>::infinity(), most = 0;
+    for (std::size_t i = 0; m_study && i < m_study->cells.size(); ++i) {
+        if (m_study->cells[i].state != study::CellState::Measured) continue;
+        const double value = readingOf(measure(), m_study->cells[i]).value;
+        if (!std::isfinite(value) || value <= 0) continue;
+        least = std::min(least, value);
+        most = std::max(most, value);
     }
-    return most;
+    return unitOf(measure(), most > 0 ? std::sqrt(least * most) : 0);
 }
 
 QString ScalingView::axisText(const Unit& unit) const {
@@ -280,7 +283,7 @@ void ScalingView::fillPlot() {
 }
 
 void ScalingView::fillCurves() {
-    const Unit unit = unitOf(measure(), largest());
+    const Unit unit = this->unit();
     CurveAxes axes;
     axes.x_label = tr("tokens of the prompt, or of context");
     axes.y_label = axisText(unit);
@@ -311,7 +314,7 @@ void ScalingView::fillStacks() {
     const bool shares = m_shown == ScalingShown::Components;
     std::vector<StackPart> parts;
     StackAxis axis;
-    const Unit unit = shares ? Unit{100, QStringLiteral("%")} : bytesUnit(largest());
+    const Unit unit = shares ? Unit{100, QStringLiteral("%")} : this->unit();
     axis.unit = unit.name;
     axis.x_label = tr("tokens");
     axis.label = shares ? tr("share of the pass, %") : axisText(unit);
@@ -372,7 +375,7 @@ void ScalingView::fillTable() {
         for (const study::ScalingCell& cell : m_study->cells) lengths.insert(cell.length);
     }
     m_table->setColumnCount(kFirstLength + static_cast<int>(lengths.size()));
-    const Unit unit = unitOf(measure(), largest());
+    const Unit unit = this->unit();
     const QString common = m_study ? commonText(*m_study) : QString();
     m_caption->setText(common.isEmpty() ? axisText(unit) : QStringLiteral("%1  ·  %2").arg(axisText(unit), common));
     QStringList header = {tr("series"), tr("exponent")};
@@ -405,7 +408,10 @@ void ScalingView::fillTable() {
         fillCell(*m_table->item(static_cast<int>(row), kFirstLength + static_cast<int>(column)), cell, unit);
     }
     m_table->resizeColumnsToContents();
-    m_table->setColumnWidth(kSeriesColumn, std::min(m_table->columnWidth(kSeriesColumn), kSeriesRoom));
+    int others = 0;
+    for (int column = kLawColumn; column < m_table->columnCount(); ++column) others += m_table->columnWidth(column);
+    const int room = std::max(kSeriesRoom, m_table->viewport()->width() - others);
+    m_table->setColumnWidth(kSeriesColumn, std::min(m_table->columnWidth(kSeriesColumn), room));
 }
 
 void ScalingView::fillCell(QTableWidgetItem& item, std::size_t index, const Unit& unit) {

@@ -49,7 +49,7 @@ private:
     void fillChoices();
     void itemChanged(const QTableWidgetItem* item);
     [[nodiscard]] ScalingMeasure measure() const;
-    [[nodiscard]] double largest() const;
+    [[nodiscard]] Unit unit() const;
     [[nodiscard]] QString axisText(const Unit& unit) const;
 
     study::ScalingPtr m_study;

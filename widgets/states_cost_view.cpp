@@ -22,7 +22,7 @@ namespace {
 
 enum Column { Line, States, Time, Spread, Ratio, Floor, OfFloor, kColumns };
 constexpr int kLineRoom = 130;   // pixels
-constexpr int kTableRoom = 680;  // pixels from which on the table stands beside the plot, else below it
+constexpr int kTableRoom = 800;  // pixels from which on the table stands beside the plot, else below it
 
 }  // namespace
 
@@ -76,7 +76,7 @@ StatesCostView::StatesCostView(QWidget* parent) : QWidget(parent) {
     m_table->setMinimumSize(220, 70);
     makeCopyable(*m_table, QStringLiteral("d-state"));
     m_split->addWidget(m_table);
-    m_split->setSizes({1300, 1000});
+    m_split->setSizes({1000, 1150});
     m_split->setStretchFactor(0, 1);
     m_split->setStretchFactor(1, 1);
     layout->addWidget(m_split, 1);
