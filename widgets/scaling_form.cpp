@@ -164,6 +164,7 @@ ScalingForm::ScalingForm(QWidget* parent) : QWidget(parent) {
     m_count->setFont(Theme::smallFont());
     m_count->setProperty("muted", true);
     m_count->setWordWrap(true);
+    m_count->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     form->addRow(m_count);
     m_run = new QPushButton;
     m_run->setProperty("primary", true);
@@ -186,6 +187,7 @@ ScalingForm::ScalingForm(QWidget* parent) : QWidget(parent) {
     m_status->setFont(Theme::smallFont());
     m_status->setWordWrap(true);
     m_status->setProperty("muted", true);
+    m_status->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);  // a long model's name is one word
     form->addRow(m_status);
 
     study::ScalingOptions first;

@@ -368,6 +368,8 @@ void ScalingView::fillStacks() {
 
 void ScalingView::fillTable() {
     const QSignalBlocker quiet(m_table);
+    const int current_row = m_table->currentRow();
+    const int current_column = m_table->currentColumn();
     m_table->clear();
     m_table->setRowCount(static_cast<int>(m_series.size()));
     std::set<std::int64_t> lengths;
@@ -408,6 +410,7 @@ void ScalingView::fillTable() {
         fillCell(*m_table->item(static_cast<int>(row), kFirstLength + static_cast<int>(column)), cell, unit);
     }
     m_table->resizeColumnsToContents();
+    m_table->setCurrentCell(current_row, current_column);
     int others = 0;
     for (int column = kLawColumn; column < m_table->columnCount(); ++column) others += m_table->columnWidth(column);
     const int room = std::max(kSeriesRoom, m_table->viewport()->width() - others);

@@ -89,6 +89,8 @@ void StackPlot::rebuild() {
     }
     if (!m_panels.empty()) m_grid->setRowStretchFactor(0, 0.001);
     stylePlot(plot);
+    // The height of a line: what is below an entry's rectangle, as in in_proj, is not drawn.
+    plot.legend->setIconSize(12, QFontMetrics(plot.legend->font()).height() + 1);
     for (std::size_t panel = 0; panel < m_panels.size(); ++panel) fillPanel(panel);
     plot.legend->setWrap(std::max(2, plot.width() / kLegendEntry));
     fitView();
