@@ -35,8 +35,10 @@ private:
     void keepToX(Qt::KeyboardModifiers modifiers) {
         const bool x_only = modifiers.testFlag(Qt::ShiftModifier);
         const Qt::Orientations directions = x_only ? Qt::Orientations(Qt::Horizontal) : Qt::Horizontal | Qt::Vertical;
-        m_plot.axisRect()->setRangeZoom(directions);
-        m_plot.axisRect()->setRangeDrag(directions);
+        for (QCPAxisRect* rect : m_plot.axisRects()) {
+            rect->setRangeZoom(directions);
+            rect->setRangeDrag(directions);
+        }
     }
 
     QCustomPlot& m_plot;
@@ -48,8 +50,12 @@ private:
 void stylePlot(QCustomPlot& plot) {
     const Colours& c = theme().colours();
     plot.setBackground(c.surface);
-    plot.axisRect()->setBackground(c.surface);
-    for (QCPAxis* axis : plot.axisRect()->axes()) {
+    QList<QCPAxis*> axes;
+    for (QCPAxisRect* rect : plot.axisRects()) {
+        rect->setBackground(c.surface);
+        axes << rect->axes();
+    }
+    for (QCPAxis* axis : axes) {
         axis->setBasePen(QPen(c.border, 1));
         axis->setTickPen(QPen(c.border, 1));
         axis->setSubTickPen(Qt::NoPen);

@@ -9,7 +9,9 @@
 
 #include "widgets/component_model.h"
 #include "widgets/component_table.h"
+#include "widgets/empty_page.h"
 #include "widgets/roofline_plot.h"
+#include "widgets/scaling_page.h"
 
 namespace perfmamba::widgets {
 
@@ -19,15 +21,30 @@ StudiesPage::StudiesPage(Selection& selection, QWidget* parent) : QWidget(parent
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
-    m_bar = new QHBoxLayout;
-    m_bar->setContentsMargins(10, 6, 8, 2);
-    m_bar->setSpacing(0);
-    m_bar->addStretch(1);
-    layout->addLayout(m_bar);
+    auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(10, 6, 8, 2);
+    bar->setSpacing(0);
     m_buttons = new QButtonGroup(this);
+    const auto addTab = [&](Tab tab, const QString& title, const QString& tip) {
+        auto* button = new QToolButton;
+        button->setText(title);
+        button->setToolTip(tip);
+        button->setCheckable(true);
+        button->setProperty("segment", true);
+        m_buttons->addButton(button, static_cast<int>(tab));
+        bar->addWidget(button);
+    };
+    addTab(Tab::Scaling, tr("Scaling"), tr("Time and memory by length, for models, devices and precisions"));
+    addTab(Tab::States, tr("What d_state costs"), tr("Time by number of states N, beside its floor"));
+    addTab(Tab::Roofline, tr("Roofline"), tr("Each component under what the device reaches"));
+    bar->addStretch(1);
+    layout->addLayout(bar);
     m_stack = new QStackedWidget;
     layout->addWidget(m_stack, 1);
 
+    // The first two tabs are two sides of one study.
+    m_scaling = new ScalingPage;
+    m_stack->addWidget(m_scaling);
     auto* columns = new QSplitter(Qt::Horizontal);
     columns->setHandleWidth(1);
     columns->setChildrenCollapsible(false);
@@ -39,26 +56,32 @@ StudiesPage::StudiesPage(Selection& selection, QWidget* parent) : QWidget(parent
     columns->setStretchFactor(0, 1);
     columns->setStretchFactor(1, 1);
     columns->setSizes({1000, 1000});
-    addStudy(tr("Roofline"), tr("Each component under what the device reaches"), columns);
+    m_roofline_empty = new EmptyPage;
+    m_roofline_stack = new QStackedWidget;
+    m_roofline_stack->addWidget(m_roofline_empty);
+    m_roofline_stack->addWidget(columns);
+    m_stack->addWidget(m_roofline_stack);
 
-    connect(m_buttons, &QButtonGroup::idClicked, m_stack, &QStackedWidget::setCurrentIndex);
-    m_buttons->button(0)->setChecked(true);
+    connect(m_buttons, &QButtonGroup::idClicked, this, [this](int id) { showTab(static_cast<Tab>(id)); });
+    showTab(Tab::Scaling);
 }
 
-void StudiesPage::addStudy(const QString& title, const QString& tip, QWidget* view) {
-    auto* button = new QToolButton;
-    button->setText(title);
-    button->setToolTip(tip);
-    button->setCheckable(true);
-    button->setProperty("segment", true);
-    m_buttons->addButton(button, m_stack->count());
-    m_bar->insertWidget(m_stack->count(), button);
-    m_stack->addWidget(view);
+void StudiesPage::showTab(Tab tab) {
+    m_buttons->button(static_cast<int>(tab))->setChecked(true);
+    m_stack->setCurrentIndex(tab == Tab::Roofline ? 1 : 0);
+    if (tab != Tab::Roofline) {
+        m_scaling->setSide(tab == Tab::States ? ScalingPage::Side::States : ScalingPage::Side::Lengths);
+    }
+}
+
+StudiesPage::Tab StudiesPage::tab() const {
+    return static_cast<Tab>(m_buttons->checkedId());
 }
 
 void StudiesPage::setProfile(const ProfilePtr& profile) {
     m_roofline->setProfile(profile);
     m_table->setProfile(profile);
+    m_roofline_stack->setCurrentIndex(profile && !profile->points.empty() ? 1 : 0);
 }
 
 }  // namespace perfmamba::widgets

@@ -14,10 +14,21 @@
 #include "core/report/files.h"
 #include "core/report/pruning_text.h"
 #include "core/report/report.h"
+#include "core/report/scaling_text.h"
 #include "core/report/text.h"
 #include "kernels/error.h"
 
 namespace perfmamba::cli {
+namespace {
+
+/// What an Error says of `subject`, without naming it again.
+std::string_view withoutSubject(std::string_view why, const std::string& subject) {
+    if (why.starts_with(subject + ": ")) why.remove_prefix(subject.size() + 2);
+    return why;
+}
+
+}  // namespace
+
 void addOutputs(CLI::App& app, Outputs& outputs) {
     app.add_option("--json", outputs.json, "Write everything as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");
@@ -54,14 +65,22 @@ void print(const study::Study& study, const Outputs& outputs) {
     if (!outputs.quiet()) writeText("-", report::studyText(study));
 }
 
+void print(const study::ScalingStudy& study, const Outputs& outputs) {
+    if (!outputs.json.empty()) writeText(outputs.json, toText(report::scalingJson(study)));
+    if (!outputs.csv.empty()) writeText(outputs.csv, report::scalingCsv(study));
+    if (!outputs.quiet()) writeText("-", report::scalingText(study));
+}
+
 void checkReport(const std::string& report) {
     if (report.empty()) return;
     (void)report::fileToReplace(report);
     if (!std::filesystem::exists(report)) return;
     try {
         (void)report::readContents(report);
-    } catch (const Error&) {
-        throw Error(report, "exists and is not a report of this program", "remove it, or give another name");
+    } catch (const Error& error) {
+        const std::string_view why(error.what());
+        throw Error(report, fmt::format("exists and is not a report of this program: {}", withoutSubject(why, report)),
+                    "remove it, or give another name");
     }
 }
 

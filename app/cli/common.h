@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/profile/profile.h"
+#include "core/study/scaling.h"
 #include "core/study/study.h"
 
 namespace perfmamba::cli {
@@ -47,6 +48,8 @@ Command evaluateCommand(CLI::App& app);
 Command pruneCommand(CLI::App& app);
 Command exportCommand(CLI::App& app);
 Command tradeoffCommand(CLI::App& app, const std::string& command_line);
+Command scalingCommand(CLI::App& app, const std::string& command_line);
+Command mergeCommand(CLI::App& app);
 
 /// Where a profile goes besides the screen. "-" is standard output, and then nothing else goes there.
 struct Outputs {
@@ -62,6 +65,7 @@ void check(const Outputs& outputs);
 /// Writes the files, and standard output.
 void print(const profile::Profile& profile, const Outputs& outputs);
 void print(const study::Study& study, const Outputs& outputs);
+void print(const study::ScalingStudy& study, const Outputs& outputs);
 
 /// Whether a report can be written there: an existing file is replaced only when it is a report, for a wrong name must
 /// not cost somebody their weights. Empty: none is asked for. Throws Error.

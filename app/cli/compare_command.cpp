@@ -43,6 +43,10 @@ profile::ProfilePtr profileIn(const std::string& file) {
         throw Error(file, "is a pruning study, of which each cell is compared with the unpruned model already",
                     "see 'perfmamba-cli show'; profiles are what is compared");
     }
+    if (contents.scaling) {
+        throw Error(file, "is a scaling study, which is not compared",
+                    "see 'perfmamba-cli show'; profiles are what is compared");
+    }
     throw Error(file, "is of what a model's states did, which is not compared",
                 "profiles are, as 'perfmamba-cli profile' and the window write them");
 }

@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
         "  perfmamba-cli show run.h5\n"
         "  perfmamba-cli compare before.h5 after.h5\n"
         "  perfmamba-cli tradeoff ~/models/mamba2-130m --report study.h5\n"
+        "  perfmamba-cli scaling ~/models/mamba2-130m --report scaling.h5\n"
         "  perfmamba-cli prune ~/models/mamba2-130m --criterion magnitude --keep 0.5 --out pruned\n"
         "  perfmamba-cli COMMAND --help\n"
         "\n"
@@ -50,6 +51,8 @@ int run(int argc, char** argv) {
         perfmamba::cli::pruneCommand(app),
         perfmamba::cli::exportCommand(app),
         perfmamba::cli::tradeoffCommand(app, command_line),
+        perfmamba::cli::scalingCommand(app, command_line),
+        perfmamba::cli::mergeCommand(app),
         perfmamba::cli::showCommand(app),
         perfmamba::cli::compareCommand(app),
         perfmamba::cli::infoCommand(app),

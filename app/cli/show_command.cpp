@@ -32,6 +32,7 @@ void show(const ShowOptions& options) {
     check(options.outputs);
     const report::Contents contents = report::readContents(options.file);
     if (contents.study) return print(*contents.study, options.outputs);
+    if (contents.scaling) return print(*contents.scaling, options.outputs);
     if (contents.activity) return print(*contents.activity, options);
     profile::Profile profile = *contents.profile;
     if (options.length > 0) {

@@ -105,6 +105,7 @@ void MainWindow::buildActions() {
         tr("Measure anew what this device reaches at best; floors stand on it"), {}, [this] { measureCeilings(); });
 
     buildPruningActions();
+    buildScalingActions();
     buildCompareActions();
 
     add(s("clear"), s("reset"), tr("Select &everything"), tr("Clear the selection: all layers, all components"),
@@ -173,6 +174,8 @@ void MainWindow::buildMenus() {
 
     QMenu* run = menuBar()->addMenu(tr("&Run"));
     run->addActions({get("run"), get("stop"), get("live"), get("trace"), get("ceilings")});
+    run->addSeparator();
+    run->addActions({get("runScaling"), get("sweepStates")});
     run->addSeparator();
     run->addActions({get("pinBaseline"), get("comparePrevious"), get("openBaseline"), get("removeBaseline")});
 

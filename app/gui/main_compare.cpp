@@ -158,7 +158,8 @@ void MainWindow::baselineOpened(const report::Contents& contents, const QString&
     if (!hasPoints(profile)) {
         report(static_cast<int>(MessagesPanel::Kind::Error),
                tr("%1: cannot be the baseline: it is %2 (choose the report of a run)")
-                   .arg(path, profile          ? tr("a run in which no length was measured")
+                   .arg(path, profile            ? tr("a run in which no length was measured")
+                              : contents.scaling ? tr("a scaling study, whose series stand beside each other already")
                               : contents.study ? tr("a pruning study, whose cells are compared with the unpruned model "
                                                     "already")
                                                : tr("of what a model's states did, which is not compared")));

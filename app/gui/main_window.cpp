@@ -38,6 +38,8 @@
 #include "widgets/model_card.h"
 #include "widgets/plot_menu.h"
 #include "widgets/profile_page.h"
+#include "widgets/scaling_form.h"
+#include "widgets/scaling_page.h"
 #include "widgets/studies_page.h"
 #include "widgets/theme.h"
 #include "widgets/workload_bar.h"
@@ -88,6 +90,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_workers = new Workers(this);
     m_session = new Session(*m_workers, this);
     m_pruning = new PruningSession(*m_workers, this);
+    m_scaling = new ScalingSession(*m_workers, this);
     m_page_actions = new QActionGroup(this);
 
     auto* centre = new QWidget;
@@ -120,10 +123,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
             tr("what is in use over a pass, what the peak consists of, and how it grows with length"), m_memory_page,
             [this](const ProfilePtr& profile) { m_memory_page->setProfile(profile, m_comparison); });
     buildPruningPages();
-    m_studies_page = new widgets::StudiesPage(m_selection);
-    addPage(QStringLiteral("pageStudies"), QStringLiteral("study"), tr("Studies"),
-            tr("how near each component comes to what the device can do"), m_studies_page,
-            [this](const ProfilePtr& profile) { m_studies_page->setProfile(profile); });
+    buildStudiesPage();
     buildComparePage();
 
     buildMenus();
@@ -150,6 +150,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
                                QString::fromStdString(device.missing), device.precisions});
         }
         m_workload->setDevices(devices);
+        m_studies_page->scaling()->form()->setDevices(devices);
         if (!devices.empty() && m_device_label->text().isEmpty()) m_device_label->setText(devices.front().name);
     });
     connect(m_session, &Session::modelOpened, this, &MainWindow::modelOpened);
@@ -177,6 +178,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
         statusBar()->showMessage(kept ? tr("Run kept in %1").arg(path) : tr("Saved %1").arg(path), 8000);
     });
     connectPruning();
+    connectScaling();
     connect(m_workers, &Workers::failed, this, [this](const QString& text) {
         m_run_when_open = false;
         report(static_cast<int>(MessagesPanel::Kind::Error), text);
@@ -193,10 +195,13 @@ MainWindow::~MainWindow() {
     // The session goes first, while everything that its signals reach still stands.
     m_session->disconnect(this);
     m_pruning->disconnect(this);
+    m_scaling->disconnect(this);
     m_workers->disconnect(this);
     m_pruning->stop();
+    m_scaling->stop();
     delete std::exchange(m_session, nullptr);
     delete std::exchange(m_pruning, nullptr);
+    delete std::exchange(m_scaling, nullptr);
 }
 
 void MainWindow::buildDocks() {
@@ -343,7 +348,7 @@ void MainWindow::showProgress(const profile::Progress& progress) {
 
 void MainWindow::updateTexts() {
     const bool running = m_session->running();
-    const bool working = running || m_pruning->busy();
+    const bool working = running || m_pruning->busy() || m_scaling->busy();
     const auto& model = m_session->model();
     const bool has_points = m_shown && !m_shown->points.empty();
     const auto get = [this](const char* id) { return action(QString::fromLatin1(id)); };
@@ -363,6 +368,7 @@ void MainWindow::updateTexts() {
     get("save")->setEnabled(has_points && !running);
     get("exportTable")->setEnabled(has_points);
     updateBaselineTexts();
+    updateScalingTexts();
 
     const QString name = has_points ? QString::fromStdString(m_shown->model.name)
                          : model    ? QString::fromStdString(model->name)
@@ -453,6 +459,7 @@ void MainWindow::stopRun() {
     action(QStringLiteral("live"))->setChecked(false);
     m_session->stop();
     m_pruning->stop();
+    m_scaling->stop();
     m_progress_label->setText(tr("stopping"));
 }
 
@@ -500,6 +507,7 @@ void MainWindow::modelOpened() {
     m_selection.set({});
     showProfile(nullptr);
     pruningModelOpened();
+    scalingModelOpened();
     statusBar()->showMessage(tr("Opened %1").arg(QString::fromStdString(model->path)), 5000);
     if (std::exchange(m_run_when_open, false)) startRun();
 }
@@ -507,6 +515,10 @@ void MainWindow::modelOpened() {
 void MainWindow::reportOpened(const report::Contents& contents, const QString& path) {
     m_settings.reports = withRecent(m_settings.reports, path);
     const ProfilePtr& profile = contents.profile;
+    if (contents.scaling) {
+        scalingReportOpened(contents.scaling, path);
+        return;
+    }
     if (!profile) {
         pruningReportOpened(contents, path);
         return;

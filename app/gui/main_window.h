@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "app/gui/pruning_session.h"
+#include "app/gui/scaling_session.h"
 #include "app/gui/session.h"
 #include "app/gui/settings.h"
 #include "widgets/change_text.h"
@@ -77,6 +78,7 @@ public:
     [[nodiscard]] const widgets::ComparisonPtr& comparison() const { return m_comparison; }
     [[nodiscard]] QToolButton* baselineChip() const { return m_chip_name; }
     [[nodiscard]] PruningSession& pruning() { return *m_pruning; }
+    [[nodiscard]] ScalingSession& scaling() { return *m_scaling; }
     [[nodiscard]] ExportDialog* exportDialog() const;
     [[nodiscard]] widgets::LayerMap* map() const { return m_map; }
     [[nodiscard]] widgets::DetailsPanel* details() const { return m_details; }
@@ -164,6 +166,16 @@ private:
     void askWhereToSavePlan();
     void askForPlan();
 
+    // main_scaling.cpp
+    void buildScalingActions();
+    void buildStudiesPage();
+    void connectScaling();
+    void updateScalingTexts();
+    void scalingModelOpened();
+    void scalingReportOpened(const study::ScalingPtr& study, const QString& path);
+    void startScaling();
+    void askForAnotherModel();
+
     // main_compare.cpp
     /// A run to compare with.
     struct Baseline {
@@ -190,6 +202,7 @@ private:
     Workers* m_workers = nullptr;
     Session* m_session = nullptr;
     PruningSession* m_pruning = nullptr;
+    ScalingSession* m_scaling = nullptr;
     ProfilePtr m_shown;
     ProfilePtr m_last_finished;
     QString m_shown_from;  // the report's path, where what is shown was read from one
@@ -226,6 +239,8 @@ private:
     widgets::StudiesPage* m_studies_page = nullptr;
     widgets::ComparePage* m_compare_page = nullptr;
     int m_compare_index = 0;
+    int m_studies_index = 0;
+    QString m_scaling_path;  // where the scaling study is kept
     CommandPalette* m_palette = nullptr;
 
     Baseline m_baseline;

@@ -63,6 +63,7 @@ std::string_view name(Content content) {
         case Content::Profile: return "profile";
         case Content::Activity: return "activity";
         case Content::Study: return "study";
+        case Content::Scaling: return "scaling";
     }
     return {};
 }
@@ -72,23 +73,37 @@ std::string_view inWords(Content content) {
         case Content::Profile: return "a profile";
         case Content::Activity: return "what a model's states did";
         case Content::Study: return "a pruning study";
+        case Content::Scaling: return "a scaling study";
     }
     return {};
 }
 
-void writeHeader(const hdf5::Group& root, Content content, const profile::ModelSummary& model,
-                 profile::Provenance provenance) {
+void writeProvenance(const hdf5::Group& group, profile::Provenance provenance) {
     for (double* clock : {&provenance.clock_begin_mhz, &provenance.clock_end_mhz}) {
         if (*clock == 0) *clock = std::numeric_limits<double>::quiet_NaN();  // in a report, not known is NaN
     }
+    layout::visitProvenance(provenance, AttributeWriter{group});
+    layout::visitTracing(provenance, AttributeWriter{group});
+}
+
+void writeCeilings(const hdf5::Group& group, const profile::Provenance& provenance) {
+    if (!provenance.ceilings) return;
+    layout::visitCeilings(*provenance.ceilings, AttributeWriter{group.create("ceilings")});
+}
+
+void writeModel(const hdf5::Group& group, const profile::ModelSummary& model) {
+    layout::visitModel(model, AttributeWriter{group});
+    writeStateSizes(group, model.config);
+}
+
+void writeHeader(const hdf5::Group& root, Content content, const profile::ModelSummary& model,
+                 const profile::Provenance& provenance) {
     root.setText("format_name", std::string(kFormatName));
     root.setNumber<std::int64_t>("format_version", kFormatVersion);
     root.setText("content", std::string(name(content)));
-    layout::visitRoot(model, provenance, AttributeWriter{root});
-    layout::visitTracing(provenance, AttributeWriter{root});
-    const hdf5::Group group = root.create("model");
-    layout::visitModel(model, AttributeWriter{group});
-    writeStateSizes(group, model.config);
+    layout::visitModelName(model, AttributeWriter{root});
+    writeProvenance(root, provenance);
+    writeModel(root.create("model"), model);
 }
 
 void save(const hdf5::File& file, const std::filesystem::path& target) {
@@ -109,21 +124,39 @@ Content readFormat(const hdf5::Group& root, const std::string& shown_name) {
     require(version >= 1, root, "format_version", "is out of range");
     if (version == 1) return Content::Profile;
     const std::string text = root.text("content");
-    const auto content = namedSo(text, {Content::Profile, Content::Activity, Content::Study});
+    const auto content = namedSo(text, {Content::Profile, Content::Activity, Content::Study, Content::Scaling});
     if (!content) root.fail("content", "has an unknown value, '" + text + "'");
     return *content;
 }
 
-bool readHeader(const hdf5::Group& root, profile::ModelSummary& model, profile::Provenance& provenance) {
-    layout::visitRoot(model, provenance, AttributeReader{root});
-    if (root.hasAttribute("tracer")) layout::visitTracing(provenance, AttributeReader{root});
+void readProvenance(const hdf5::Group& group, profile::Provenance& provenance) {
+    layout::visitProvenance(provenance, AttributeReader{group});
+    if (group.hasAttribute("tracer")) layout::visitTracing(provenance, AttributeReader{group});
     for (double* clock : {&provenance.clock_begin_mhz, &provenance.clock_end_mhz}) {
         if (std::isnan(*clock)) *clock = 0;  // in the program, not known is 0
     }
-    const hdf5::Group group = root.open("model");
+}
+
+void readCeilings(const hdf5::Group& group, profile::Provenance& provenance) {
+    if (!group.has("ceilings")) return;
+    const hdf5::Group of_device = group.open("ceilings");
+    profile::Ceilings& ceilings = provenance.ceilings.emplace();
+    layout::visitCeilings(ceilings, AttributeReader{of_device});
+    for (const double rate : {ceilings.bytes_per_s, ceilings.flops_per_s, ceilings.exponentials_per_s}) {
+        require(std::isfinite(rate) && rate > 0, of_device, "", "has a rate out of range");
+    }
+}
+
+void readModel(const hdf5::Group& group, profile::ModelSummary& model) {
     layout::visitModel(model, AttributeReader{group});
     checkLimits(group, model.config);
     readStateSizes(group, model.config);
+}
+
+bool readHeader(const hdf5::Group& root, profile::ModelSummary& model, profile::Provenance& provenance) {
+    layout::visitModelName(model, AttributeReader{root});
+    readProvenance(root, provenance);
+    readModel(root.open("model"), model);
     return root.number<std::int64_t>(kComplete) != 0;
 }
 

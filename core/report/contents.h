@@ -7,21 +7,27 @@
 
 #include "core/activity/activity.h"
 #include "core/report/hdf5.h"
+#include "core/study/scaling.h"
 #include "core/study/study.h"
 
 namespace perfmamba::report {
 
-enum class Content : std::uint8_t { Profile, Activity, Study };
-/// "profile", "activity", "study": the root's attribute `content`.
+enum class Content : std::uint8_t { Profile, Activity, Study, Scaling };
+/// "profile", "activity", "study", "scaling": the root's attribute `content`.
 std::string_view name(Content content);
-/// "a profile", "what a model's states did", "a pruning study": for messages.
+/// "a profile", "what a model's states did", "a pruning study", "a scaling study": for messages.
 std::string_view inWords(Content content);
 
 inline constexpr const char* kComplete = "complete";
 
 /// Everything at the root but `complete`, and the group `model`.
 void writeHeader(const hdf5::Group& root, Content content, const profile::ModelSummary& model,
-                 profile::Provenance provenance);
+                 const profile::Provenance& provenance);
+/// Attributes of a provenance.
+void writeProvenance(const hdf5::Group& group, profile::Provenance provenance);
+/// The group `ceilings`, where they are known.
+void writeCeilings(const hdf5::Group& group, const profile::Provenance& provenance);
+void writeModel(const hdf5::Group& group, const profile::ModelSummary& model);
 /// The file in memory, sealed, over `target`.
 void save(const hdf5::File& file, const std::filesystem::path& target);
 
@@ -30,7 +36,12 @@ Content readFormat(const hdf5::Group& root, const std::string& shown_name);
 /// Whether the report is complete.
 bool readHeader(const hdf5::Group& root, profile::ModelSummary& model, profile::Provenance& provenance);
 
+void readProvenance(const hdf5::Group& group, profile::Provenance& provenance);
+void readCeilings(const hdf5::Group& group, profile::Provenance& provenance);
+void readModel(const hdf5::Group& group, profile::ModelSummary& model);
+
 activity::ActivityPtr readActivity(const hdf5::Group& root);
 study::StudyPtr readStudy(const hdf5::Group& root);
+study::ScalingPtr readScaling(const hdf5::Group& root);
 
 }  // namespace perfmamba::report

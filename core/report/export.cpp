@@ -203,7 +203,8 @@ nlohmann::json json(const profile::Profile& profile) {
     object["format_name"] = kFormatName;
     object["format_version"] = kFormatVersion;
     object["complete"] = profile.complete;
-    layout::visitRoot(profile.model, profile.provenance, MemberWriter{object});
+    layout::visitModelName(profile.model, MemberWriter{object});
+    layout::visitProvenance(profile.provenance, MemberWriter{object});
     layout::visitTracing(profile.provenance, MemberWriter{object});
     object["seed"] = profile.options.seed;
     layout::visitModel(profile.model, MemberWriter{object["model"]});

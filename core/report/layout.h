@@ -9,15 +9,18 @@
 
 namespace perfmamba::report::layout {
 
-/// Attributes of the file's root that all reports have. `complete`, the format and, of a profile, the seed stand beside
-/// them.
-template <class Model, class Provenance, class Visit>
-void visitRoot(Model& model, Provenance& provenance, Visit&& visit) {
+/// Attributes of the file's root that all reports have: which model, and how and on what it was taken. `complete`, the
+/// format and, of a profile, the seed stand beside them.
+template <class Model, class Visit>
+void visitModelName(Model& model, Visit&& visit) {
+    visit("model_name", model.name);
+    visit("model_hash", model.hash);
+}
+template <class Provenance, class Visit>
+void visitProvenance(Provenance& provenance, Visit&& visit) {
     visit("creator", provenance.creator);
     visit("created", provenance.created);
     visit("command", provenance.command);
-    visit("model_name", model.name);
-    visit("model_hash", model.hash);
     visit("device", provenance.device);
     visit("device_id", provenance.device_id);
     visit("instructions", provenance.instructions);
@@ -35,7 +38,8 @@ void visitTracing(Provenance& provenance, Visit&& visit) {
     visit("sensors", provenance.sensors);
 }
 
-/// Attributes of the group `ceilings`, of profiles from version 4 on; members of an object in ceilings.json.
+/// Attributes of the group `ceilings`, of profiles from version 4 on and of scaling studies; members of an object in
+/// ceilings.json.
 template <class Ceilings, class Visit>
 void visitCeilings(Ceilings& ceilings, Visit&& visit) {
     visit("device", ceilings.device);
@@ -178,6 +182,12 @@ struct Columns;
 template <class Row>
 concept HasTime = requires(Row row) {
     row.time.samples;
+};
+
+/// Whose rows differ much in their number of passes: the samples stand one row's after the other's.
+template <class Row>
+concept HasFlatSamples = HasTime<Row> && requires {
+    Columns<Row>::kFlatSamples;
 };
 
 template <class Row>
@@ -421,6 +431,9 @@ inline constexpr const char* kUnrecorded = "unrecorded";
 inline constexpr About kRowAbout{"1", "row of the table"};
 inline constexpr About kPassAbout{"1", "pass, in the order they were taken"};
 inline constexpr About kSamplesAbout{"us", "time of each pass; NaN beyond the row's n"};
+inline constexpr About kFlatSamplesAbout{"us", "time of each pass, one row's after the other's"};
+inline constexpr About kFirstSampleAbout{"1", "index in samples_us of the row's first"};
+inline constexpr About kSampleAbout{"1", "sample of the table"};
 inline constexpr About kCountAbout{"1", "number of passes"};
 inline constexpr About kStateSizesAbout{"1", "states N of each group of each layer"};
 inline constexpr About kLayerAbout{"1", "layer from 0"};

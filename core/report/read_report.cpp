@@ -105,14 +105,7 @@ std::shared_ptr<const profile::Profile> readProfile(const hdf5::Group& root) {
     auto profile = std::make_shared<profile::Profile>();
     profile->complete = readHeader(root, profile->model, profile->provenance);
     readOptions(root, profile->options);
-    if (root.has("ceilings")) {
-        const hdf5::Group group = root.open("ceilings");
-        profile::Ceilings& ceilings = profile->provenance.ceilings.emplace();
-        layout::visitCeilings(ceilings, AttributeReader{group});
-        for (const double rate : {ceilings.bytes_per_s, ceilings.flops_per_s, ceilings.exponentials_per_s}) {
-            require(std::isfinite(rate) && rate > 0, group, "", "has a rate out of range");
-        }
-    }
+    readCeilings(root, profile->provenance);
     const hdf5::Group points = root.open("points");
     const std::size_t count = points.size();
     require(count <= kMostPoints, points, "", "has too many members");
@@ -146,9 +139,10 @@ Contents readContents(const std::filesystem::path& path) {
     const hdf5::File file = openReport(path);
     const hdf5::Group root = file.root();
     switch (readFormat(root, path.string())) {
-        case Content::Profile: return {readProfile(root), nullptr, nullptr};
-        case Content::Activity: return {nullptr, readActivity(root), nullptr};
-        case Content::Study: return {nullptr, nullptr, readStudy(root)};
+        case Content::Profile: return {.profile = readProfile(root)};
+        case Content::Activity: return {.activity = readActivity(root)};
+        case Content::Study: return {.study = readStudy(root)};
+        case Content::Scaling: return {.scaling = readScaling(root)};
     }
     return {};
 }

@@ -56,9 +56,7 @@ public:
         : m_file(hdf5::File::createInMemory(shown_name)), m_root(m_file.root()), m_points(m_root.create("points")) {
         writeHeader(m_root, Content::Profile, header.model, header.provenance);
         writeOptions(m_root, header.options);
-        if (header.provenance.ceilings) {
-            layout::visitCeilings(*header.provenance.ceilings, AttributeWriter{m_root.create("ceilings")});
-        }
+        writeCeilings(m_root, header.provenance);
         setComplete(false);
     }
     void add(const profile::Point& point) { writePoint(m_points.create(fmt::format("{:04}", m_count++)), point); }

@@ -6,12 +6,13 @@
 
 #include "core/activity/activity.h"
 #include "core/profile/profile.h"
+#include "core/study/scaling.h"
 #include "core/study/study.h"
 
 namespace perfmamba::report {
 
 inline constexpr std::string_view kFormatName = "PerfMamba Explorer report";
-inline constexpr int kFormatVersion = 4;
+inline constexpr int kFormatVersion = 5;
 
 /// Writes a report while it is measured. The data go to `NAME.part` in the same folder, anew with every point, and
 /// finish() renames it. Without finish() the .part file stays, readable: what was measured is kept. An existing report
@@ -40,16 +41,18 @@ void write(const std::filesystem::path& path, const profile::Profile& profile);
 /// report, of a later version, damaged, or a report of something else, and says of what.
 std::shared_ptr<const profile::Profile> read(const std::filesystem::path& path);
 
-/// Writes an activity, or a study as far as it has come, as a report of its own, whole at once. Throws Error, after
+/// Writes an activity, or a study of pruning or scaling as far as it has come, as a report of its own, whole at once. Throws Error, after
 /// which `path` is as it was.
 void writeActivity(const std::filesystem::path& path, const activity::Activity& activity);
 void writeStudy(const std::filesystem::path& path, const study::Study& study);
+void writeScaling(const std::filesystem::path& path, const study::ScalingStudy& study);
 
 /// What a report holds; null where it holds none of that.
 struct Contents {
-    std::shared_ptr<const profile::Profile> profile;
-    activity::ActivityPtr activity;
-    study::StudyPtr study;
+    std::shared_ptr<const profile::Profile> profile = nullptr;
+    activity::ActivityPtr activity = nullptr;
+    study::StudyPtr study = nullptr;
+    study::ScalingPtr scaling = nullptr;
 };
 /// Reads any report, as read().
 Contents readContents(const std::filesystem::path& path);

@@ -143,6 +143,21 @@ void readSamples(const hdf5::Group& table, std::vector<Row>& rows) {
     }
 }
 
+/// What follows from their order, `first_sample`, is not read.
+template <class Row>
+void readFlatSamples(const hdf5::Group& table, std::vector<Row>& rows) {
+    const std::vector<std::int64_t> counts = table.read<std::int64_t>("n", 1).values;
+    const std::vector<double> samples = table.read<double>("samples_us", 1).values;
+    require(counts.size() == rows.size(), table, "n", "is not as long as the table's other columns");
+    auto next = samples.begin();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        require(counts[i] >= 0 && counts[i] <= samples.end() - next, table, "n", "contradicts samples_us");
+        rows[i].time.samples.assign(next, next + counts[i]);
+        next += counts[i];
+    }
+    require(next == samples.end(), table, "n", "contradicts samples_us");
+}
+
 template <class Row>
 std::vector<Row> readTable(const hdf5::Group& parent, const char* name) {
     const hdf5::Group table = parent.open(name);
@@ -152,7 +167,11 @@ std::vector<Row> readTable(const hdf5::Group& parent, const char* name) {
     if constexpr (layout::HasFloor<Row>) {
         if (table.has("floor_us")) layout::Columns<Row>::visitFloor(ColumnReader<Row>{table, rows, sized});
     }
-    if constexpr (layout::HasTime<Row>) readSamples(table, rows);
+    if constexpr (layout::HasFlatSamples<Row>) {
+        readFlatSamples(table, rows);
+    } else if constexpr (layout::HasTime<Row>) {
+        readSamples(table, rows);
+    }
     if constexpr (requires(Row row) { row.layer; }) {
         const bool valid =
             std::ranges::all_of(rows, [](const Row& row) { return row.layer >= kNoLayer && row.layer < kMostLayers; });

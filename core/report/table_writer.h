@@ -89,13 +89,37 @@ void writeSamples(const hdf5::Group& table, const std::vector<Row>& rows) {
     table.attachScale("samples_us", 1, "pass");
 }
 
+/// All samples, row after row.
+template <class Row>
+void writeFlatSamples(const hdf5::Group& table, const std::vector<Row>& rows) {
+    std::vector<std::int64_t> counts;
+    std::vector<std::int64_t> firsts;
+    std::vector<double> samples;
+    for (const Row& row : rows) {
+        firsts.push_back(std::ssize(samples));
+        counts.push_back(std::ssize(row.time.samples));
+        samples.insert(samples.end(), row.time.samples.begin(), row.time.samples.end());
+    }
+    table.write<std::int64_t>("n", layout::kCountAbout, {rows.size()}, counts);
+    table.attachScale("n", 0, "row");
+    table.write<std::int64_t>("first_sample", layout::kFirstSampleAbout, {rows.size()}, firsts);
+    table.attachScale("first_sample", 0, "row");
+    table.writeScale("sample", layout::kSampleAbout, samples.size());
+    table.write<double>("samples_us", layout::kFlatSamplesAbout, {samples.size()}, samples);
+    table.attachScale("samples_us", 0, "sample");
+}
+
 template <class Row>
 hdf5::Group writeTable(const hdf5::Group& parent, const char* name, const std::vector<Row>& rows) {
     hdf5::Group table = parent.create(name);
     table.writeScale("row", layout::kRowAbout, rows.size());
     layout::Columns<Row>::visit(ColumnWriter<Row>{table, rows});
     if constexpr (layout::HasFloor<Row>) layout::Columns<Row>::visitFloor(ColumnWriter<Row>{table, rows});
-    if constexpr (layout::HasTime<Row>) writeSamples(table, rows);
+    if constexpr (layout::HasFlatSamples<Row>) {
+        writeFlatSamples(table, rows);
+    } else if constexpr (layout::HasTime<Row>) {
+        writeSamples(table, rows);
+    }
     return table;
 }
 

@@ -14,6 +14,7 @@
 #include "core/prune/unmasked.h"
 #include "core/study/run_study.h"
 #include "core/study/timing.h"
+#include "core/study/with_states.h"
 
 namespace perfmamba::study {
 namespace {
@@ -23,24 +24,11 @@ constexpr std::array kShares = {0.0, 0.25, 0.5, 0.75, 1.0};  // kept; of 0 one s
 constexpr std::size_t kFewestPasses = kFewestPairs / 2;
 constexpr std::size_t kMostPasses = 1000;
 
-/// The first states of every group stay, at least one.
-prune::Plan keepFirst(const model::Checkpoint& checkpoint, double share) {
-    prune::Plan plan = prune::fullPlan(checkpoint.config(), checkpoint.name(), checkpoint.hash());
-    for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
-        auto group = plan.layers[layer].begin();
-        for (const std::int64_t states : plan.group_states[layer]) {
-            const std::int64_t kept = std::llround(share * static_cast<double>(states));
-            std::fill(group + std::min(std::max<std::int64_t>(kept, 1), states), group + states, std::uint8_t{0});
-            group += states;
-        }
-    }
-    return plan;
-}
-
 std::vector<prune::Plan> plansOf(const model::Checkpoint& checkpoint) {
     std::vector<prune::Plan> plans;
     for (const double share : kShares) {
-        prune::Plan plan = keepFirst(checkpoint, share);
+        prune::Plan plan = keepFirst(
+            checkpoint, [&](std::int64_t states) { return std::llround(share * static_cast<double>(states)); });
         if (plans.empty() || plan.kept() > plans.back().kept()) plans.push_back(std::move(plan));
     }
     return plans;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <span>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,11 +13,6 @@
 
 namespace perfmamba::study {
 namespace {
-
-struct Field {
-    const char* name;
-    std::string value;
-};
 
 std::string inWords(const evaluate::TokenRequest& request) {
     std::string words = fmt::format("{} (length {}, sequences {}, seed {})", request.source, request.length,
@@ -51,6 +46,23 @@ std::vector<Field> fieldsOf(const Study& study) {
     return fields;
 }
 
+std::vector<Field> fieldsOf(const ScalingOptions& options) {
+    std::vector<std::string_view> modes;
+    for (const profile::Mode mode : options.modes) modes.push_back(profile::name(mode));
+    const auto list = [](const auto& values) { return fmt::format("{}", fmt::join(values, ", ")); };
+    return {{"lengths", list(options.lengths)},
+            {"modes", list(modes)},
+            {"batches", list(options.batches)},
+            {"precisions", list(options.precisions)},
+            {"devices", list(options.devices)},
+            {"numbers of states", list(options.states)},
+            {"threads", fmt::format("{}", options.threads)},
+            {"repeat", fmt::format("{}", options.repeat)},
+            {"bound", fmt::format("{}", options.bound)},
+            {"budget", fmt::format("{} s", options.budget_s)},
+            {"seed", fmt::format("{}", options.seed)}};
+}
+
 /// What was measured of a cell may only stand for the same cell, and with a plan for this model.
 void checkCells(const Study& earlier, const Study& study) {
     const auto broken = [](const std::string& reason) {
@@ -72,16 +84,28 @@ void checkCells(const Study& earlier, const Study& study) {
 
 }  // namespace
 
-std::string identityOf(const Study& study, const std::string& calibration_hash, const std::string& evaluation_hash) {
+std::string hashOf(const std::vector<std::string>& texts) {
     model::Hash hash;
-    const auto add = [&](const std::string& text) {
-        hash.add(std::as_bytes(std::span(text.c_str(), text.size() + 1)));  // with its end: fields stay apart
-    };
-    add(study.model.hash);
-    for (const Field& field : fieldsOf(study)) add(field.value);
-    add(calibration_hash);
-    add(evaluation_hash);
+    for (const std::string& text : texts) {
+        hash.add(std::as_bytes(std::span(text.c_str(), text.size() + 1)));  // with its end: texts stay apart
+    }
     return hash.text();
+}
+
+std::string difference(const std::vector<Field>& there, const std::vector<Field>& here) {
+    for (std::size_t i = 0; i < std::min(there.size(), here.size()); ++i) {
+        if (there[i].value == here[i].value) continue;
+        return fmt::format("{}: '{}' there, '{}' here", here[i].name, there[i].value, here[i].value);
+    }
+    return {};
+}
+
+std::string identityOf(const Study& study, const std::string& calibration_hash, const std::string& evaluation_hash) {
+    std::vector<std::string> texts = {study.model.hash};
+    for (const Field& field : fieldsOf(study)) texts.push_back(field.value);
+    texts.push_back(calibration_hash);
+    texts.push_back(evaluation_hash);
+    return hashOf(texts);
 }
 
 void checkSame(const Study& earlier, const Study& study) {
@@ -94,16 +118,37 @@ void checkSame(const Study& earlier, const Study& study) {
                            study.model.name, study.model.hash));
     }
     // Workloads come before the device: where the numbers of fields differ, these do.
-    const std::vector<Field> before = fieldsOf(earlier);
-    const std::vector<Field> now = fieldsOf(study);
-    for (std::size_t i = 0; i < std::min(before.size(), now.size()); ++i) {
-        if (before[i].value == now[i].value) continue;
-        refuse(fmt::format("{}: '{}' there, '{}' here", now[i].name, before[i].value, now[i].value));
-    }
+    const std::string differs = difference(fieldsOf(earlier), fieldsOf(study));
+    if (!differs.empty()) refuse(differs);
     if (earlier.identity != study.identity) {
         refuse(fmt::format("tokens: they have changed since; {}; {}", study.calibration, study.evaluation));
     }
     checkCells(earlier, study);
+}
+
+std::string identityOf(const ScalingStudy& study) {
+    std::vector<std::string> texts;
+    for (const profile::ModelSummary& model : study.models) texts.push_back(model.hash);
+    for (const Field& field : fieldsOf(study.options)) texts.push_back(field.value);
+    return hashOf(texts);
+}
+
+std::string difference(const ScalingStudy& there, const ScalingStudy& here) {
+    const auto textOf = [](const profile::ModelSummary& model) {
+        return fmt::format("{} ({})", model.name, model.hash);
+    };
+    if (there.models.size() != here.models.size()) {
+        return fmt::format("models: {} there, {} here", there.models.size(), here.models.size());
+    }
+    for (std::size_t i = 0; i < here.models.size(); ++i) {
+        if (there.models[i].hash == here.models[i].hash) continue;
+        return fmt::format("model: '{}' there, '{}' here", textOf(there.models[i]), textOf(here.models[i]));
+    }
+    std::string differs = difference(fieldsOf(there.options), fieldsOf(here.options));
+    if (differs.empty() && there.identity != here.identity) {
+        differs = fmt::format("identity: '{}' there, '{}' here", there.identity, here.identity);
+    }
+    return differs;
 }
 
 }  // namespace perfmamba::study

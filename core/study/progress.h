@@ -1,38 +1,48 @@
 // How far a study has come, and how long it will take.
 #pragma once
 
-#include <array>
 #include <chrono>
+#include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/profile/profiler.h"
-#include "core/study/study.h"
 
 namespace perfmamba::study {
+
+/// What a cell has to do. The time of a kind's cells follows their size, in any unit.
+struct Work {
+    std::size_t kind = 0;
+    double size = 1;
+};
 
 /// Learns from the cells that were measured how long the waiting ones will take.
 class Forecast {
 public:
-    void begin(const Cell& cell);
+    void begin(const Work& work);
     /// The cell that began last is measured, and so tells what its like will take.
     void end();
-    /// @param part of the cell that began last, 0 … 1
-    [[nodiscard]] profile::Progress progress(const Study& study, double part, std::string what) const;
+    /// @param waiting  cells, the one under way among them
+    /// @param all      number of cells, with those that are done
+    /// @param part     of the cell that began last, 0 … 1
+    [[nodiscard]] profile::Progress progress(const std::vector<Work>& waiting, std::size_t all, double part,
+                                             std::string what) const;
 
 private:
     using Clock = std::chrono::steady_clock;
-    /// Cells of the trade-off measure speeds, too; those of sensitivity do not.
-    struct Kind {
+    struct Taken {
         double seconds = 0;
         int cells = 0;
     };
-    [[nodiscard]] static std::size_t kindOf(const Cell& cell) { return cell.layer ? 1 : 0; }
+    using BySize = std::map<double, Taken>;
     [[nodiscard]] double elapsed_s() const;
-    [[nodiscard]] std::optional<double> expected_s(std::size_t kind, double part) const;
+    [[nodiscard]] std::optional<double> expected_s(const Work& work, double part) const;
+    [[nodiscard]] static double expected_s(const BySize& taken, double size);
 
-    std::array<Kind, 2> m_kinds;
-    std::size_t m_kind = 0;
+    std::map<std::size_t, BySize> m_kinds;
+    Work m_work;
     Clock::time_point m_start = Clock::now();
 };
 

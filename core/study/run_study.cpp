@@ -48,14 +48,6 @@ Tokens loadTokens(const Options& options, const model::Checkpoint& checkpoint) {
     return tokens;
 }
 
-template <class T>
-bool hasEqual(const std::vector<T>& values) {
-    for (auto value = values.begin(); value != values.end(); ++value) {
-        if (std::find(std::next(value), values.end(), *value) != values.end()) return true;
-    }
-    return false;
-}
-
 /// A random choice says nothing about a layer: the first criterion that chooses, where there is one.
 const std::string& sensitivityCriterion(const Options& options) {
     const auto chooses = std::ranges::find_if(
@@ -131,6 +123,11 @@ std::vector<Cell> cellsOf(const Options& options, const model::Config& config) {
     return cells;
 }
 
+/// Cells of the trade-off measure speeds, too; those of sensitivity do not.
+Work workOf(const Cell& cell) {
+    return {cell.layer ? std::size_t{1} : std::size_t{0}, 1};
+}
+
 std::string inWords(const Cell& cell) {
     if (cell.criterion == kNoCriterion) return "nothing removed";
     const std::string text = fmt::format("{} {:.3g} %", cell.criterion, cell.share * 100);
@@ -203,7 +200,7 @@ private:
 
     void measureCell(Cell& cell) {
         m_snapshot.reset();
-        m_forecast.begin(cell);
+        m_forecast.begin(workOf(cell));
         try {
             const prune::Scores scores = scoresOf(cell);
             prune::Plan plan = planOf(cell, scores);
@@ -221,7 +218,7 @@ private:
             cell.failure = error.what();
         }
         m_snapshot.reset();
-        notify(m_forecast.progress(m_study, 0, inWords(cell)), true);
+        notify(forecast(0, inWords(cell)), true);
     }
 
     [[nodiscard]] prune::Plan planOf(const Cell& cell, const prune::Scores& scores) const {
@@ -283,13 +280,21 @@ private:
         return m_activity.get();
     }
 
+    [[nodiscard]] profile::Progress forecast(double part, const std::string& what) const {
+        std::vector<Work> waiting;
+        for (const Cell& cell : m_study.cells) {
+            if (cell.state == CellState::Waiting) waiting.push_back(workOf(cell));
+        }
+        return m_forecast.progress(waiting, m_study.cells.size(), part, what);
+    }
+
     std::function<void(const profile::Progress&)> progressOf(const Cell& cell) {
         return [this, &cell](const profile::Progress& now) { report(now.done, inWords(cell) + ": " + now.what); };
     }
 
     void report(double part, const std::string& what) {
         if (profile::secondsSince(m_reported) < kObserverPeriod_s) return;
-        notify(m_forecast.progress(m_study, part, what), false);
+        notify(forecast(part, what), false);
     }
 
     void notify(const profile::Progress& progress, bool cell_done) {

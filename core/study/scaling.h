@@ -13,8 +13,8 @@
 
 namespace perfmamba::study {
 
-/// What is asked for: every combination is a cell, but for those that cannot be (a precision that a device lacks, more
-/// states than its weights have where they are to be the model's own).
+/// What is asked for: every combination is a cell. One that cannot be (a precision that a device lacks) fails when it
+/// is its turn, for what a device can is known only where it is.
 struct ScalingOptions {
     std::vector<std::int64_t> lengths{profile::kLengths.begin(), profile::kLengths.end()};
     std::vector<profile::Mode> modes = {profile::Mode::Prefill, profile::Mode::Decode};
@@ -66,8 +66,11 @@ struct ScalingStudy {
     std::size_t shards = 1;
     bool complete = false;  // no cell of this shard waits
 
-    /// Whether this part is to measure that cell: shards take the cells in turn.
-    [[nodiscard]] bool mine(std::size_t cell) const { return cell % shards == shard - 1; }
+    /// Whether this part is to measure that cell: shards take the cells of a curve in turn, and on each curve another
+    /// shard begins, so that none gets all the long ones.
+    [[nodiscard]] bool mine(std::size_t cell) const { return shardOf(cell, shards) == shard; }
+    /// The shard, from 1, of so many, that is to measure that cell.
+    [[nodiscard]] std::size_t shardOf(std::size_t cell, std::size_t of_shards) const;
     /// Cells that are measured or failed.
     [[nodiscard]] std::size_t done() const;
     /// The distinct series, in the order of the cells.
@@ -78,6 +81,34 @@ struct ScalingStudy {
     [[nodiscard]] std::int64_t statesOf(const Series& series) const;
 };
 using ScalingPtr = std::shared_ptr<const ScalingStudy>;
+
+/// All cells of such a study, waiting: for each model, number of states, device, precision, mode and batch a curve over
+/// the lengths, in that order.
+std::vector<ScalingCell> cellsOf(std::size_t models, const ScalingOptions& options);
+
+/// "mamba2-130m, cpu, bf16, decode, batch 4", with the number of states where it is not the model's own.
+std::string inWords(const ScalingStudy& study, const Series& series);
+/// The same, and the length: "…, batch 4, 1024".
+std::string inWords(const ScalingStudy& study, const ScalingCell& cell);
+
+/// Whether two provenances are of the same machine: its times may be compared.
+bool sameMachine(const profile::Provenance& a, const profile::Provenance& b);
+/// The index of that provenance among `rows`: of the one by the same program and command on the same machine, or of a
+/// new one.
+std::size_t rowOf(std::vector<profile::Provenance>& rows, const profile::Provenance& taken);
+/// The first provenance of each machine, and of each provenance which of these machines it is of.
+struct Machines {
+    std::vector<std::size_t> first;  // indices into ScalingStudy::provenances
+    std::vector<std::size_t> of;     // a provenance each: index into `first`
+};
+Machines machinesOf(const ScalingStudy& study);
+/// Whether a curve's points are from several machines: they are no curve then.
+bool mixesMachines(const ScalingStudy& study, const Series& series);
+
+/// What the profiler is asked for, to measure that cell.
+profile::Options optionsOf(const ScalingOptions& options, const ScalingCell& cell);
+/// A measured cell as a profile of one length, for all that shows profiles.
+profile::Profile profileOf(const ScalingStudy& study, std::size_t cell);
 
 /// value ≈ factor · length^exponent.
 struct PowerLaw {
@@ -93,5 +124,8 @@ struct PowerLaw {
 
 /// Least squares over the logarithms. All NaN below two distinct lengths or where a value is not positive.
 PowerLaw fitPowerLaw(const std::vector<double>& lengths, const std::vector<double>& values);
+/// Of the median time of a pass, µs, and of the most memory in use over one, bytes, over a series' measured lengths.
+PowerLaw fitTime(const ScalingStudy& study, const Series& series);
+PowerLaw fitMemory(const ScalingStudy& study, const Series& series);
 
 }  // namespace perfmamba::study

@@ -37,7 +37,7 @@ forbid 'core asks for devices through kernels/, not in their folders' 'kernels/(
 # Widgets see results only.
 results='core/profile/(profile|statistics|cost_model|ceilings|floors|compare)\.h|core/model/config\.h|core/report/(text|compare_text)\.h'
 results+='|kernels/(component|dtype|memory|error|trace/run|trace/device_reading)\.h'
-results+='|core/activity/activity\.h|core/prune/(plan|scores)\.h|core/evaluate/accuracy\.h|core/study/(study|price)\.h'
+results+='|core/activity/activity\.h|core/prune/(plan|scores)\.h|core/evaluate/accuracy\.h|core/study/(study|price|scaling)\.h'
 results+='|kernels/observation\.h'
 if [[ -d widgets ]]; then
   seen=$(grep -rnE --include='*.h' --include='*.cpp' '#[[:space:]]*include[[:space:]]*[<"](core|kernels)/' widgets |

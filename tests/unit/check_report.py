@@ -94,15 +94,44 @@ def check_study(report):
     return f"{len(cells['state'])} cells, {kept} kept, {speed_up:.6f}"
 
 
+def check_scaling(report):
+    scaling = report["scaling"]
+    cells = scaling["cells"]
+    state = cells["state"].asstr()[:]
+    measured = state == "measured"
+    expect(scaling.attrs["shard"] == 2 and scaling.attrs["shards"] == 5, "shard")
+    expect(list(scaling["options/modes"].asstr()) == ["prefill", "decode"], "modes")
+    expect(scaling["models/0001"].attrs["model_name"] == "another-model", "models")
+    expect(scaling["provenances/0001"].attrs["host"] == "another host", "provenances")
+    expect("ceilings" in scaling["provenances/0000"], "ceilings")
+    expect(list(state[-2:]) == ["failed", "waiting"], "states of cells")
+    expect(np.isnan(cells["median_us"][:][~measured]).all(), "what was not measured is NaN")
+    curve = measured & (cells["model"][:] == 0) & (cells["states"][:] == 0) & (cells["mode"].asstr()[:] == "prefill")
+    expect(list(cells["length"][:][curve]) == [64, 256, 1024, 4096], "a curve")
+    expect(np.all(np.diff(cells["median_us"][:][curve]) > 0), "its times")
+    first = cells["first_sample"][3]
+    samples = cells["samples_us"][first:first + cells["n"][3]]
+    expect(np.isclose(np.median(samples), cells["median_us"][3]), "median of the samples")
+    components = scaling["components"]
+    of_cell = components["cell"][:] == 3
+    expect(np.isclose(components["floor_us"][:][of_cell][:-1].sum(), cells["floor_us"][3]), "floor of a pass")
+    expect(abs(components["share"][:][of_cell].sum() - 1) < 0.02, "shares add up")
+    memory = scaling["memory"]
+    expect(memory["peak_bytes"][:][memory["cell"][:] == 3].sum() == cells["peak_bytes"][3], "peak by kind")
+    expect(scaling["device_use/power_w"][2] == 312.5, "power")
+    return f"{measured.sum()} of {len(state)} cells, {np.median(samples):.6f} us"
+
+
 with h5py.File(sys.argv[1], "r") as report:
     texts = ("format_name", "content", "creator", "created", "command", "model_name", "model_hash", "device",
              "instructions", "host", "operating_system")
     for name in texts:
         expect(isinstance(report.attrs.get(name), str), f"attribute {name}")
     expect(report.attrs["format_name"] == "PerfMamba Explorer report", "format_name")
-    expect(report.attrs["format_version"] == 4, "format_version")
+    expect(report.attrs["format_version"] == 5, "format_version")
     report.visititems(check_dataset)
-    check = {"profile": check_profile, "activity": check_activity, "study": check_study}[report.attrs["content"]]
+    check = {"profile": check_profile, "activity": check_activity, "study": check_study,
+             "scaling": check_scaling}[report.attrs["content"]]
     summary = check(report)
 
 for problem in problems:

@@ -279,7 +279,7 @@ private Q_SLOTS:
         const auto row = [](const char* name, const char* reason, Change change) {
             QTest::newRow(name) << change << QString(reason);
         };
-        row("later version", "is of format version 7, and this program reads versions up to 4",
+        row("later version", "is of format version 7, and this program reads versions up to 5",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 7); });
         row("version 0", "format_version is out of range",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 0); });
