@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
         perfmamba::cli::tradeoffCommand(app, command_line),
         perfmamba::cli::showCommand(app),
         perfmamba::cli::compareCommand(app),
+        perfmamba::cli::summaryCommand(app),
         perfmamba::cli::infoCommand(app),
         perfmamba::cli::logitsCommand(app),
         perfmamba::cli::devicesCommand(app),
