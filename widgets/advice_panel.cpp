@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QListWidget>
+#include <QStyledItemDelegate>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <utility>
@@ -15,6 +16,25 @@ namespace perfmamba::widgets {
 namespace {
 
 constexpr int kSpacing = 4;
+constexpr int kSlack = 4;  // pixels: what painting and measuring text may differ by
+
+/// As high as its words need in the list's width: a view asks for the size without leaving out its own spacing, and
+/// the last line would be cut off.
+class WrappedText : public QStyledItemDelegate {
+public:
+    explicit WrappedText(QListWidget* list) : QStyledItemDelegate(list), m_list(list) {}
+
+    [[nodiscard]] QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        const int width = m_list->viewport()->width() - 2 * kSpacing;
+        const int margin = m_list->style()->pixelMetric(QStyle::PM_FocusFrameHMargin, &option, m_list) + 1;
+        const QRect room(0, 0, width - 2 * margin - kSlack, QWIDGETSIZE_MAX);
+        const QRect text = m_list->fontMetrics().boundingRect(room, Qt::TextWordWrap, index.data().toString());
+        return {width, text.height() + kSlack};
+    }
+
+private:
+    QListWidget* m_list;
+};
 
 /// The numbers behind a sentence, a line each, and where they come from.
 QString evidenceText(const study::Advice& advice) {
@@ -44,6 +64,7 @@ AdvicePanel::AdvicePanel(Selection& selection, QWidget* parent) : QWidget(parent
     m_list->setSpacing(kSpacing);
     m_list->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_list->setContextMenuPolicy(Qt::ActionsContextMenu);
+    m_list->setItemDelegate(new WrappedText(m_list));
     layout->addWidget(m_list);
     setFocusProxy(m_list);
 

@@ -21,8 +21,10 @@ namespace perfmamba::report {
 namespace {
 
 constexpr std::size_t kMostLengths = 10;
-constexpr std::size_t kMostChanges = 6;
-constexpr std::size_t kMostAdvice = 8;
+// So that all of it fits one page.
+constexpr std::size_t kMostChanges = 4;
+constexpr std::size_t kMostComparedLengths = 4;  // the longest
+constexpr std::size_t kMostAdvice = 6;
 
 std::string percent(double share) {
     return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
@@ -176,12 +178,18 @@ std::string componentRows(const profile::Profile& profile, const profile::Point&
     return text;
 }
 
+/// No line begins with "%".
+std::string keptTogether(std::string text) {
+    for (std::size_t at = 0; (at = text.find(" %", at)) != std::string::npos;) text.replace(at, 1, "\u00a0");
+    return text;
+}
+
 std::string adviceSection(const profile::Profile& profile, const study::Known& known) {
     std::vector<study::Advice> advice = study::adviseOn(profile, known);
     if (advice.empty()) return {};
     if (advice.size() > kMostAdvice) advice.resize(kMostAdvice);
     std::string text = "<section><h2>What this says</h2>\n<ul class=says>\n";
-    for (const study::Advice& each : advice) text += "<li>" + html::escaped(each.sentence) + "</li>\n";
+    for (const study::Advice& each : advice) text += "<li>" + keptTogether(html::escaped(each.sentence)) + "</li>\n";
     return text + "</ul></section>\n";
 }
 
@@ -260,10 +268,9 @@ std::string comparisonSection(const profile::Comparison& comparison, const std::
     text +=
         "<table>\n<tr><th>tokens</th><th class=left>what</th><th>before</th><th>after</th><th>ratio</th>"
         "<th class=left></th></tr>\n";
-    std::size_t shown = 0;
-    for (const profile::PointComparison& point : comparison.points) {
-        if (++shown > kMostLengths) break;
-        text += changeRow(point.length, *point.find(profile::Subject::Pass));
+    const std::size_t count = comparison.points.size();
+    for (std::size_t i = count - std::min(count, kMostComparedLengths); i < count; ++i) {
+        text += changeRow(comparison.points[i].length, *comparison.points[i].find(profile::Subject::Pass));
     }
     // Of the largest workload, what changed beyond the noise.
     const auto largest = std::ranges::max_element(comparison.points, {}, &profile::PointComparison::length);

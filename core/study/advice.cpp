@@ -586,14 +586,14 @@ void adviseOnNoise(const Profile& profile, std::vector<Advice>& to) {
         if (point.converged || point.total.n() == 0) continue;
         const double error = point.total.relativeError();
         const std::string reached = std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes";
-        lengths.push_back(fmt::format("{} ({})", point.length, reached));
+        lengths.push_back(fmt::format("{} token{} ({})", point.length, point.length == 1 ? "" : "s", reached));
         advice.length = point.length;
         advice.evidence.push_back(evidenceOf(point, "pass", point.total));
     }
     if (lengths.empty()) return;
-    advice.sentence = fmt::format(
-        "Not within ±{:g} % when the time for it was spent: {} tokens; a longer --budget narrows the intervals.",
-        profile.options.bound * 100, fmt::join(lengths, ", "));
+    advice.sentence =
+        fmt::format("Not within ±{:g} % when the time for it was spent: {}; a longer --budget narrows the intervals.",
+                    profile.options.bound * 100, fmt::join(lengths, ", "));
     to.push_back(std::move(advice));
 }
 

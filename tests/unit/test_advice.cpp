@@ -300,7 +300,7 @@ private Q_SLOTS:
         QVERIFY(silent(profile, Topic::Noise));
         profile.points.back().converged = false;
         QVERIFY(says(find(study::adviseOn(profile), Topic::Noise),
-                     "Not within ±1 % when the time for it was spent: 256 "
+                     "Not within ±1 % when the time for it was spent: 256 tokens "
                      "(±"));
         profile.options.repeat = 20;  // asked for so many
         QVERIFY(silent(profile, Topic::Noise));
