@@ -33,7 +33,7 @@ th { font-weight: 600; color: var(--muted); border-bottom: 1px solid var(--borde
 th, td { text-align: right; padding: .12em .4em; white-space: nowrap; }
 th:first-child, td:first-child, .left { text-align: left; }
 .wide { width: 30%; } th.wide { text-align: left; }
-small { color: var(--muted); font-size: .85em; }
+small { color: var(--muted); font-size: .85em; } .stacked small { display: block; }
 .stage td { color: var(--muted); } .stage td:first-child { padding-left: 1.9em; }
 .total td { border-top: 1px solid var(--border); font-weight: 600; }
 .bar { display: flex; height: .95em; min-width: 6em; }
@@ -52,7 +52,7 @@ footer { margin-top: 1.2em; border-top: 1px solid var(--border); padding-top: .3
 @page { size: A4; margin: 11mm; }
 @media (max-width: 700px) { table { display: block; overflow-x: auto; } }
 @media print {
-  body { padding: 0; max-width: none; font-size: 8.4pt; line-height: 1.3; }
+  body { padding: 0; max-width: none; font-size: 8pt; line-height: 1.3; }
   h1 { font-size: 15pt; } h2 { margin: .8em 0 .2em; break-after: avoid; }
   .columns { display: grid; grid-template-columns: 1.15fr .85fr; gap: 0 1.6em; }
   .columns .wide { width: 40%; } .columns .bar { min-width: 5em; }
@@ -62,7 +62,7 @@ footer { margin-top: 1.2em; border-top: 1px solid var(--border); padding-top: .3
 
 // A plot's size in its own units, and the room for what stands around it.
 constexpr double kWidth = 620, kHeight = 260, kLeft = 54, kRight = 14, kTop = 12, kBottom = 40;
-constexpr int kTicks = 5;
+constexpr double kTicks = 6;  // at most, on an axis
 
 std::string hex(std::uint32_t colour) {
     return fmt::format("#{:06x}", colour);
@@ -115,6 +115,19 @@ void widen(Axis& axis) {
     axis.high += room;
 }
 
+/// Whole steps of 1, 2 or 5 times a power of ten.
+std::vector<double> ticksOf(const Axis& axis) {
+    const double least = (axis.high - axis.low) / kTicks;
+    const double power = std::pow(10.0, std::floor(std::log10(least)));
+    double step = 10 * power;
+    for (const double factor : {5.0, 2.0, 1.0}) {
+        if (factor * power >= least) step = factor * power;
+    }
+    std::vector<double> ticks;
+    for (double i = std::ceil(axis.low / step); i * step <= axis.high; ++i) ticks.push_back(i * step);
+    return ticks;
+}
+
 double xOf(const Axis& axis, double value) {
     return kLeft + axis.position(value) * (kWidth - kLeft - kRight);
 }
@@ -125,18 +138,17 @@ double yOf(const Axis& axis, double value) {
 
 std::string axesOf(const Scatter& scatter, const Axis& x, const Axis& y) {
     std::string text;
-    for (int i = 0; i <= kTicks; ++i) {
-        const double part = static_cast<double>(i) / kTicks;
-        const double at_x = x.low + part * (x.high - x.low);
-        const double at_y = y.low + part * (y.high - y.low);
-        text += fmt::format(R"(<line class="grid" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>)", xOf(x, at_x), kTop,
+    for (const double tick : ticksOf(x)) {
+        text += fmt::format(R"(<line class="grid" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>)", xOf(x, tick), kTop,
                             kHeight - kBottom);
-        text += fmt::format(R"(<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>)", xOf(x, at_x),
-                            kHeight - kBottom + 14, formatNumber(at_x));
-        text += fmt::format(R"(<line class="grid" x1="{1}" x2="{2}" y1="{0:.1f}" y2="{0:.1f}"/>)", yOf(y, at_y), kLeft,
+        text += fmt::format(R"(<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>)", xOf(x, tick),
+                            kHeight - kBottom + 14, formatNumber(tick));
+    }
+    for (const double tick : ticksOf(y)) {
+        text += fmt::format(R"(<line class="grid" x1="{1}" x2="{2}" y1="{0:.1f}" y2="{0:.1f}"/>)", yOf(y, tick), kLeft,
                             kWidth - kRight);
-        text += fmt::format(R"(<text x="{}" y="{:.1f}" text-anchor="end">{}</text>)", kLeft - 6, yOf(y, at_y) + 4,
-                            formatNumber(at_y));
+        text += fmt::format(R"(<text x="{}" y="{:.1f}" text-anchor="end">{}</text>)", kLeft - 6, yOf(y, tick) + 4,
+                            formatNumber(tick));
     }
     text += fmt::format(R"(<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>)", (kLeft + kWidth - kRight) / 2,
                         kHeight - 6, scatter.x_title);

@@ -20,11 +20,13 @@
 namespace perfmamba::report {
 namespace {
 
+// So that all of it fits one page, the sections with the comparison are shorter.
 constexpr std::size_t kMostLengths = 10;
-// So that all of it fits one page.
-constexpr std::size_t kMostChanges = 4;
-constexpr std::size_t kMostComparedLengths = 4;  // the longest
+constexpr std::size_t kMostLengthsBeside = 6;
 constexpr std::size_t kMostAdvice = 6;
+constexpr std::size_t kMostAdviceBeside = 4;
+constexpr std::size_t kMostChanges = 4;
+constexpr std::size_t kMostComparedLengths = 3;  // the longest
 
 std::string percent(double share) {
     return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
@@ -79,10 +81,10 @@ std::string headOf(const profile::ModelSummary& model, const profile::Provenance
 // A profile --------------------------------------------------------------------------------------------------------
 
 /// The longest is always among them.
-std::vector<const profile::Point*> shownPoints(const profile::Profile& profile) {
+std::vector<const profile::Point*> shownPoints(const profile::Profile& profile, std::size_t most) {
     std::vector<const profile::Point*> points;
     const std::size_t count = profile.points.size();
-    const std::size_t shown = std::min(count, kMostLengths);
+    const std::size_t shown = std::min(count, most);
     for (std::size_t i = 0; i < shown; ++i) {
         points.push_back(&profile.points[shown == 1 ? count - 1 : i * (count - 1) / (shown - 1)]);
     }
@@ -117,8 +119,8 @@ html::Part shareOf(const profile::ComponentCost& cost) {
     return {fmt::format("{} {}", name(cost.component), percent(cost.share)), html::classOf(cost.component), cost.share};
 }
 
-std::string timeByLength(const profile::Profile& profile) {
-    const std::vector<const profile::Point*> points = shownPoints(profile);
+std::string timeByLength(const profile::Profile& profile, std::size_t most) {
+    const std::vector<const profile::Point*> points = shownPoints(profile, most);
     std::string text = "<section><h2>Time by length</h2>\n<table class=bars>\n";
     text += "<tr><th>tokens</th><th class=wide>share of each component</th><th>a pass</th><th>tokens/s</th></tr>\n";
     for (const profile::Point* point : points) {
@@ -152,7 +154,7 @@ std::string limitText(const profile::Profile& profile, const profile::Point& poi
     return cost.bound == profile::Bound::None ? "n/a" : std::string(profile::name(cost.bound));
 }
 
-std::string componentRows(const profile::Profile& profile, const profile::Point& point) {
+std::string componentRows(const profile::Profile& profile, const profile::Point& point, bool stages) {
     std::string text;
     for (const profile::ComponentCost& cost : point.components) {
         const bool counted = cost.component != Component::Other;
@@ -164,7 +166,7 @@ std::string componentRows(const profile::Profile& profile, const profile::Point&
             limitText(profile, point, cost), counted ? formatBytes(cost.bytes) : "n/a",
             formatBytes(static_cast<double>(cost.peak_bytes)));
         for (const profile::StageCost& stage : point.stages) {
-            if (stage.component != cost.component) continue;
+            if (!stages || stage.component != cost.component) continue;
             text += fmt::format("<tr class=stage><td>{}</td><td>{}</td><td></td><td>{}</td></tr>\n", name(stage.stage),
                                 withInterval(stage.time), percent(stage.share));
         }
@@ -187,13 +189,14 @@ std::string keptTogether(std::string text) {
 std::string adviceSection(const profile::Profile& profile, const study::Known& known) {
     std::vector<study::Advice> advice = study::adviseOn(profile, known);
     if (advice.empty()) return {};
-    if (advice.size() > kMostAdvice) advice.resize(kMostAdvice);
+    const std::size_t most = known.comparison ? kMostAdviceBeside : kMostAdvice;
+    if (advice.size() > most) advice.resize(most);
     std::string text = "<section><h2>What this says</h2>\n<ul class=says>\n";
     for (const study::Advice& each : advice) text += "<li>" + keptTogether(html::escaped(each.sentence)) + "</li>\n";
     return text + "</ul></section>\n";
 }
 
-std::string componentTable(const profile::Profile& profile) {
+std::string componentTable(const profile::Profile& profile, bool stages) {
     const profile::Point& point = mainPoint(profile);
     std::string text =
         fmt::format("<section><h2>Components, {} {} tokens</h2>\n", name(profile.options.mode), point.length);
@@ -202,7 +205,7 @@ std::string componentTable(const profile::Profile& profile) {
     text +=
         "<table>\n<tr><th>component</th><th>time</th><th class=wide>share</th><th></th><th>floor</th><th>of floor</th>"
         "<th>limit</th><th>bytes</th><th>peak memory</th></tr>\n" +
-        componentRows(profile, point) + "</table>\n";
+        componentRows(profile, point, stages) + "</table>\n";
     text += profile.provenance.ceilings
                 ? fmt::format("<p class=note>Floor: the least time by bytes, FLOPs and exponentials, from {}.</p>\n",
                               html::escaped(ceilingsText(*profile.provenance.ceilings)))
@@ -210,11 +213,11 @@ std::string componentTable(const profile::Profile& profile) {
     return text + "</section>\n";
 }
 
-std::string memorySection(const profile::Profile& profile) {
+std::string memorySection(const profile::Profile& profile, std::size_t shown) {
     std::string text =
         "<section><h2>Memory at the peak of a pass</h2>\n<table class=bars>\n"
         "<tr><th>tokens</th><th class=wide>what was alive</th><th>in use</th><th class=left>during</th></tr>\n";
-    const std::vector<const profile::Point*> points = shownPoints(profile);
+    const std::vector<const profile::Point*> points = shownPoints(profile, shown);
     std::int64_t most = 1;
     for (const profile::Point* point : points) most = std::max(most, point->memory.peak.total());
     std::vector<html::Part> parts;
@@ -318,14 +321,15 @@ std::vector<double> speedUps(const study::Study& study, const study::Workload& w
     return worth;
 }
 
-/// In which pruning wins most.
+/// In which pruning wins most, beyond the noise.
 study::Workload bestWorkload(const study::Study& study) {
     study::Workload best = study.options.workloads.front();
     double most = 0;
     for (const study::Workload& workload : study.options.workloads) {
-        for (const double speed_up : speedUps(study, workload)) {
-            if (!(speed_up > most)) continue;
-            most = speed_up;
+        for (const study::Cell& cell : study.cells) {
+            const study::Speed* speed = speedOf(cell, workload);
+            if (!speed || !(speed->speed_up.ci_low > most)) continue;
+            most = speed->speed_up.ci_low;
             best = workload;
         }
     }
@@ -359,7 +363,7 @@ std::string frontierPlot(const study::Study& study, const study::Workload& workl
 std::string frontierTable(const study::Study& study, const study::Workload& workload) {
     const std::vector<std::size_t> frontier = study::paretoFrontier(study, speedUps(study, workload));
     std::string text = fmt::format(
-        "<table>\n<tr><th class=left>criterion</th><th>removed</th><th>{}</th>"
+        "<table class=stacked>\n<tr><th class=left>criterion</th><th>removed</th><th>{}</th>"
         "<th>KL, nats</th><th>state bytes</th>",
         html::escaped(qualityTitle(study)));
     for (const study::Workload& each : study.options.workloads) text += fmt::format("<th>{}</th>", workloadText(each));
@@ -414,8 +418,9 @@ std::string summaryHtml(const profile::Profile& profile, const study::Known& kno
         body += "<p>No length was measured.</p>\n";
     } else {
         body += adviceSection(profile, known);
-        body += "<div class=columns>" + timeByLength(profile) + memorySection(profile) + "</div>\n";
-        body += componentTable(profile);
+        const std::size_t lengths = known.comparison ? kMostLengthsBeside : kMostLengths;
+        body += "<div class=columns>" + timeByLength(profile, lengths) + memorySection(profile, lengths) + "</div>\n";
+        body += componentTable(profile, known.comparison == nullptr);
         if (known.comparison) body += comparisonSection(*known.comparison, baseline_name);
     }
     return html::page(profile.model.name, body);

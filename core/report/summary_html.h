@@ -10,8 +10,8 @@
 namespace perfmamba::report {
 
 /// One HTML file, whole in itself: no scripts, nothing from elsewhere. Light and dark as the reader has it; printed it
-/// takes one A4 page. Of more than 10 lengths 10 are shown, and it says so;
-/// of the changes and the advice what weighs most.
+/// takes one A4 page: of more than 10 lengths (beside a comparison 6) so many are shown, and it says so; of the changes
+/// and the advice what weighs most.
 /// @param known         what the advice may use; its comparison, where there is one, gets a section
 /// @param baseline_name what to call the run that it compares with: its file
 std::string summaryHtml(const profile::Profile& profile, const study::Known& known = {},

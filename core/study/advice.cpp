@@ -580,20 +580,23 @@ void adviseOnRecording(const Profile& profile, std::vector<Advice>& to) {
 
 void adviseOnNoise(const Profile& profile, std::vector<Advice>& to) {
     if (profile.options.repeat > 0) return;
+    const Point* widest = nullptr;
     Advice advice{.topic = Topic::Noise};
-    std::vector<std::string> lengths;
     for (const Point& point : profile.points) {
         if (point.converged || point.total.n() == 0) continue;
-        const double error = point.total.relativeError();
-        const std::string reached = std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes";
-        lengths.push_back(fmt::format("{} token{} ({})", point.length, point.length == 1 ? "" : "s", reached));
-        advice.length = point.length;
         advice.evidence.push_back(evidenceOf(point, "pass", point.total));
+        if (!widest || point.total.relativeError() > widest->total.relativeError()) widest = &point;
     }
-    if (lengths.empty()) return;
-    advice.sentence =
-        fmt::format("Not within ±{:g} % when the time for it was spent: {}; a longer --budget narrows the intervals.",
-                    profile.options.bound * 100, fmt::join(lengths, ", "));
+    if (!widest) return;
+    advice.length = widest->length;
+    const double error = widest->total.relativeError();
+    advice.sentence = fmt::format(
+        "{} of {} length{} not within ±{:g} % when the time for it was spent, widest {} ({}); a longer --budget "
+        "narrows "
+        "the intervals.",
+        advice.evidence.size(), profile.points.size(), profile.points.size() == 1 ? " is" : "s are",
+        profile.options.bound * 100, workloadText(profile, *widest),
+        std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes to tell");
     to.push_back(std::move(advice));
 }
 
