@@ -12,6 +12,8 @@
 #include <array>
 #include <cmath>
 
+#include "core/report/colours.h"
+
 namespace perfmamba::widgets {
 namespace {
 
@@ -188,22 +190,8 @@ bool Theme::eventFilter(QObject* watched, QEvent* event) {
 }
 
 QColor Theme::of(Component component) const {
-    // Okabe & Ito's colours for what the model spends its time in, greys for the frame around it.
-    switch (component) {
-        case Component::Ssm: return {0xD55E00};
-        case Component::InProj: return {0x0072B2};
-        case Component::OutProj: return {0x56B4E9};
-        case Component::Conv1d: return {0x009E73};
-        case Component::XProj: return {0xE69F00};
-        case Component::DtProj: return {0xF0E442};
-        case Component::Gate: return {0xCC79A7};
-        case Component::Norm: return m_dark ? QColor(0xA3A8B0) : QColor(0x999999);
-        case Component::NormF: return m_dark ? QColor(0xBFC4CB) : QColor(0xB4B4B4);
-        case Component::Embedding: return m_dark ? QColor(0x737983) : QColor(0x4D4D4D);
-        case Component::LmHead: return m_dark ? QColor(0x5A606A) : QColor(0x363A40);
-        case Component::Other: return m_dark ? QColor(0x7D8590) : QColor(0x8A9099);
-    }
-    return {};
+    const report::Colour colour = report::colourOf(component);
+    return {m_dark ? colour.dark : colour.light};
 }
 
 QBrush Theme::brushOf(Component component) const {
@@ -211,15 +199,8 @@ QBrush Theme::brushOf(Component component) const {
 }
 
 QColor Theme::of(MemoryKind kind) const {
-    // Another family than the components' (Tol's "muted"), so that the two are never taken for each other.
-    switch (kind) {
-        case MemoryKind::Weights: return m_dark ? QColor(0x7F8A9A) : QColor(0x8E99A8);
-        case MemoryKind::State: return {0xAA4499};
-        case MemoryKind::Activations: return {0x44AA99};
-        case MemoryKind::Workspace: return {0xDDCC77};
-        case MemoryKind::Logits: return m_dark ? QColor(0x88CCEE) : QColor(0x5A4FB0);
-    }
-    return {};
+    const report::Colour colour = report::colourOf(kind);
+    return {m_dark ? colour.dark : colour.light};
 }
 
 QColor Theme::of(Stage stage) const {

@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
+#include "core/report/chrome_trace.h"
 #include "core/report/command.h"
 #include "core/report/files.h"
 #include "core/report/pruning_text.h"
@@ -37,11 +40,23 @@ void addOutputs(CLI::App& app, Outputs& outputs) {
     app.add_flag("--layers", outputs.layers, "Show each layer's components, too");
 }
 
+void addChromeTrace(CLI::App& app, Outputs& outputs) {
+    app.add_option("--chrome-trace", outputs.chrome_trace,
+                   "Write the last pass of each length as a trace that Perfetto (ui.perfetto.dev) and chrome://tracing "
+                   "open, to FILE, or to standard output for '-'")
+        ->type_name("FILE|-");
+}
+
 void check(const Outputs& outputs) {
-    if (outputs.json == "-" && outputs.csv == "-") {
-        throw UsageError("--json and --csv cannot both go to standard output");
+    const std::array<std::pair<const char*, std::string>, 3> targets = {
+        {{"--json", outputs.json}, {"--csv", outputs.csv}, {"--chrome-trace", outputs.chrome_trace}}};
+    const char* first = nullptr;
+    for (const auto& [option, target] : targets) {
+        if (target != "-") continue;
+        if (first) throw UsageError(fmt::format("{} and {} cannot both go to standard output", first, option));
+        first = option;
     }
-    for (const std::string& target : {outputs.json, outputs.csv}) {
+    for (const auto& [option, target] : targets) {
         if (!target.empty() && target != "-") report::checkWritable(target);
     }
 }
@@ -49,6 +64,9 @@ void check(const Outputs& outputs) {
 void print(const profile::Profile& profile, const Outputs& outputs) {
     if (!outputs.json.empty()) writeText(outputs.json, toText(report::json(profile)));
     if (!outputs.csv.empty()) writeText(outputs.csv, report::csv(profile));
+    if (!outputs.chrome_trace.empty()) {
+        writeText(outputs.chrome_trace, [&](const report::Sink& sink) { report::chromeTrace(profile, sink); });
+    }
     if (outputs.quiet()) return;
     std::string text = report::summary(profile);
     if (outputs.layers) {
@@ -84,17 +102,39 @@ void checkReport(const std::string& report) {
     }
 }
 
-void writeText(const std::string& target, const std::string& text) {
+void writeText(const std::string& target, const std::function<void(const report::Sink&)>& produce) {
     if (target != "-") {
-        report::writeThrough(target, std::as_bytes(std::span(text)));
+        report::writeThrough(target, produce);
         return;
     }
-    const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-    if (!written) throw Error("standard output", std::string("cannot be written: ") + std::strerror(errno));
+    const auto check = [](bool written) {
+        if (!written) throw Error("standard output", std::string("cannot be written: ") + std::strerror(errno));
+    };
+    produce([&](std::string_view piece) { check(std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size()); });
+    check(std::fflush(stdout) == 0);
+}
+
+void writeText(const std::string& target, const std::string& text) {
+    writeText(target, [&](const report::Sink& sink) { sink(text); });
 }
 
 std::string toText(const nlohmann::json& json) {
     return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::shared_ptr<const profile::Profile> profileIn(const std::string& file) {
+    const report::Contents contents = report::readContents(file);
+    if (contents.profile) return contents.profile;
+    if (contents.study) {
+        throw Error(file, "is a pruning study, of which each cell is compared with the unpruned model already",
+                    "see 'perfmamba-cli show'; profiles are what is compared");
+    }
+    if (contents.scaling) {
+        throw Error(file, "is a scaling study, which is not compared",
+                    "see 'perfmamba-cli show'; profiles are what is compared");
+    }
+    throw Error(file, "is of what a model's states did, which is not compared",
+                "profiles are, as 'perfmamba-cli profile' and the window write them");
 }
 
 std::string commandLine(int argc, char** argv) {

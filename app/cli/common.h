@@ -3,12 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <stdexcept>
 #include <string>
 
 #include "core/profile/profile.h"
 #include "core/study/scaling.h"
+#include "core/report/files.h"
 #include "core/study/study.h"
 
 namespace perfmamba::cli {
@@ -39,6 +41,7 @@ struct Command {
 Command profileCommand(CLI::App& app, const std::string& command_line);
 Command showCommand(CLI::App& app);
 Command compareCommand(CLI::App& app);
+Command summaryCommand(CLI::App& app);
 Command infoCommand(CLI::App& app);
 Command logitsCommand(CLI::App& app);
 Command devicesCommand(CLI::App& app);
@@ -55,17 +58,23 @@ Command mergeCommand(CLI::App& app);
 struct Outputs {
     std::string json;
     std::string csv;
+    std::string chrome_trace;
     bool layers = false;  // the table of each layer, too
 
-    [[nodiscard]] bool quiet() const { return json == "-" || csv == "-"; }
+    [[nodiscard]] bool quiet() const { return json == "-" || csv == "-" || chrome_trace == "-"; }
 };
 void addOutputs(CLI::App& app, Outputs& outputs);
+/// Of profiles only.
+void addChromeTrace(CLI::App& app, Outputs& outputs);
 /// Before anything is measured: throws UsageError or Error for outputs that cannot be.
 void check(const Outputs& outputs);
 /// Writes the files, and standard output.
 void print(const profile::Profile& profile, const Outputs& outputs);
 void print(const study::Study& study, const Outputs& outputs);
 void print(const study::ScalingStudy& study, const Outputs& outputs);
+
+/// The profile in a report, to be compared. Throws Error where it holds something else.
+std::shared_ptr<const profile::Profile> profileIn(const std::string& file);
 
 /// Whether a report can be written there: an existing file is replaced only when it is a report, for a wrong name must
 /// not cost somebody their weights. Empty: none is asked for. Throws Error.
@@ -74,6 +83,8 @@ void checkReport(const std::string& report);
 /// To a file that is there whole or not at all, straight into a pipe or a device, or for "-" to standard output.
 /// Throws Error.
 void writeText(const std::string& target, const std::string& text);
+/// The same of a text that is made a piece at a time.
+void writeText(const std::string& target, const std::function<void(const report::Sink&)>& produce);
 std::string toText(const nlohmann::json& json);
 
 /// The command line as one would type it again.

@@ -36,21 +36,6 @@ std::optional<double> limitOf(std::string text) {
     return percent / 100;
 }
 
-profile::ProfilePtr profileIn(const std::string& file) {
-    const report::Contents contents = report::readContents(file);
-    if (contents.profile) return contents.profile;
-    if (contents.study) {
-        throw Error(file, "is a pruning study, of which each cell is compared with the unpruned model already",
-                    "see 'perfmamba-cli show'; profiles are what is compared");
-    }
-    if (contents.scaling) {
-        throw Error(file, "is a scaling study, which is not compared",
-                    "see 'perfmamba-cli show'; profiles are what is compared");
-    }
-    throw Error(file, "is of what a model's states did, which is not compared",
-                "profiles are, as 'perfmamba-cli profile' and the window write them");
-}
-
 /// Throws TooSlow where a whole pass is slower by more than the limit, with the whole interval.
 void judge(const profile::Comparison& comparison, double limit) {
     std::string slower;

@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
         perfmamba::cli::mergeCommand(app),
         perfmamba::cli::showCommand(app),
         perfmamba::cli::compareCommand(app),
+        perfmamba::cli::summaryCommand(app),
         perfmamba::cli::infoCommand(app),
         perfmamba::cli::logitsCommand(app),
         perfmamba::cli::devicesCommand(app),

@@ -58,6 +58,9 @@ profile::Options checkedOptions(const ProfileOptions& given) {
             throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1", given.repeat));
         }
     }
+    if (options.trace == TraceMode::Off && !given.outputs.chrome_trace.empty()) {
+        throw UsageError("--chrome-trace is of recorded passes, and --trace off records none");
+    }
     options.threads = given.compute.threads;
     try {
         profile::check(options);
@@ -230,6 +233,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
     command->add_option("--seed", given->options.seed, "Of the random token ids")->capture_default_str();
     command->add_option("--report", given->report, "Write the HDF5 report")->type_name("FILE.h5");
     addOutputs(*command, given->outputs);
+    addChromeTrace(*command, given->outputs);
     command->footer(
         "Examples:\n"
         "  perfmamba-cli profile ~/models/mamba2-130m\n"

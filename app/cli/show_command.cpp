@@ -31,6 +31,9 @@ void print(const activity::Activity& activity, const ShowOptions& options) {
 void show(const ShowOptions& options) {
     check(options.outputs);
     const report::Contents contents = report::readContents(options.file);
+    if (!contents.profile && !options.outputs.chrome_trace.empty()) {
+        throw Error(options.file, "has no timeline of a pass, and so no trace", "profiles have");
+    }
     if (contents.study) return print(*contents.study, options.outputs);
     if (contents.scaling) return print(*contents.scaling, options.outputs);
     if (contents.activity) return print(*contents.activity, options);
@@ -54,11 +57,13 @@ Command showCommand(CLI::App& app) {
         ->capture_default_str();
     command->add_option("--length", options->length, "Only this length")->check(CLI::PositiveNumber);
     addOutputs(*command, options->outputs);
+    addChromeTrace(*command, options->outputs);
     command->footer(
         "Examples:\n"
         "  perfmamba-cli show run.h5\n"
         "  perfmamba-cli show run.h5 --length 1024 --layers\n"
-        "  perfmamba-cli show run.h5 --csv - | column -s, -t");
+        "  perfmamba-cli show run.h5 --csv - | column -s, -t\n"
+        "  perfmamba-cli show run.h5 --chrome-trace run.json   (open it in ui.perfetto.dev)");
     return {command, [options] { show(*options); }};
 }
 

@@ -76,6 +76,12 @@ void MainWindow::buildActions() {
     add(s("exportTable"), s("table"), tr("&Export table as CSV…"),
         tr("Save the component table as it is sorted and filtered"), QKeySequence(tr("Ctrl+E")),
         [this] { exportTable(); });
+    add(s("saveTrace"), s("export"), tr("Save &timeline as a trace…"),
+        tr("Save the last pass of each length for Perfetto (ui.perfetto.dev) or chrome://tracing"), {},
+        [this] { askWhereToSaveTrace(); });
+    add(s("saveSummary"), s("report"), tr("Save s&ummary…"),
+        tr("Save one page that says what was measured, to read, print or send"), {},
+        [this] { askWhereToSaveSummary(); });
     if (const QString demo = demoFolder(); !demo.isEmpty()) {
         QAction* action = add(s("demo"), s("profile"), tr("Open the &demo model"),
                               tr("A small Mamba-2 that comes with the program"), {}, [this, demo] { openPath(demo); });
@@ -168,7 +174,7 @@ void MainWindow::buildMenus() {
     connect(m_recent, &QMenu::aboutToShow, this, &MainWindow::fillRecent);
     if (QAction* demo = get("demo")) file->addAction(demo);
     file->addSeparator();
-    file->addActions({get("save"), get("exportTable")});
+    file->addActions({get("save"), get("saveSummary"), get("saveTrace"), get("exportTable")});
     file->addSeparator();
     file->addAction(get("quit"));
 
@@ -192,7 +198,8 @@ void MainWindow::buildMenus() {
     view->addSeparator();
     view->addActions({get("find"), get("clear"), get("fitSelection"), get("fitAll")});
     view->addSeparator();
-    for (QDockWidget* dock : {m_map_dock, m_details_dock, m_messages_dock}) view->addAction(dock->toggleViewAction());
+    for (QDockWidget* dock : {m_map_dock, m_details_dock, m_advice_dock, m_messages_dock})
+        view->addAction(dock->toggleViewAction());
     view->addAction(get("resetLayout"));
     view->addSeparator();
     view->addActions({get("themeSystem"), get("themeLight"), get("themeDark")});

@@ -134,6 +134,11 @@ void MainWindow::connectPruning() {
                 if (!std::exchange(m_price_asked, true)) m_pruning->price();
             });
     connect(m_pruning, &PruningSession::priced, m_prune_page, &PrunePage::setCost);
+    connect(m_pruning, &PruningSession::priced, this, [this](const study::CostPtr& cost) {
+        m_cost = cost;
+        m_priced_target = target();
+        showAdvice();
+    });
     connect(m_pruning, &PruningSession::studyChanged, this, [this](const study::StudyPtr& study, bool finished) {
         m_study = study;
         m_prune_page->setStudy(study);

@@ -25,6 +25,8 @@
 
 #include "app/gui/command_palette.h"
 #include "core/profile/floors.h"
+#include "core/report/chrome_trace.h"
+#include "widgets/advice_panel.h"
 #include "widgets/compare_page.h"
 #include "widgets/component_table.h"
 #include "widgets/derive.h"
@@ -177,6 +179,8 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
         }
         statusBar()->showMessage(kept ? tr("Run kept in %1").arg(path) : tr("Saved %1").arg(path), 8000);
     });
+    connect(m_session, &Session::textSaved, this,
+            [this](const QString& path) { statusBar()->showMessage(tr("Saved %1").arg(path), 8000); });
     connectPruning();
     connectScaling();
     connect(m_workers, &Workers::failed, this, [this](const QString& text) {
@@ -245,6 +249,11 @@ void MainWindow::buildDocks() {
 
     m_details = new widgets::DetailsPanel(m_selection);
     m_details_dock = dock(QStringLiteral("detailsDock"), tr("Details"), m_details, Qt::RightDockWidgetArea);
+    m_advice = new widgets::AdvicePanel(m_selection);
+    m_advice_dock = dock(QStringLiteral("adviceDock"), tr("Advice"), m_advice, Qt::RightDockWidgetArea);
+    tabifyDockWidget(m_details_dock, m_advice_dock);
+    m_details_dock->raise();
+    connect(m_advice_dock, &QDockWidget::visibilityChanged, this, &MainWindow::showAdvice);
     m_messages = new MessagesPanel;
     m_messages_dock = dock(QStringLiteral("messagesDock"), tr("Messages"), m_messages, Qt::BottomDockWidgetArea);
     m_messages_dock->hide();
@@ -330,6 +339,7 @@ void MainWindow::showProfile(const ProfilePtr& profile) {
     if (page >= 0) m_pages[page].show(profile);
     m_map->setProfile(profile, m_comparison);
     m_details->setProfile(profile, m_comparison);
+    showAdvice();
     updateTexts();
 }
 
@@ -367,6 +377,8 @@ void MainWindow::updateTexts() {
     get("savePlan")->setEnabled(m_plan != nullptr);
     get("save")->setEnabled(has_points && !running);
     get("exportTable")->setEnabled(has_points);
+    get("saveTrace")->setEnabled(m_shown && report::hasTimeline(*m_shown) && !running);
+    get("saveSummary")->setEnabled((has_points && !running) || m_study);
     updateBaselineTexts();
     updateScalingTexts();
 

@@ -11,6 +11,7 @@
 #include "app/gui/scaling_session.h"
 #include "app/gui/session.h"
 #include "app/gui/settings.h"
+#include "core/study/advice.h"
 #include "widgets/change_text.h"
 #include "widgets/selection.h"
 #include "widgets/token_sources.h"
@@ -28,6 +29,7 @@ class QToolBar;
 class QToolButton;
 
 namespace perfmamba::widgets {
+class AdvicePanel;
 class ComparePage;
 class DetailsPanel;
 class EmptyPage;
@@ -82,6 +84,8 @@ public:
     [[nodiscard]] ExportDialog* exportDialog() const;
     [[nodiscard]] widgets::LayerMap* map() const { return m_map; }
     [[nodiscard]] widgets::DetailsPanel* details() const { return m_details; }
+    [[nodiscard]] widgets::AdvicePanel* advice() const { return m_advice; }
+    void saveSummary(const QString& file);
     [[nodiscard]] widgets::MessagesPanel* messages() const { return m_messages; }
     [[nodiscard]] widgets::WorkloadBar* workload() const { return m_workload; }
     [[nodiscard]] QAction* action(const QString& id) const;
@@ -176,6 +180,14 @@ private:
     void startScaling();
     void askForAnotherModel();
 
+    // main_outputs.cpp
+    /// Whether what other numbers of states cost was measured of that model, on its device, in the same way.
+    [[nodiscard]] bool priceIsOf(const profile::Profile& profile) const;
+    [[nodiscard]] study::Known known() const;
+    void showAdvice();
+    void askWhereToSaveTrace();
+    void askWhereToSaveSummary();
+
     // main_compare.cpp
     /// A run to compare with.
     struct Baseline {
@@ -232,6 +244,8 @@ private:
     QDockWidget* m_map_dock = nullptr;
     QDockWidget* m_details_dock = nullptr;
     QDockWidget* m_messages_dock = nullptr;
+    widgets::AdvicePanel* m_advice = nullptr;
+    QDockWidget* m_advice_dock = nullptr;
     widgets::ProfilePage* m_profile_page = nullptr;
     widgets::MemoryPage* m_memory_page = nullptr;
     widgets::StatesPage* m_states_page = nullptr;
@@ -255,7 +269,9 @@ private:
     prune::PlanPtr m_plan;
     study::StudyPtr m_study;
     bool m_price_asked = false;
-    QString m_study_path;  // where the study is kept
+    study::CostPtr m_cost;   // what other numbers of states cost
+    Target m_priced_target;  // the model and device that it is of
+    QString m_study_path;    // where the study is kept
     /// The last full measurement, as it goes into pruning.json, and whose it is.
     struct Record {
         prune::PlanPtr plan;

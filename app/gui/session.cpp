@@ -185,4 +185,11 @@ void Session::saveReport(const ProfilePtr& profile, const QString& path) {
     });
 }
 
+void Session::saveText(const QString& path, const std::function<void(const report::Sink&)>& produce) {
+    m_workers.file({}, [this, path, produce] {
+        report::writeThrough(pathOf(path), produce);
+        m_workers.answer([this, path] { Q_EMIT textSaved(path); });
+    });
+}
+
 }  // namespace perfmamba::app

@@ -4,6 +4,7 @@
 #include <QObject>
 #include <QString>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "core/profile/measure_ceilings.h"
 #include "core/profile/profile.h"
 #include "core/profile/profiler.h"
+#include "core/report/files.h"
 #include "core/report/report.h"
 #include "kernels/devices.h"
 
@@ -43,6 +45,8 @@ public:
     /// Reads a report to compare with. Nothing else changes.
     void openBaseline(const QString& path);
     void saveReport(const ProfilePtr& profile, const QString& path);
+    /// Writes what `produce` gives, on the files' thread, which it must be safe on.
+    void saveText(const QString& path, const std::function<void(const report::Sink&)>& produce);
 
     [[nodiscard]] bool running() const { return m_running; }
     [[nodiscard]] const std::optional<profile::ModelSummary>& model() const { return m_model; }
@@ -62,6 +66,7 @@ Q_SIGNALS:
     void baselineOpened(const perfmamba::report::Contents& contents, const QString& path);
     /// `kept`: written by itself, not asked for.
     void reportSaved(const QString& path, bool kept);
+    void textSaved(const QString& path);
 
 private:
     struct Latest {

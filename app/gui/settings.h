@@ -26,7 +26,7 @@ struct Settings {
     int map_metric = 0;
 
     /// Raised when the docks change, so that an old layout is not forced upon a new window.
-    static constexpr int kStateVersion = 1;
+    static constexpr int kStateVersion = 2;
     static constexpr int kRecent = 8;
 
     static Settings load();

@@ -123,6 +123,21 @@ Json jsonOf(const KernelCounts& counts) {
     return object;
 }
 
+Json jsonOf(const study::Evidence& evidence) {
+    return {{"what", evidence.what},     {"text", evidence.text},       {"value", evidence.value},
+            {"ci_low", evidence.ci_low}, {"ci_high", evidence.ci_high}, {"basis", name(evidence.basis)},
+            {"length", evidence.length}};
+}
+
+Json jsonOf(const study::Advice& advice) {
+    Json object = {
+        {"topic", name(advice.topic)}, {"sentence", advice.sentence}, {"win", advice.win}, {"length", advice.length}};
+    if (advice.component) object["component"] = name(*advice.component);
+    object["evidence"] = Json::array();
+    for (const study::Evidence& evidence : advice.evidence) object["evidence"].push_back(jsonOf(evidence));
+    return object;
+}
+
 template <class Row>
 Json listOf(const std::vector<Row>& rows) {
     Json list = Json::array();
@@ -220,6 +235,7 @@ nlohmann::json json(const profile::Profile& profile) {
     }
     object["points"] = Json::array();
     for (const profile::Point& point : profile.points) object["points"].push_back(jsonOf(profile, point));
+    object["advice"] = listOf(study::adviseOn(profile));
     return object;
 }
 

@@ -52,6 +52,26 @@ std::filesystem::path folderOf(const std::filesystem::path& path) {
     return path.has_parent_path() ? path.parent_path() : ".";
 }
 
+/// Gathers small pieces: a call of the system for each would take longer than making them.
+class Buffered {
+public:
+    explicit Buffered(std::function<void(std::span<const std::byte>)> write) : m_write(std::move(write)) {}
+
+    void add(std::string_view piece) {
+        constexpr std::size_t kEnough = 1 << 16;
+        m_text += piece;
+        if (m_text.size() >= kEnough) flush();
+    }
+    void flush() {
+        m_write(std::as_bytes(std::span(m_text)));
+        m_text.clear();
+    }
+
+private:
+    std::function<void(std::span<const std::byte>)> m_write;
+    std::string m_text;
+};
+
 /// Makes the renaming itself last through a power failure. Some file systems cannot sync a folder; no harm then.
 void syncFolderOf(const std::filesystem::path& path) {
     const Descriptor descriptor(folderOf(path), O_RDONLY | O_DIRECTORY);
@@ -161,19 +181,37 @@ void replaceFile(const std::filesystem::path& path, std::span<const std::byte> b
     temporary.moveToTarget();
 }
 
-void writeThrough(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+void writeThrough(const std::filesystem::path& path, const std::function<void(const Sink&)>& produce) {
+    const auto produceTo = [&](const std::function<void(std::span<const std::byte>)>& write) {
+        Buffered buffered(write);
+        produce([&](std::string_view piece) { buffered.add(piece); });
+        buffered.flush();
+    };
+    const auto toDescriptor = [&](int fd) {
+        produceTo([&](std::span<const std::byte> bytes) {
+            if (const int code = writeAll(fd, bytes, {})) failWriting(path, code);
+        });
+    };
     struct stat status {};
     const bool exists = ::stat(path.c_str(), &status) == 0;
     const int own = exists ? ownOutput(status) : -1;
     if (own >= 0) {
-        if (const int code = writeAll(own, bytes, {})) failWriting(path, code);
+        toDescriptor(own);
     } else if (exists && !S_ISREG(status.st_mode)) {
         const Descriptor file(path, O_WRONLY | O_NOCTTY);
         if (!file) failWriting(path, errno);
-        if (const int code = writeAll(file.get(), bytes, {})) failWriting(path, code);
+        toDescriptor(file.get());
     } else {
-        replaceFile(followed(path), bytes);
+        Temporary temporary(followed(path));
+        produceTo([&](std::span<const std::byte> bytes) { temporary.write(bytes); });
+        temporary.moveToTarget();
     }
+}
+
+void writeThrough(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+    writeThrough(path, [&](const Sink& sink) {
+        sink({reinterpret_cast<const char*>(bytes.data()), bytes.size()});  // NOLINT: bytes are written as they are
+    });
 }
 
 void syncAndRename(const std::filesystem::path& from, const std::filesystem::path& to) {

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace perfmamba::report {
@@ -46,6 +48,11 @@ void replaceFile(const std::filesystem::path& path, std::span<const std::byte> b
 /// As replaceFile() where `path` is a file, after following links, or nothing yet. Into a pipe, a terminal, a device or
 /// this process's own output it is written straight.
 void writeThrough(const std::filesystem::path& path, std::span<const std::byte> bytes);
+
+/// Takes a text a piece at a time.
+using Sink = std::function<void(std::string_view)>;
+/// The same of what `produce` gives piece by piece: no more of it is in memory than a piece.
+void writeThrough(const std::filesystem::path& path, const std::function<void(const Sink&)>& produce);
 
 /// Waits until the file lies on the disk and renames it. Throws Error.
 void syncAndRename(const std::filesystem::path& from, const std::filesystem::path& to);

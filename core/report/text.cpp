@@ -387,6 +387,12 @@ std::string layerTable(const profile::Profile& profile, const profile::Point& po
     return alignedTable(rows, ruled_before);
 }
 
+std::string adviceText(const std::vector<study::Advice>& advice) {
+    std::string text;
+    for (const study::Advice& each : advice) text += fmt::format("- {}\n", each.sentence);
+    return text.empty() ? text : "\nWhat this says:\n" + text;
+}
+
 std::string summary(const profile::Profile& profile) {
     const profile::Provenance& provenance = profile.provenance;
     std::string text;
@@ -406,7 +412,7 @@ std::string summary(const profile::Profile& profile) {
             "\n{}{}{}\n{}{}\n{}", totalText(profile, point), traceText(profile, point), deviceUseText(point.device_use),
             componentTable(profile, point) + floorsText(profile, point), countersText(point), memoryText(point.memory));
     }
-    return text;
+    return text + adviceText(study::adviseOn(profile));
 }
 
 }  // namespace perfmamba::report

@@ -60,6 +60,7 @@ private Q_SLOTS:
                                              {"profile", "--help"},
                                              {"show", "--help"},
                                              {"compare", "--help"},
+                                             {"summary", "--help"},
                                              {"info", "--help"},
                                              {"logits", "--help"},
                                              {"devices", "--help"},
@@ -258,6 +259,56 @@ private Q_SLOTS:
         const auto object = nlohmann::json::parse(outcome.out.toStdString());
         QVERIFY(object["complete"].get<bool>());
         QCOMPARE(object["points"][0]["total"]["n"].get<int>(), 3);
+    }
+
+    void aTraceOfTheTimeline() {
+        const QString file = path("trace.json");
+        const Outcome outcome = runCli({"profile", demo("mamba1-recall"), "--lengths", "4", "--repeat", "3", "--report",
+                                        path("run.h5"), "--chrome-trace", file});
+        QVERIFY2(outcome.code == 0, qPrintable(outcome.err));
+        QVERIFY(outcome.out.contains("total"));
+        QFile written(file);
+        QVERIFY(written.open(QIODevice::ReadOnly));
+        const QByteArray trace = written.readAll();
+        QVERIFY(nlohmann::json::parse(trace.toStdString())["traceEvents"].size() > 20);
+        const Outcome shown = runCli({"show", path("run.h5"), "--chrome-trace", "-"});
+        QCOMPARE(shown.code, 0);
+        QCOMPARE(shown.out.toUtf8(), trace);
+
+        QCOMPARE(runCli({"show", path("run.h5"), "--chrome-trace", "-", "--json", "-"}).code, 2);
+        QCOMPARE(runCli({"show", path("run.h5"), "--chrome-trace", path("nowhere/trace.json")}).code, 1);
+        QCOMPARE(runCli({"profile", demo("mamba1-recall"), "--trace", "off", "--chrome-trace", "-"}).code, 2);
+        report::writeActivity(path("states.h5").toStdString(), *test::fabricatedActivity());
+        const Outcome activity = runCli({"show", path("states.h5"), "--chrome-trace", "-"});
+        QCOMPARE(activity.code, 1);
+        QVERIFY2(activity.err.contains("has no timeline"), qPrintable(activity.err));
+    }
+
+    void onePage() {
+        report::write(path("before.h5").toStdString(), *test::fabricatedProfile());
+        report::write(path("after.h5").toStdString(), *test::scaledProfile(0.8));
+        const Outcome page = runCli({"summary", path("after.h5"), "--html", "-"});
+        QCOMPARE(page.code, 0);
+        QVERIFY(page.out.startsWith("<!DOCTYPE html>"));
+        QVERIFY(page.out.contains("What this says"));
+        QVERIFY(runCli({"show", path("after.h5")}).out.contains("\nWhat this says:\n- ssm takes the largest part"));
+        const QString file = path("page.html");
+        QCOMPARE(runCli({"summary", path("after.h5"), "--baseline", path("before.h5"), "--html", file}).code, 0);
+        QFile written(file);
+        QVERIFY(written.open(QIODevice::ReadOnly));
+        QVERIFY(written.readAll().contains("Against the baseline"));
+
+        QCOMPARE(runCli({"summary", path("after.h5")}).code, 2);
+        QCOMPARE(runCli({"summary", path("after.h5"), "--html", path("nowhere/page.html")}).code, 1);
+        report::writeActivity(path("states.h5").toStdString(), *test::fabricatedActivity());
+        for (const QStringList& wrong : {QStringList{path("states.h5")},
+                                         {path("after.h5"), "--baseline", path("states.h5")},
+                                         {path("after.h5"), "--study", path("before.h5")}}) {
+            const Outcome refused = runCli(QStringList{"summary"} + wrong + QStringList{"--html", "-"});
+            QCOMPARE(refused.code, 1);
+            QCOMPARE(refused.err.count('\n'), 1);
+            QVERIFY(refused.out.isEmpty());
+        }
     }
 
     void logits() {

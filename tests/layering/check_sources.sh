@@ -35,9 +35,9 @@ forbid 'the programs do not know the tests' 'tests/' app
 forbid 'core asks for devices through kernels/, not in their folders' 'kernels/(cpu|cuda|reference)/' core widgets app
 
 # Widgets see results only.
-results='core/profile/(profile|statistics|cost_model|ceilings|floors|compare)\.h|core/model/config\.h|core/report/(text|compare_text)\.h'
+results='core/profile/(profile|statistics|cost_model|ceilings|floors|compare)\.h|core/model/config\.h|core/report/(text|compare_text|colours)\.h'
 results+='|kernels/(component|dtype|memory|error|trace/run|trace/device_reading)\.h'
-results+='|core/activity/activity\.h|core/prune/(plan|scores)\.h|core/evaluate/accuracy\.h|core/study/(study|price|scaling)\.h'
+results+='|core/activity/activity\.h|core/prune/(plan|scores)\.h|core/evaluate/accuracy\.h|core/study/(study|price|scaling|advice)\.h'
 results+='|kernels/observation\.h'
 if [[ -d widgets ]]; then
   seen=$(grep -rnE --include='*.h' --include='*.cpp' '#[[:space:]]*include[[:space:]]*[<"](core|kernels)/' widgets |
