@@ -2,6 +2,8 @@
 #pragma once
 
 #include <QAbstractScrollArea>
+#include <QColor>
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -66,6 +68,7 @@ private:
     void paintRow(QPainter& painter, const TimelineRow& row, double y, double height) const;
     void paintGaps(QPainter& painter, double y, double height) const;
     void paintRows(QPainter& painter, QSize size) const;
+    void chooseColours();
     [[nodiscard]] QColor colourOf(const Span& span) const;
     [[nodiscard]] double spanHeight() const;
     [[nodiscard]] Hit hitAt(const QPoint& at) const;
@@ -88,6 +91,8 @@ private:
     const profile::Point* m_point = nullptr;
     std::shared_ptr<const TimelineLayout> m_layout = std::make_shared<TimelineLayout>();  // never null
     std::optional<Span> m_current;                                                        // the very span last chosen
+    // Of components and stages, those that are not selected first: as they were when the painting began.
+    std::array<std::array<std::array<QColor, kStageCount>, kComponentCount>, 2> m_colours;
     TimeView m_view;
     double m_row_height = 0;  // 0: as fits
     bool m_fitted = true;     // the whole pass is shown, and shall be when the next one comes

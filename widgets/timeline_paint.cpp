@@ -3,6 +3,7 @@
 #include <QScrollBar>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "widgets/derive.h"
 #include "widgets/format.h"
@@ -30,6 +31,7 @@ void Timeline::paint(QPainter& painter, QSize size, bool on_screen) {
                                  : tr("Laying out the last pass…"));
         return;
     }
+    chooseColours();
     m_view.left = kGutter;
     m_view.width = std::max(1, size.width() - kGutter - 8);
     paintMap(painter, size);
@@ -108,12 +110,24 @@ void Timeline::paintAxis(QPainter& painter, QSize size) const {
     }
 }
 
+void Timeline::chooseColours() {
+    for (const Component component : kComponents) {
+        for (std::size_t stage = 0; stage < kStageCount; ++stage) {
+            const auto at = static_cast<std::size_t>(component);
+            const QColor colour = stage == static_cast<std::size_t>(Stage::Whole)
+                                      ? theme().of(component)
+                                      : theme().of(static_cast<Stage>(stage));
+            m_colours[0][at][stage] = theme().faded(colour);
+            m_colours[1][at][stage] = colour;
+        }
+    }
+}
+
 QColor Timeline::colourOf(const Span& span) const {
     const Focus& focus = m_selection.focus();
-    const QColor colour = span.stage == Stage::Whole ? theme().of(span.component) : theme().of(span.stage);
     const bool chosen =
         (!focus.component || *focus.component == span.component) && (!focus.layer || *focus.layer == span.layer);
-    return chosen ? colour : theme().faded(colour);
+    return m_colours[chosen ? 1 : 0][static_cast<std::size_t>(span.component)][static_cast<std::size_t>(span.stage)];
 }
 
 void Timeline::paintGaps(QPainter& painter, double y, double height) const {
@@ -127,14 +141,33 @@ void Timeline::paintLane(QPainter& painter, std::span<const Span> spans, double 
                          std::span<const KernelRun* const> runs) const {
     const QFontMetrics metrics = painter.fontMetrics();
     const double right = m_view.left + m_view.width;
+    // Neighbours of a pixel each and of one colour are drawn as one.
+    QRectF pixels;
+    QColor pixels_colour;
+    const auto drawPixels = [&] {
+        if (!pixels.isEmpty()) painter.fillRect(std::exchange(pixels, {}), pixels_colour);
+    };
     for (const Block& block : blocksOf(spans, m_view)) {
         const Span& span = spans[block.index];
         const QColor colour = colourOf(span);
         // A pixel's gap between neighbours, where there is room for one.
         const double width = block.x1 - block.x0 > 4 ? block.x1 - block.x0 - 1 : std::max(block.x1 - block.x0, 0.7);
         const QRectF rect(block.x0, y, width, height);
+        const bool current =
+            runs.empty() && m_current && sameSpan(*m_current, span) && m_current->begin_us == span.begin_us;
+        if (block.x1 - block.x0 <= 1 && !current) {
+            if (pixels.isEmpty() || colour != pixels_colour || block.x0 > pixels.right()) {
+                drawPixels();
+                pixels = rect;
+                pixels_colour = colour;
+            } else {
+                pixels.setRight(std::max(pixels.right(), rect.right()));
+            }
+            continue;
+        }
+        drawPixels();
         painter.fillRect(rect, colour);
-        if (runs.empty() && m_current && sameSpan(*m_current, span) && m_current->begin_us == span.begin_us) {
+        if (current) {
             painter.setPen(QPen(theme().colours().text, 1));
             painter.setBrush(Qt::NoBrush);
             painter.drawRect(rect.adjusted(0.5, 0.5, -0.5, -0.5));
@@ -156,6 +189,7 @@ void Timeline::paintLane(QPainter& painter, std::span<const Span> spans, double 
         painter.setPen(Theme::textOn(colour));
         painter.drawText(QRectF(visible.left() + 3, y, room + 3, height), Qt::AlignLeft | Qt::AlignVCenter, text);
     }
+    drawPixels();
 }
 
 /// Components above, their stages under them, their kernels at the bottom with the gaps between them open. Components
