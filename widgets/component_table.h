@@ -37,7 +37,6 @@ private:
     void refresh();
     void fitColumns(bool only_wider);
     void markSelection();
-    [[nodiscard]] QString text(QChar separator, const QList<int>& rows) const;
 
     Selection& m_selection;
     ProfilePtr m_profile;
