@@ -52,7 +52,7 @@ public:
         say(0, "memory");
         ceilings.bytes_per_s = streaming();
         say(0.3, "preparing a matrix");
-        const Weight matrix = load();
+        const Weight matrix = load(kernels::WeightUse::Matrix);
         say(0.4, "memory");
         ceilings.bytes_per_s = std::max(ceilings.bytes_per_s, reading(matrix));
         say(0.5, "products");
@@ -113,15 +113,14 @@ private:
     }
 
     /// Numbers that differ: some devices are faster on zeros.
-    Weight load() const {
+    Weight load(kernels::WeightUse use) const {
         std::vector<float> values(static_cast<std::size_t>(m_sizes.edge * m_sizes.edge));
         std::uint32_t state = 1;
         for (float& value : values) {
             state = state * 1664525U + 1013904223U;  // Numerical Recipes' generator
             value = static_cast<float>(state >> 8U) / static_cast<float>(1U << 24U) - 0.5F;
         }
-        return m_backend.load(HostTensor::fromFloat("matrix", {m_sizes.edge, m_sizes.edge}, std::move(values)),
-                              kernels::WeightUse::Matrix);
+        return m_backend.load(HostTensor::fromFloat("matrix", {m_sizes.edge, m_sizes.edge}, std::move(values)), use);
     }
 
     /// One row times the matrix; 0 where caches might hold it.
@@ -134,14 +133,18 @@ private:
         return bytes / best([&] { m_backend.linear(x.view(), m_sizes.edge, matrix, {}, y.view(), 1); });
     }
 
+    /// The matrix times itself; where activations are of another type, times the same in that.
     double products(const Weight& matrix) const {
+        Weight same;
+        if (matrix.data.type != m_backend.device().activations) same = load(kernels::WeightUse::Parameter);
+        const kernels::ConstElements x = same.data ? same.data : matrix.data;
         double rate = 0;
         for (std::int64_t edge = std::min(kSmallestEdge, m_sizes.edge); edge <= m_sizes.edge; edge *= 2) {
             say(0.5 + 0.4 * static_cast<double>(edge) / static_cast<double>(2 * m_sizes.edge), "products");
             Weight part = matrix;  // its first edge² numbers
             part.rows = part.cols = edge;
             const Buffer y = activations(edge * edge);
-            const double seconds = best([&] { m_backend.linear(part.data, edge, part, {}, y.view(), edge); });
+            const double seconds = best([&] { m_backend.linear(x, edge, part, {}, y.view(), edge); });
             rate = std::max(rate, 2 * std::pow(static_cast<double>(edge), 3) / seconds);
             if (seconds > kLargeProduct_s) break;
         }

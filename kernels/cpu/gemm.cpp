@@ -1,27 +1,50 @@
 #include "kernels/cpu/gemm.h"
 
-#include <dnnl.h>
+#include <hwy/highway.h>
 #include <omp.h>
+#include <dnnl.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
+#include <compare>
+#include <exception>
+#include <map>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/panel_product.h"
+#include "kernels/error.h"
+#include "kernels/tensor.h"
 
 namespace perfmamba::kernels::cpu {
 namespace {
 
-// Rows up to which dot products are faster than panels, the most of whose vectors would be empty.
-constexpr std::int64_t kFewRows = 8;
-// Columns of a task then: 100 kB of weights and more at any usual width, some microseconds of reading.
+// Columns of a task of few rows: 100 kB of weights and more at any usual width, some microseconds of reading.
 constexpr std::int64_t kFewRowsColumns = 64;
-// Rows of a task otherwise: weights that it widens meet that many.
+// Rows of a task of many: weights that it widens or rearranges meet that many.
 constexpr std::int64_t kTaskRows = 512;
-// Inputs below which putting the sums in place costs too much beside computing them, and the library is faster; columns
-// of its tiles.
-constexpr std::int64_t kFewInputs = 128;
-constexpr std::int64_t kLibraryColumns = 192;
+// Rows of a task of the library's that has all columns, at least and at most: it rearranges all weights for them.
+constexpr std::int64_t kWholeRowsLeast = 64;
+constexpr std::int64_t kWholeRowsMost = 256;
+// Columns of one that has not: the sums stay in the second-level cache until they are put in place.
+constexpr std::int64_t kLibraryColumns = 64;
+// Rows of x that a task copies.
+constexpr std::int64_t kCopiedRows = 16;
+// Tiles that a thread keeps prepared: a model has some for each length.
+constexpr std::size_t kMostKept = 256;
+
+/// Whether the library uses these instructions here.
+bool libraryHas(dnnl::cpu_isa isa) {
+#if defined(__x86_64__)
+    // Each has the bits of those that it includes.
+    const auto needed = static_cast<unsigned>(isa);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+#else
+    return false;
+#endif
+}
 
 void fewRows(ThreadPool& pool, const ProductArgs& args) {
     pool.run((args.outputs + kFewRowsColumns - 1) / kFewRowsColumns, [&](std::int64_t i) {
@@ -30,37 +53,138 @@ void fewRows(ThreadPool& pool, const ProductArgs& args) {
     });
 }
 
-/// `columns` rows of the weights in float32: as they lie, or widened into the calling thread's cache.
-const float* weightRows(const ProductArgs& args, std::int64_t column, std::int64_t columns) {
-    const ConstElements stored = args.weight + column * args.inputs;
-    if (stored.type == DType::F32) return stored.f32();
-    thread_local std::vector<float> widened;
-    const auto needed = static_cast<std::size_t>(columns * args.inputs);
-    if (widened.size() < needed) widened.resize(needed);
-    widenRow(stored, widened.data(), columns * args.inputs);
-    return widened.data();
+/// Memory of the calling thread for one use, until it asks for that again.
+template <class Use>
+float* scratch(std::int64_t count) {
+    thread_local std::vector<float> values;
+    if (std::cmp_less(values.size(), count)) values.resize(static_cast<std::size_t>(count));
+    return values.data();
 }
 
-void libraryTask(const ProductArgs& args, std::int64_t row, std::int64_t column) {
-    const std::int64_t rows = std::min(kTaskRows, args.rows - row);
-    const std::int64_t columns = std::min(kLibraryColumns, args.outputs - column);
+/// `columns` rows of the weights in that type: as they lie, or widened into the calling thread's cache.
+ConstElements weightRows(const ProductArgs& args, std::int64_t column, std::int64_t columns, DType type) {
+    const ConstElements stored = args.weight + column * args.inputs;
+    if (stored.type == type) return stored;
+    float* widened = scratch<struct Widened>(columns * args.inputs);
+    widenRow(stored, widened, columns * args.inputs);
+    return widened;
+}
+
+/// Calls task(row, column) for tiles of rows × columns numbers of y.
+template <class Task>
+void eachTask(ThreadPool& pool, const ProductArgs& args, std::int64_t rows, std::int64_t columns, const Task& task) {
+    const std::int64_t row_tasks = (args.rows + rows - 1) / rows;
+    // The tasks of a column follow each other: its weights come from memory once.
+    pool.run(row_tasks * ((args.outputs + columns - 1) / columns),
+             [&](std::int64_t i) { task(i % row_tasks * rows, i / row_tasks * columns); });
+}
+
+// By the library ------------------------------------------------------------------------------------------------------
+
+/// A product of some rows of x with some of the weights, all three dense: otherwise the library takes a slower way, in
+/// which a row's sums depend on how many there are.
+struct Tile {
+    std::int64_t rows = 0, columns = 0, inputs = 0;
+    DType type = DType::F32;  // of x and the weights
+
+    auto operator<=>(const Tile&) const = default;
+};
+
+const dnnl::engine& engine() {
+    static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+    return cpu;
+}
+
+struct Prepared {
+    dnnl::matmul::primitive_desc description;
+    dnnl::matmul product;
+
+    explicit Prepared(const Tile& tile) : description(describe(tile)), product(description) {}
+
+private:
+    static dnnl::matmul::primitive_desc describe(const Tile& tile) {
+        using dnnl::memory;
+        const auto type = tile.type == DType::BF16 ? memory::data_type::bf16 : memory::data_type::f32;
+        const memory::desc x({tile.rows, tile.inputs}, type, memory::format_tag::ab);
+        const memory::desc weight({tile.inputs, tile.columns}, type, memory::format_tag::ba);
+        const memory::desc y({tile.rows, tile.columns}, memory::data_type::f32, memory::format_tag::ab);
+#if DNNL_VERSION_MAJOR < 3
+        return {dnnl::matmul::desc(x, weight, y), engine()};
+#else
+        return {engine(), x, weight, y};
+#endif
+    }
+};
+
+/// Of the calling thread, for the library's working memory belongs to the thread that prepared.
+const Prepared& prepared(const Tile& tile) {
+    thread_local std::map<Tile, Prepared> kept;
+    if (const auto found = kept.find(tile); found != kept.end()) return found->second;
+    if (kept.size() >= kMostKept) kept.clear();
+    return kept.try_emplace(tile, tile).first->second;
+}
+
+void multiply(const Tile& tile, const void* x, const void* weight, float* y) {
+    const Prepared& made = prepared(tile);
+    // The library's interface knows no constant memory; these it only reads.
+    const auto memoryOf = [](const dnnl::memory::desc& description, const void* data) {
+        return dnnl::memory(description, engine(), const_cast<void*>(data));
+    };
+    dnnl::stream stream(engine());
+    made.product.execute(stream, {{DNNL_ARG_SRC, memoryOf(made.description.src_desc(), x)},
+                                  {DNNL_ARG_WEIGHTS, memoryOf(made.description.weights_desc(), weight)},
+                                  {DNNL_ARG_DST, memoryOf(made.description.dst_desc(), y)}});
+}
+
+/// x, dense, in that type.
+Buffer denseIn(DType type, Backend& backend, ThreadPool& pool, const ProductArgs& args) {
+    Buffer x = backend.allocate(MemoryKind::Workspace, static_cast<std::size_t>(args.rows * args.inputs), type);
+    pool.run((args.rows + kCopiedRows - 1) / kCopiedRows, [&](std::int64_t i) {
+        for (std::int64_t row = i * kCopiedRows; row < std::min((i + 1) * kCopiedRows, args.rows); ++row) {
+            convertFromFloat(type, args.x + row * args.x_stride, static_cast<std::size_t>(args.inputs),
+                             static_cast<std::byte*>((x.view() + row * args.inputs).data));
+        }
+    });
+    return x;
+}
+
+/// @param x  dense, in the type to multiply in
+void libraryTask(const ProductArgs& args, ConstElements x, const Tile& tile, std::int64_t row, std::int64_t column) {
+    const bool in_place = tile.columns == args.outputs;
     float* y = args.y + row * args.outputs + column;
-    multiply(Layout::Plain, Layout::Transposed, rows, columns, args.inputs, args.x + row * args.x_stride, args.x_stride,
-             weightRows(args, column, columns), args.inputs, 0, y, args.outputs);
-    if (!args.bias) return;
-    for (std::int64_t i = 0; i < rows; ++i) {
-        for (std::int64_t j = 0; j < columns; ++j) y[i * args.outputs + j] += args.bias[column + j];
+    float* sums = in_place ? y : scratch<struct Sums>(tile.rows * tile.columns);
+    multiply(tile, (x + row * args.inputs).data, weightRows(args, column, tile.columns, x.type).data, sums);
+    if (in_place && !args.bias) return;
+    for (std::int64_t i = 0; i < tile.rows; ++i) {
+        for (std::int64_t j = 0; j < tile.columns; ++j) {
+            y[i * args.outputs + j] = sums[i * tile.columns + j] + (args.bias ? args.bias[column + j] : 0.0F);
+        }
     }
 }
 
-/// Calls task(row, column) for tiles of kTaskRows × `columns` numbers of y.
-template <class Task>
-void eachTask(ThreadPool& pool, const ProductArgs& args, std::int64_t columns, const Task& task) {
-    const std::int64_t row_tasks = (args.rows + kTaskRows - 1) / kTaskRows;
-    // The tasks of a column follow each other: its weights come from memory once.
-    pool.run(row_tasks * ((args.outputs + columns - 1) / columns),
-             [&](std::int64_t i) { task(i % row_tasks * kTaskRows, i / row_tasks * columns); });
+void byLibrary(Backend& backend, ThreadPool& pool, const ProductArgs& args) {
+    const DType type = args.weight.type == DType::BF16 && multipliesBfloat16() ? DType::BF16 : DType::F32;
+    Buffer copy;
+    if (type != DType::F32 || args.x_stride != args.inputs) copy = denseIn(type, backend, pool, args);
+    const ConstElements x = copy ? copy.view() : ConstElements(args.x);
+    const std::int64_t share = (args.rows + pool.threads() - 1) / pool.threads();
+    const bool whole_rows = share >= kWholeRowsLeast && type == args.weight.type;
+    const std::int64_t rows = whole_rows ? std::min(share, kWholeRowsMost) : kTaskRows;
+    const std::int64_t columns = whole_rows ? args.outputs : kLibraryColumns;
+    std::atomic<bool> failed = false;
+    eachTask(pool, args, rows, columns, [&](std::int64_t row, std::int64_t column) {
+        try {
+            const Tile tile = {std::min(rows, args.rows - row), std::min(columns, args.outputs - column), args.inputs,
+                               type};
+            libraryTask(args, x, tile, row, column);
+        } catch (const std::exception&) {
+            failed = true;
+        }
+    });
+    if (failed) throw Error("matrix product", "oneDNN has no memory left for it", "try a shorter length or batch");
 }
+
+// By panels -----------------------------------------------------------------------------------------------------------
 
 /// Rows [row, row + kTaskRows) of kPanelColumns columns.
 void panelTask(const ProductArgs& args, const float* panels, std::int64_t row, std::int64_t column) {
@@ -72,14 +196,35 @@ void panelTask(const ProductArgs& args, const float* panels, std::int64_t row, s
     task.bias = args.bias ? args.bias + column : nullptr;
     task.y = args.y + row * args.outputs + column;
     task.y_stride = args.outputs;
-    task.weight = weightRows(args, column, task.columns);
+    task.weight = weightRows(args, column, task.columns, DType::F32).f32();
     panelProduct(task);
+}
+
+void byPanels(Backend& backend, ThreadPool& pool, const ProductArgs& args) {
+    const std::int64_t width = panelRows();
+    const std::int64_t count = (args.rows + width - 1) / width;
+    const Buffer panels =
+        backend.allocate(MemoryKind::Workspace, static_cast<std::size_t>(count * width * args.inputs));
+    pool.run(count, [&](std::int64_t i) {
+        packPanel(args.x + i * width * args.x_stride, args.x_stride, std::min(width, args.rows - i * width),
+                  args.inputs, panels.data() + i * width * args.inputs);
+    });
+    eachTask(pool, args, kTaskRows, kPanelColumns,
+             [&](std::int64_t row, std::int64_t column) { panelTask(args, panels.data(), row, column); });
 }
 
 }  // namespace
 
 void useOneThreadPerCall() {
     omp_set_num_threads(1);
+}
+
+bool libraryIsBest() {
+    return (hwy::SupportedTargets() & HWY_AVX3) != 0 && libraryHas(dnnl::cpu_isa::avx512_core);
+}
+
+bool multipliesBfloat16() {
+    return libraryIsBest() && libraryHas(dnnl::cpu_isa::avx512_core_bf16);
 }
 
 void multiply(Layout a_layout, Layout b_layout, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
@@ -91,21 +236,8 @@ void multiply(Layout a_layout, Layout b_layout, std::int64_t m, std::int64_t n, 
 
 void linear(Backend& backend, ThreadPool& pool, const ProductArgs& args) {
     if (args.rows <= kFewRows) return fewRows(pool, args);
-    if (args.inputs < kFewInputs) {
-        eachTask(pool, args, kLibraryColumns,
-                 [&](std::int64_t row, std::int64_t column) { libraryTask(args, row, column); });
-        return;
-    }
-    const std::int64_t width = panelRows();
-    const std::int64_t count = (args.rows + width - 1) / width;
-    const Buffer panels =
-        backend.allocate(MemoryKind::Workspace, static_cast<std::size_t>(count * width * args.inputs));
-    pool.run(count, [&](std::int64_t i) {
-        packPanel(args.x + i * width * args.x_stride, args.x_stride, std::min(width, args.rows - i * width),
-                  args.inputs, panels.data() + i * width * args.inputs);
-    });
-    eachTask(pool, args, kPanelColumns,
-             [&](std::int64_t row, std::int64_t column) { panelTask(args, panels.data(), row, column); });
+    if (libraryIsBest()) return byLibrary(backend, pool, args);
+    byPanels(backend, pool, args);
 }
 
 }  // namespace perfmamba::kernels::cpu

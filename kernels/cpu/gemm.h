@@ -20,6 +20,17 @@ enum class Layout : char { Plain = 'N', Transposed = 'T' };
 void multiply(Layout a_layout, Layout b_layout, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
               std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
 
+/// Rows up to which products are dot products.
+inline constexpr std::int64_t kFewRows = 8;
+
+/// Whether products of more rows are the library's: with AVX-512. Elsewhere it is slower than panels, or has only a
+/// reference (Arm in Debian), and a row's sums depend on how many there are.
+bool libraryIsBest();
+
+/// Whether those with bfloat16 weights are bfloat16's own (AVX512-BF16): x is then rounded to it, sums are float32.
+/// Otherwise the weights are widened.
+bool multipliesBfloat16();
+
 /// What a row of x gives does not depend on the others, nor on the number of threads; only on whether there are few.
 void linear(Backend& backend, ThreadPool& pool, const ProductArgs& args);
 

@@ -105,6 +105,11 @@ std::int64_t scanLanes() {
     return static_cast<std::int64_t>(hn::Lanes(ScanTag()));
 }
 
+/// A value for each channel of a block.
+struct ScanRow {
+    HWY_ALIGN float lanes[kScanBlock];
+};
+
 /// Some tokens of a block of channels, each array (kScanTile, kScanBlock).
 struct ScanTile {
     HWY_ALIGN float delta[kScanTile * kScanBlock];
@@ -135,43 +140,46 @@ void prepareScan(ScanTile& tile, const float* bias, const float* skip, std::int6
     }
 }
 
-/// kCount states of some channels, A and h with row stride kScanBlock: h = exp(Δ·A)·h + Δ·x·B. @return Σ_n C·h
-template <std::size_t kCount, class VV>
-HWY_INLINE VV scanStates(VV delta, VV dx, const float* A, float* h, const float* B, const float* C) {
+/// kCount neighbouring states of a vector of channels over a tile: h = exp(Δ·A)·h + Δ·x·B and y += Σ_n C·h. They and
+/// their A stay in registers. @param A  times log2(e), row stride kScanBlock, and so is h
+template <std::size_t kCount>
+HWY_INLINE void scanStates(ScanTile& tile, std::int64_t lane, const float* A, float* h, const float* B, const float* C,
+                           std::int64_t bc_stride, std::int64_t tokens) {
     const ScanTag d;
-    VV decays[kCount];
-    for (std::size_t n = 0; n < kCount; ++n) decays[n] = hn::Mul(delta, hn::LoadU(d, A + n * kScanBlock));
-    powersOfTwo(d, decays);
-    VV sum = hn::Zero(d);
-    for (std::size_t n = 0; n < kCount; ++n) {
-        float* cell = h + n * kScanBlock;
-        const VV next = hn::MulAdd(decays[n], hn::LoadU(d, cell), hn::Mul(dx, hn::Set(d, B[n])));
-        hn::StoreU(next, d, cell);
-        sum = hn::MulAdd(hn::Set(d, C[n]), next, sum);
+    hn::Vec<ScanTag> rates[kCount];
+    hn::Vec<ScanTag> states[kCount];
+    for (std::size_t n = 0; n < kCount; ++n) rates[n] = hn::Load(d, A + n * kScanBlock);
+    for (std::size_t n = 0; n < kCount; ++n) states[n] = hn::Load(d, h + n * kScanBlock);
+    for (std::int64_t t = 0; t < tokens; ++t, B += bc_stride, C += bc_stride) {
+        const std::int64_t at = t * kScanBlock + lane;
+        const auto delta = hn::Load(d, tile.delta + at);
+        hn::Vec<ScanTag> decays[kCount];
+        for (std::size_t n = 0; n < kCount; ++n) decays[n] = hn::Mul(delta, rates[n]);
+        powersOfTwo(d, decays);
+        const auto dx = hn::Load(d, tile.dx + at);
+        auto sum = hn::Zero(d);
+        for (std::size_t n = 0; n < kCount; ++n) {
+            states[n] = hn::MulAdd(decays[n], states[n], hn::Mul(dx, hn::Set(d, B[n])));
+            sum = hn::MulAdd(hn::Set(d, C[n]), states[n], sum);
+        }
+        hn::Store(hn::Add(hn::Load(d, tile.y + at), sum), d, tile.y + at);
     }
-    return sum;
+    for (std::size_t n = 0; n < kCount; ++n) hn::Store(states[n], d, h + n * kScanBlock);
 }
 
-/// All states over a tile: y += Σ_n C·h. @param A  times log2(e), (N, kScanBlock), and so is h
+/// All states over a tile. @param A  times log2(e), (N, kScanBlock), and so is h
 void scanTile(ScanTile& tile, const float* A, float* h, const float* B, const float* C, std::int64_t bc_stride,
               std::int64_t states, std::int64_t tokens) {
-    const ScanTag d;
     constexpr std::int64_t kTogether = 4;
-    for (std::int64_t t = 0; t < tokens; ++t, B += bc_stride, C += bc_stride) {
-        for (std::int64_t i = 0; i < kScanBlock; i += scanLanes()) {
-            const std::int64_t at = t * kScanBlock + i;
-            const auto delta = hn::Load(d, tile.delta + at);
-            const auto dx = hn::Load(d, tile.dx + at);
-            auto y = hn::Load(d, tile.y + at);
-            std::int64_t n = 0;
-            const auto add = [&]<std::int64_t kCount>(std::integral_constant<std::int64_t, kCount>) {
-                const std::int64_t first = n * kScanBlock + i;
-                y = hn::Add(y, scanStates<kCount>(delta, dx, A + first, h + first, B + n, C + n));
-                n += kCount;
-            };
-            while (n + kTogether <= states) add(std::integral_constant<std::int64_t, kTogether>());
-            while (n < states) add(std::integral_constant<std::int64_t, 1>());
-            hn::Store(y, d, tile.y + at);
+    for (std::int64_t lane = 0; lane < kScanBlock; lane += scanLanes()) {
+        std::int64_t n = 0;
+        for (; n + kTogether <= states; n += kTogether) {
+            const std::int64_t first = n * kScanBlock + lane;
+            scanStates<kTogether>(tile, lane, A + first, h + first, B + n, C + n, bc_stride, tokens);
+        }
+        for (; n < states; ++n) {
+            const std::int64_t first = n * kScanBlock + lane;
+            scanStates<1>(tile, lane, A + first, h + first, B + n, C + n, bc_stride, tokens);
         }
     }
 }
@@ -195,10 +203,11 @@ void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int6
     copyRow(args.D + first, skip);
 
     // A · log2(e) and h of the block, dense: (N, kScanBlock).
-    thread_local std::vector<float> scratch;
+    thread_local std::vector<ScanRow> scratch;
     const auto cells = static_cast<std::size_t>(states * kScanBlock);
-    if (scratch.size() < 2 * cells) scratch.resize(2 * cells);
-    float* A = scratch.data();
+    const auto rows = 2 * static_cast<std::size_t>(states) + 1;  // one more: there is a first one without states, too
+    if (scratch.size() < rows) scratch.resize(rows);
+    float* A = scratch.front().lanes;
     float* h = A + cells;
     float* state = args.h + b * states * args.channels + first;
     if (count < kScanBlock) std::fill_n(A, 2 * cells, 0.0F);

@@ -137,17 +137,25 @@ double libraryFlopsPerSecond(const LibraryProduct& p) {
 
     const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     dnnl::stream stream(engine);
-    const auto type = memory::data_type::f32;
+    const auto type = p.bfloat16 ? memory::data_type::bf16 : memory::data_type::f32;
     const memory::desc any({p.inputs, p.outputs}, type, memory::format_tag::any);
-    const memory::desc plain({p.inputs, p.outputs}, type, memory::format_tag::ba);
     const memory::desc x_layout({p.rows, p.inputs}, type, memory::format_tag::ab);
-    const memory::desc y_layout({p.rows, p.outputs}, type, memory::format_tag::ab);
+    const memory::desc y_layout({p.rows, p.outputs}, memory::data_type::f32, memory::format_tag::ab);
+#if DNNL_VERSION_MAJOR < 3
     const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x_layout, any, y_layout), engine);
+#else
+    const dnnl::matmul::primitive_desc description(engine, x_layout, any, y_layout);
+#endif
     const dnnl::matmul product(description);
-    memory packed(description.weights_desc(), engine);
-    memory stored(plain, engine, const_cast<float*>(weight.data()));
-    dnnl::reorder(stored, packed).execute(stream, stored, packed);
-    memory from(x_layout, engine, const_cast<float*>(x.data()));
+    const auto converted = [&](const std::vector<float>& values, const memory::dims& shape, memory::format_tag order,
+                               const memory::desc& wanted) {
+        memory given({shape, memory::data_type::f32, order}, engine, const_cast<float*>(values.data()));
+        memory made(wanted, engine);
+        dnnl::reorder(given, made).execute(stream, given, made);
+        return made;
+    };
+    memory packed = converted(weight, {p.inputs, p.outputs}, memory::format_tag::ba, description.weights_desc());
+    memory from = converted(x, {p.rows, p.inputs}, memory::format_tag::ab, x_layout);
     memory to(y_layout, engine, y.data());
     const double by_primitive = secondsOf([&] {
         for (int i = 0; i < repeat; ++i) {
@@ -155,6 +163,10 @@ double libraryFlopsPerSecond(const LibraryProduct& p) {
         }
         stream.wait();
     });
+    if (p.bfloat16) {
+        omp_set_num_threads(before);
+        return repeat * flops / by_primitive;
+    }
     const double by_sgemm = secondsOf([&] {
         for (int i = 0; i < repeat; ++i) {
             dnnl::sgemm('N', 'T', p.rows, p.outputs, p.inputs, 1, x.data(), p.inputs, weight.data(), p.inputs, 0,

@@ -14,10 +14,11 @@ double readBytesPerSecond(kernels::cpu::ThreadPool& pool);
 double exponentialsPerSecond(kernels::cpu::ThreadPool& pool);
 
 /// A product y (rows, outputs) = x (rows, inputs) · weightᵀ by the library alone, on its own threads: the faster of
-/// its sgemm and of its primitive with weights in the layout that it likes best.
+/// its sgemm and of its primitive with weights in the layout that it likes best. In bfloat16 only by the latter.
 struct LibraryProduct {
     std::int64_t rows, inputs, outputs;
     int threads;
+    bool bfloat16 = false;  // x and weight
 };
 double libraryFlopsPerSecond(const LibraryProduct& product);
 

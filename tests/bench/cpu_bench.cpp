@@ -12,6 +12,7 @@
 #include "core/profile/ceilings.h"
 #include "core/profile/floors.h"
 #include "core/profile/profiler.h"
+#include "kernels/cpu/gemm.h"
 #include "kernels/devices.h"
 #include "tests/bench/ceilings.h"
 
@@ -34,10 +35,16 @@ struct Options {
 // The library's rate on a large product: the ceiling of every product's floor.
 constexpr tests::LibraryProduct kLargeProduct = {2048, 1536, 1536, 0};
 
-profile::Ceilings ceilingsOf(int threads) {
-    kernels::cpu::ThreadPool pool(threads);
+/// Whether the engine's products of many rows are in bfloat16 there.
+bool inBfloat16(const kernels::DeviceInfo& device) {
+    return device.precision == DType::BF16 && kernels::cpu::multipliesBfloat16();
+}
+
+profile::Ceilings ceilingsOf(const kernels::DeviceInfo& device) {
+    kernels::cpu::ThreadPool pool(device.threads);
     tests::LibraryProduct large = kLargeProduct;
-    large.threads = threads;
+    large.threads = device.threads;
+    large.bfloat16 = inBfloat16(device);
     profile::Ceilings ceilings;
     ceilings.bytes_per_s = tests::readBytesPerSecond(pool);
     ceilings.flops_per_s = tests::libraryFlopsPerSecond(large);
@@ -115,8 +122,9 @@ json productsOf(engine::Engine& engine, const Options& given) {
     json rows = json::array();
     for (const std::int64_t length : given.lengths) {
         const int threads = engine.backend().device().threads;
+        const bool bfloat16 = inBfloat16(engine.backend().device());
         const auto add = [&](const char* component, std::int64_t inputs, std::int64_t outputs) {
-            rows.push_back(productOf(engine.backend(), component, {length, inputs, outputs, threads}));
+            rows.push_back(productOf(engine.backend(), component, {length, inputs, outputs, threads, bfloat16}));
         };
         add("in_proj", c.d_model, c.inProjRows(0));
         if (c.architecture == model::Architecture::Mamba1) {
@@ -134,7 +142,7 @@ json run(const Options& given) {
                                                        .precision = kernels::precisionFromName(given.precision),
                                                        .chunk = given.chunk}));
     const kernels::DeviceInfo& device = engine.backend().device();
-    const profile::Ceilings ceilings = ceilingsOf(device.threads);
+    const profile::Ceilings ceilings = ceilingsOf(device);
     json result = {{"model", engine.checkpoint().name()},
                    {"device", device.name},
                    {"instructions", device.instructions},

@@ -49,8 +49,14 @@ private Q_SLOTS:
     }
     void cleanup() { qunsetenv("PERFMAMBA_CEILINGS"); }
 
+    void measured_data() {
+        QTest::addColumn<int>("type");
+        for (const DType type : kDTypes) QTest::newRow(name(type).data()) << static_cast<int>(type);
+    }
     void measured() {
-        const auto backend = kernels::makeBackend("cpu", {.threads = 1});
+        QFETCH(int, type);
+        const auto precision = static_cast<DType>(type);
+        const auto backend = kernels::makeBackend("cpu", {.threads = 1, .precision = precision});
         const std::int64_t before = backend->ledger().current().total();
         double done = -1;
         std::set<std::string> said;
@@ -66,7 +72,7 @@ private Q_SLOTS:
         QVERIFY(std::isfinite(ceilings.flops_per_s) && ceilings.flops_per_s > 1e8);
         QVERIFY(std::isfinite(ceilings.exponentials_per_s) && ceilings.exponentials_per_s > 1e6);
         QCOMPARE(ceilings.device, backend->device().name);
-        QCOMPARE(ceilings.precision, std::string("float32"));
+        QCOMPARE(ceilings.precision, std::string(name(precision)));
         QCOMPARE(ceilings.threads, 1);
         QVERIFY(!ceilings.taken.empty());
         QCOMPARE(backend->ledger().current().total(), before);
