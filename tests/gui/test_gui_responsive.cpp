@@ -50,17 +50,24 @@ QString demo(const char* name) {
     return QStringLiteral(PERFMAMBA_SOURCE_DIR "/resources/demo/") + QString::fromLatin1(name);
 }
 
-/// A model of 64 layers at nine lengths, three passes each, with every kind of row.
-std::shared_ptr<profile::Profile> largeProfile(double factor) {
+/// Passes that drift, as those of a machine that warms up: what is hardest to compare.
+profile::Summary drifting(double median_us, int passes) {
+    std::vector<double> samples;
+    for (int i = 0; i < passes; ++i) {
+        samples.push_back(median_us * (1 + 0.02 * i / passes + 0.001 * (i * 7919 % 100) / 100));
+    }
+    return profile::summarise(std::move(samples));
+}
+
+/// A model of 64 layers at nine lengths, so many passes each, with every kind of row.
+std::shared_ptr<profile::Profile> largeProfile(double factor, int passes = 3) {
     auto profile = std::make_shared<profile::Profile>(*test::scaledProfile(factor));
     profile->model.config.n_layer = 64;
-    profile->options.repeat = 3;
+    profile->options.repeat = passes;
     const std::vector<profile::Point> small = profile->points;
     profile->points.clear();
     profile->options.lengths.assign(profile::kLengths.begin(), profile::kLengths.end());
-    const auto three = [](profile::Summary& time) {
-        time = profile::summarise({time.samples.begin(), time.samples.begin() + 3});
-    };
+    const auto take = [passes](profile::Summary& time) { time = drifting(time.median, passes); };
     for (std::size_t i = 0; i < profile::kLengths.size(); ++i) {
         profile::Point point = small[i % small.size()];
         point.length = profile::kLengths[i];
@@ -71,7 +78,7 @@ std::shared_ptr<profile::Profile> largeProfile(double factor) {
             for (profile::ComponentCost cost : point.layers) {
                 if (cost.layer != layer % static_cast<std::int32_t>(test::kFabricatedLayers)) continue;
                 cost.layer = layer;
-                three(cost.time);
+                take(cost.time);
                 layers.push_back(std::move(cost));
             }
             double end = at;
@@ -89,10 +96,10 @@ std::shared_ptr<profile::Profile> largeProfile(double factor) {
         point.last_pass = std::move(pass);
         point.last_pass_us = at;
         if (!point.last_kernels.empty()) test::traceByKernels(point);
-        for (profile::ComponentCost& cost : point.components) three(cost.time);
-        for (profile::StageCost& cost : point.stages) three(cost.time);
-        three(point.total);
-        three(point.untraced);
+        for (profile::ComponentCost& cost : point.components) take(cost.time);
+        for (profile::StageCost& cost : point.stages) take(cost.time);
+        take(point.total);
+        take(point.untraced);
         profile->points.push_back(std::move(point));
     }
     return profile;
@@ -265,6 +272,23 @@ private Q_SLOTS:
         watch.rest(50);
         selectThings(watch);
         QCOMPARE(m_window->messages()->count(), 0);
+        checkPromise(watch);
+    }
+
+    void aLargeProfileOfManyPasses() {
+        Watch watch(application());
+        const widgets::ProfilePtr before = largeProfile(1.2, 400);
+        const widgets::ProfilePtr after = largeProfile(1, 400);
+        watch.act("a run's end", [&] { Q_EMIT m_window->session().finished(before); });
+        watch.rest(100);
+        watch.act("pin as the baseline", [&] { action("pinBaseline")->trigger(); });
+        watch.rest(100);
+        visitPages(watch);
+        watch.act("another run's end", [&] { Q_EMIT m_window->session().finished(after); });
+        QVERIFY(watch.until([&] { return m_window->comparison() != nullptr; }, kPatience));
+        watch.rest(100);
+        visitPages(watch);
+        selectThings(watch);
         checkPromise(watch);
     }
 
