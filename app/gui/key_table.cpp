@@ -46,8 +46,8 @@ KeyTable::KeyTable(const QList<QAction*>& actions, QWidget* parent) : QDialog(pa
     }
     table->resizeColumnToContents(0);
     table->horizontalHeader()->setStretchLastSection(true);
+    table->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);  // first, so that it sorts nothing yet
     table->setSortingEnabled(true);
-    table->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
     widgets::addTableActions(*table, QStringLiteral("keys"));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
