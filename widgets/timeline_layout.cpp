@@ -99,21 +99,25 @@ TimelineLayout timelineLayout(const profile::Point& point) {
 
 std::vector<Block> blocksOf(std::span<const Span> spans, const TimeView& view) {
     std::vector<Block> blocks;
+    // As TimeView has it, without a division for each.
+    const double pixels_per_us = view.width / (view.end_us - view.begin_us);
+    const double us_per_pixel = 1 / pixels_per_us;
+    const auto toX = [&](double time_us) { return view.left + (time_us - view.begin_us) * pixels_per_us; };
     auto it = std::partition_point(spans.begin(), spans.end(), [&](const Span& s) { return s.end_us < view.begin_us; });
     while (it != spans.end() && it->begin_us <= view.end_us) {
         const auto index = static_cast<std::size_t>(it - spans.begin());
-        const double x0 = view.toX(it->begin_us);
-        const double x1 = view.toX(it->end_us);
+        const double x0 = toX(it->begin_us);
+        const double x1 = toX(it->end_us);
         if (x1 - x0 >= 1) {
             blocks.push_back({x0, x1, index, false});
             ++it;
             continue;
         }
         // Everything that ends within this pixel is one block; only its first few are looked at for the longest.
-        const double edge_us = view.toTime(std::floor(x0) + 1);
+        const double edge_us = view.begin_us + (std::floor(x0) + 1 - view.left) * us_per_pixel;
         const auto past = partitionPointNear(it, spans.end(), [&](const Span& s) { return s.end_us <= edge_us; });
         const auto stop = std::max(past, it + 1);
-        constexpr std::ptrdiff_t kLooked = 16;
+        constexpr std::ptrdiff_t kLooked = 8;
         const auto longest = std::max_element(it, std::min(stop, it + kLooked), [](const Span& a, const Span& b) {
             return a.duration_us() < b.duration_us();
         });
