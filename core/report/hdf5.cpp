@@ -7,7 +7,6 @@
 #include <atomic>
 #include <limits>
 #include <numeric>
-#include <ranges>
 #include <utility>
 
 #include "core/report/utf8.h"
@@ -126,9 +125,9 @@ Handle simpleSpace(const Shape& shape) {
 Shape chunkOf(const Shape& shape) {
     Shape chunk = shape;
     hsize_t left = kChunkElements;
-    for (hsize_t& extent : std::views::reverse(chunk)) {
-        extent = std::clamp(extent, hsize_t{1}, left);
-        left = std::max(left / extent, hsize_t{1});
+    for (auto extent = chunk.rbegin(); extent != chunk.rend(); ++extent) {
+        *extent = std::clamp(*extent, hsize_t{1}, left);
+        left = std::max(left / *extent, hsize_t{1});
     }
     return chunk;
 }

@@ -100,10 +100,12 @@ CostPtr measureCostOfStates(engine::Engine& engine, const prune::MakeBackend& ma
     }
     auto cost = std::make_shared<CostOfStates>();
     for (std::size_t i = 0; i < workloads.size(); ++i) {
-        CostOfStates::Curve& curve = cost->curves.emplace_back(workloads[i]);
+        CostOfStates::Curve curve;
+        curve.workload = workloads[i];
         for (std::size_t j = 0; j < plans.size(); ++j) {
             curve.samples.push_back({plans[j].kept(), profile::summarise(std::move(times[i][j]))});
         }
+        cost->curves.push_back(std::move(curve));
     }
     return cost;
 }
