@@ -45,14 +45,16 @@ Timeline::Timeline(Selection& selection, QWidget* parent) : QAbstractScrollArea(
 }
 
 QString Timeline::csv() const {
-    QString text = QStringLiteral("component,stage,layer,begin [µs],end [µs]\n");
+    QString text = QStringLiteral("component,stage,layer,kernel,begin [µs],end [µs]\n");
     if (m_point == nullptr) return text;
-    for (const Span& span : m_point->last_pass) {
-        text += QStringLiteral("%1,%2,%3,%4,%5\n")
-                    .arg(nameOf(span.component), nameOf(span.stage),
-                         span.layer == kNoLayer ? QString() : QString::number(span.layer),
-                         QString::number(span.begin_us, 'f', 3), QString::number(span.end_us, 'f', 3));
-    }
+    const auto add = [&](const auto& event, const QString& kernel) {
+        text += QStringLiteral("%1,%2,%3,%4,%5,%6\n")
+                    .arg(nameOf(event.component), nameOf(event.stage),
+                         event.layer == kNoLayer ? QString() : QString::number(event.layer), kernel,
+                         QString::number(event.begin_us, 'f', 3), QString::number(event.end_us, 'f', 3));
+    };
+    for (const Span& span : m_point->last_pass) add(span, {});
+    for (const KernelRun& run : m_point->last_kernels) add(run, csvField(QString::fromStdString(run.name)));
     return text;
 }
 

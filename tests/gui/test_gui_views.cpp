@@ -434,6 +434,10 @@ private Q_SLOTS:
         QVERIFY2(caption.contains("device was idle"), qPrintable(caption));
         QVERIFY(!timeline.grab().isNull());
         QVERIFY(timeline.kernelCentre(0, Component::Ssm).x() > 0);
+        const QString csv = timeline.picture().csv();
+        const profile::Point& point = profile->points.back();
+        QCOMPARE(csv.count('\n'), static_cast<qsizetype>(1 + point.last_pass.size() + point.last_kernels.size()));
+        QVERIFY(csv.contains(QStringLiteral(",void perfmamba::ssm_kernel<float>(float*),")));
 
         DetailsPanel details(selection);
         details.setProfile(profile);
