@@ -216,8 +216,4 @@ QString ComponentTable::csv() const {
     return tableText(*m_view, QLatin1Char(','));
 }
 
-QString ComponentTable::tsv() const {
-    return tableText(*m_view, QLatin1Char('\t'), true);
-}
-
 }  // namespace perfmamba::widgets
