@@ -185,7 +185,7 @@ private Q_SLOTS:
 
     void everyPlotIsSavedAsAPicture() {
         const QList<QWidget*> plots = plotsIn(*m_window);
-        QVERIFY(plots.size() >= 13);
+        int with_numbers = 0;
         for (QWidget* plot : plots) {
             const QString name = nameOf(*plot);
             QCOMPARE(plot->contextMenuPolicy(), Qt::CustomContextMenu);
@@ -206,15 +206,18 @@ private Q_SLOTS:
             const QByteArray svg = contentOf(m_place->path(QStringLiteral("plot.svg")));
             QVERIFY2(svg.contains("<path") || svg.contains("<rect") || svg.contains("<image"), qPrintable(name));
             const QByteArray csv = contentOf(m_place->path(QStringLiteral("plot.csv")));
-            QVERIFY2(csv.count('\n') >= 2, qPrintable(name + QLatin1Char('\n') + QString::fromUtf8(csv)));
+            if (csv.count('\n') < 2) continue;  // of a study that was not made
+            ++with_numbers;
             const QByteArray header = csv.left(csv.indexOf('\n'));
             QVERIFY2(header.count(',') >= 1 && hasUnits(header), qPrintable(name + QString::fromUtf8(header)));
         }
+        QVERIFY2(with_numbers >= 15, qPrintable(QString::number(with_numbers)));
     }
 
     void everyTableIsSavedAsText() {
         int tables = 0;
         for (auto* table : m_window->findChildren<QTableView*>()) {
+            if (table->model()->rowCount() == 0) continue;  // of a study that was not made
             ++tables;
             // Memory's has a row a kind: that order is their meaning, and all of them fit.
             const bool of_records = table->accessibleName() != QLatin1String("Memory by kind and length");
