@@ -1,6 +1,5 @@
 #include "widgets/change_plot.h"
 
-#include <QKeyEvent>
 #include <QToolTip>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -27,9 +26,7 @@ ChangePlot::ChangePlot(Selection& selection, QWidget* parent) : QWidget(parent),
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
-    m_heading = new ElidedLabel;
-    m_heading->setFont(Theme::headingFont());
-    m_heading->setProperty("heading", true);
+    m_heading = makeHeading();
     m_heading->setContentsMargins(10, 8, 8, 5);
     layout->addWidget(m_heading);
 
@@ -37,10 +34,7 @@ ChangePlot::ChangePlot(Selection& selection, QWidget* parent) : QWidget(parent),
     m_plot->setAccessibleName(tr("Ratio of times to the baseline's, by component"));
     m_plot->setAccessibleDescription(
         tr("The table beside it holds the same numbers. Up and down choose the component."));
-    m_plot->setFocusPolicy(Qt::StrongFocus);
     m_plot->setMinimumSize(220, 160);
-    m_plot->setMouseTracking(true);
-    m_plot->installEventFilter(this);
     m_plot->axisRect()->setMinimumMargins(QMargins(40, 8, 12, 18));
     m_plot->xAxis->setScaleType(QCPAxis::stLogarithmic);
     m_plot->xAxis->setSubTicks(false);
@@ -52,6 +46,8 @@ ChangePlot::ChangePlot(Selection& selection, QWidget* parent) : QWidget(parent),
     layout->addWidget(m_plot, 1);
 
     makeNavigable(*m_plot, [this] { fitView(); });
+    listenTo(*m_plot, {[this](const QPoint& at, const QPoint& global) { hover(at, global); },
+                       [this](const QPoint& at) { choose(rowAt(at)); }, [this](int key) { return pressed(key); }});
     m_picture = pictureOf(
         *m_plot, QStringLiteral("changes"), [this] { return csv(); }, [this] { fitView(); });
     addPictureMenu(*m_plot, m_picture);
@@ -175,44 +171,27 @@ void ChangePlot::choose(int row) {
     m_selection.setCell(std::nullopt, change.subject == Subject::Pass ? std::nullopt : std::optional(change.component));
 }
 
-bool ChangePlot::eventFilter(QObject* watched, QEvent* event) {
-    if (watched != m_plot) return QWidget::eventFilter(watched, event);
-    switch (event->type()) {
-        case QEvent::MouseMove: {
-            const auto* mouse = static_cast<QMouseEvent*>(event);
-            const int row = mouse->buttons() == Qt::NoButton ? rowAt(mouse->pos()) : -1;
-            if (row < 0) {
-                QToolTip::hideText();
-                break;
-            }
-            const Change& change = m_rows[static_cast<std::size_t>(row)];
-            QToolTip::showText(mouse->globalPosition().toPoint() + QPoint(12, 12),
-                               QStringLiteral("<b>%1</b><br>%2").arg(subjectText(change), changeText(change)), m_plot);
-            break;
-        }
-        case QEvent::MouseButtonPress: m_press = static_cast<QMouseEvent*>(event)->pos(); break;
-        case QEvent::MouseButtonRelease: {
-            const auto* mouse = static_cast<QMouseEvent*>(event);
-            if (mouse->button() == Qt::LeftButton && (mouse->pos() - m_press).manhattanLength() < 4) {
-                choose(rowAt(mouse->pos()));
-            }
-            break;
-        }
-        case QEvent::KeyPress: {
-            const int key = static_cast<QKeyEvent*>(event)->key();
-            if (m_rows.empty() || (key != Qt::Key_Up && key != Qt::Key_Down)) break;
-            const auto chosen = m_selection.focus().component;
-            const auto found = std::ranges::find_if(m_rows, [&](const Change& change) {
-                return chosen && change.subject == Subject::Component && change.component == *chosen;
-            });
-            const auto at = found == m_rows.end() ? 0 : found - m_rows.begin();
-            const auto last = static_cast<std::ptrdiff_t>(m_rows.size()) - 1;
-            choose(static_cast<int>(std::clamp<std::ptrdiff_t>(at + (key == Qt::Key_Down ? 1 : -1), 0, last)));
-            return true;
-        }
-        default: break;
+void ChangePlot::hover(const QPoint& at, const QPoint& global) {
+    const int row = rowAt(at);
+    if (row < 0) {
+        QToolTip::hideText();
+        return;
     }
-    return QWidget::eventFilter(watched, event);
+    const Change& change = m_rows[static_cast<std::size_t>(row)];
+    QToolTip::showText(global + QPoint(12, 12),
+                       QStringLiteral("<b>%1</b><br>%2").arg(subjectText(change), changeText(change)), m_plot);
+}
+
+bool ChangePlot::pressed(int key) {
+    if (m_rows.empty() || (key != Qt::Key_Up && key != Qt::Key_Down)) return false;
+    const auto chosen = m_selection.focus().component;
+    const auto found = std::ranges::find_if(m_rows, [&](const Change& change) {
+        return chosen && change.subject == Subject::Component && change.component == *chosen;
+    });
+    const auto at = found == m_rows.end() ? 0 : found - m_rows.begin();
+    const auto last = static_cast<std::ptrdiff_t>(m_rows.size()) - 1;
+    choose(static_cast<int>(std::clamp<std::ptrdiff_t>(at + (key == Qt::Key_Down ? 1 : -1), 0, last)));
+    return true;
 }
 
 QPoint ChangePlot::markOf(std::size_t row) const {

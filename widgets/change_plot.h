@@ -32,9 +32,6 @@ public:
     [[nodiscard]] QPoint markOf(std::size_t row) const;
     [[nodiscard]] QCustomPlot* plot() const { return m_plot; }
 
-protected:
-    bool eventFilter(QObject* watched, QEvent* event) override;
-
 private:
     void refill();
     void addRow(std::size_t row);
@@ -42,7 +39,9 @@ private:
     [[nodiscard]] double heightOf(std::size_t row) const;
     /// −1 where there is none.
     [[nodiscard]] int rowAt(const QPoint& at) const;
+    void hover(const QPoint& at, const QPoint& global);
     void choose(int row);
+    bool pressed(int key);
 
     Selection& m_selection;
     ComparisonPtr m_comparison;
@@ -51,7 +50,6 @@ private:
     QLabel* m_heading = nullptr;
     QCustomPlot* m_plot = nullptr;
     Picture m_picture;
-    QPoint m_press;
 };
 
 }  // namespace perfmamba::widgets

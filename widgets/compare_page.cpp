@@ -1,9 +1,6 @@
 #include "widgets/compare_page.h"
 
-#include <QAction>
-#include <QApplication>
 #include <QCheckBox>
-#include <QClipboard>
 #include <QComboBox>
 #include <QFormLayout>
 #include <QHBoxLayout>
@@ -21,7 +18,7 @@
 #include "widgets/change_plot.h"
 #include "widgets/elided_label.h"
 #include "widgets/format.h"
-#include "widgets/plot_menu.h"
+#include "widgets/table_menu.h"
 #include "widgets/table_style.h"
 #include "widgets/theme.h"
 
@@ -97,9 +94,7 @@ QWidget* ComparePage::makeTable() {
     layout->setSpacing(0);
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 5, 8, 3);
-    m_heading = new ElidedLabel;
-    m_heading->setFont(Theme::headingFont());
-    m_heading->setProperty("heading", true);
+    m_heading = makeHeading();
     bar->addWidget(m_heading, 1);
     m_layers = new QCheckBox(tr("layers"));
     m_layers->setToolTip(tr("Every layer's components, too"));
@@ -107,12 +102,6 @@ QWidget* ComparePage::makeTable() {
     m_lengths = new QComboBox;
     m_lengths->setAccessibleName(tr("Which lengths the table shows"));
     bar->addWidget(m_lengths);
-    m_filter = new QLineEdit;
-    m_filter->setPlaceholderText(tr("Filter"));
-    m_filter->setClearButtonEnabled(true);
-    m_filter->setAccessibleName(tr("Filter changes"));
-    m_filter->setMaximumWidth(110);
-    bar->addWidget(m_filter);
     layout->addLayout(bar);
 
     m_model = new ChangeModel(this);
@@ -120,7 +109,8 @@ QWidget* ComparePage::makeTable() {
     m_proxy->setSourceModel(m_model);
     m_proxy->setSortRole(ChangeModel::kSortRole);
     m_proxy->setFilterKeyColumn(-1);
-    m_proxy->setFilterCaseSensitivity(Qt::CaseInsensitive);
+    m_filter = makeFilter(*m_proxy, tr("Filter changes"));
+    bar->addWidget(m_filter);
     m_view = new QTableView;
     m_view->setAccessibleName(tr("Changes"));
     styleTable(*m_view);
@@ -131,18 +121,9 @@ QWidget* ComparePage::makeTable() {
     m_view->setSortingEnabled(true);
     layout->addWidget(m_view, 1);
 
-    auto* copy = new QAction(tr("Copy rows"), m_view);
-    copy->setShortcut(QKeySequence::Copy);
-    copy->setShortcutContext(Qt::WidgetShortcut);
-    connect(copy, &QAction::triggered, this,
-            [this] { QApplication::clipboard()->setText(rowsAsText(QLatin1Char('\t'), true)); });
-    auto* copy_all = new QAction(tr("Copy all as CSV"), m_view);
-    connect(copy_all, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(csv()); });
-    m_view->addActions({copy, copy_all});
-    m_view->setContextMenuPolicy(Qt::ActionsContextMenu);
+    addTableActions(*m_view, QStringLiteral("changes"));
     connect(m_layers, &QCheckBox::toggled, this, &ComparePage::fillTable);
     connect(m_lengths, &QComboBox::activated, this, &ComparePage::fillTable);
-    connect(m_filter, &QLineEdit::textChanged, m_proxy, &QSortFilterProxyModel::setFilterFixedString);
     connect(m_view, &QTableView::clicked, this, &ComparePage::choose);
     connect(m_view, &QTableView::activated, this, &ComparePage::choose);
     connect(&theme(), &Theme::changed, this, &ComparePage::fillTable);
@@ -242,31 +223,7 @@ QString ComparePage::text() const {
 }
 
 QString ComparePage::csv() const {
-    return rowsAsText(QLatin1Char(','), false);
-}
-
-QString ComparePage::rowsAsText(QChar separator, bool only_selected) const {
-    const auto line = [separator](QStringList fields) {
-        if (separator == QLatin1Char(',')) {
-            for (QString& field : fields) field = csvField(field);
-        }
-        return fields.join(separator) + QLatin1Char('\n');
-    };
-    QStringList header;
-    for (int column = 0; column < ChangeModel::kColumns; ++column) {
-        header << m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
-    }
-    QString result = line(header);
-    for (int row = 0; row < m_proxy->rowCount(); ++row) {
-        if (only_selected && !m_view->selectionModel()->isRowSelected(row, {})) continue;
-        QStringList fields;
-        for (int column = 0; column < ChangeModel::kColumns; ++column) {
-            QString shown = m_proxy->index(row, column).data().toString();
-            fields << shown.remove(QChar(0x2009));  // thin spaces are for the eye
-        }
-        result += line(fields);
-    }
-    return result;
+    return tableText(*m_view, QLatin1Char(','));
 }
 
 }  // namespace perfmamba::widgets

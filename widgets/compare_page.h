@@ -43,7 +43,6 @@ private:
     void fillTable();
     void fitColumns();
     void choose(const QModelIndex& index);
-    [[nodiscard]] QString rowsAsText(QChar separator, bool only_selected) const;
 
     Selection& m_selection;
     ComparisonPtr m_comparison;

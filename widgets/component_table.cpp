@@ -2,7 +2,6 @@
 
 #include <QAction>
 #include <QApplication>
-#include <QClipboard>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -16,7 +15,7 @@
 
 #include "widgets/component_model.h"
 #include "widgets/elided_label.h"
-#include "widgets/plot_menu.h"
+#include "widgets/table_menu.h"
 #include "widgets/table_style.h"
 #include "widgets/theme.h"
 
@@ -58,16 +57,8 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
 
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 5, 8, 3);
-    m_heading = new ElidedLabel;
-    m_heading->setFont(Theme::headingFont());
-    m_heading->setProperty("heading", true);
+    m_heading = makeHeading();
     bar->addWidget(m_heading, 1);
-    m_filter = new QLineEdit;
-    m_filter->setPlaceholderText(tr("Filter  Ctrl+F"));
-    m_filter->setClearButtonEnabled(true);
-    m_filter->setAccessibleName(tr("Filter components"));
-    m_filter->setMaximumWidth(130);
-    bar->addWidget(m_filter);
     layout->addLayout(bar);
 
     m_model = new ComponentModel(this);
@@ -75,7 +66,9 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     m_proxy->setSourceModel(m_model);
     m_proxy->setSortRole(ComponentModel::kSortRole);
     m_proxy->setFilterKeyColumn(ComponentModel::Name);
-    m_proxy->setFilterCaseSensitivity(Qt::CaseInsensitive);
+    m_filter = makeFilter(*m_proxy, tr("Filter components"));
+    m_filter->setPlaceholderText(tr("Filter  Ctrl+F"));
+    bar->addWidget(m_filter);
 
     m_view = new QTableView;
     m_view->setAccessibleName(tr("Components"));
@@ -104,12 +97,7 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     layout->addWidget(m_footer);
     setFocusProxy(m_view);
 
-    auto* copy = new QAction(tr("Copy rows"), m_view);
-    copy->setShortcut(QKeySequence::Copy);
-    copy->setShortcutContext(Qt::WidgetShortcut);
-    connect(copy, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(tsv()); });
-    auto* copy_all = new QAction(tr("Copy all as CSV"), m_view);
-    connect(copy_all, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(csv()); });
+    addTableActions(*m_view, QStringLiteral("components"));
     auto* fit = new QAction(tr("Fit columns"), m_view);
     connect(fit, &QAction::triggered, this, [this] { fitColumns(false); });
     // As wide as their numbers, and again when the units change; between those they only grow, so that a live table
@@ -117,10 +105,8 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     connect(m_model, &QAbstractItemModel::modelReset, this, [this] { fitColumns(false); });
     connect(m_model, &QAbstractItemModel::headerDataChanged, this, [this] { fitColumns(false); });
     connect(m_model, &QAbstractItemModel::dataChanged, this, [this] { fitColumns(true); });
-    m_view->addActions({copy, copy_all, fit});
-    m_view->setContextMenuPolicy(Qt::ActionsContextMenu);
+    m_view->addAction(fit);
 
-    connect(m_filter, &QLineEdit::textChanged, m_proxy, &QSortFilterProxyModel::setFilterFixedString);
     connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
             [this](const QModelIndex& current) {
                 if (m_marking || !current.isValid()) return;
@@ -226,42 +212,8 @@ void ComponentTable::markSelection() {
     m_marking = false;
 }
 
-QString ComponentTable::text(QChar separator, const QList<int>& rows) const {
-    const auto field = [separator](const QString& raw) {
-        const QString plain = QString(raw).replace(QLatin1Char('\n'), QLatin1Char(' ')).trimmed();
-        return separator == QLatin1Char(',') ? csvField(plain) : plain;
-    };
-    QStringList header;
-    for (int column = 0; column < ComponentModel::kColumns; ++column) {
-        if (m_view->isColumnHidden(column)) continue;
-        header << field(m_model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
-    }
-    QString result = header.join(separator) + QLatin1Char('\n');
-    for (const int row : rows) {
-        QStringList fields;
-        for (int column = 0; column < ComponentModel::kColumns; ++column) {
-            if (m_view->isColumnHidden(column)) continue;
-            QString shown = m_proxy->index(row, column).data().toString();
-            shown.remove(QChar(0x2009));  // thin spaces are for the eye
-            fields << field(shown);
-        }
-        result += fields.join(separator) + QLatin1Char('\n');
-    }
-    return result;
-}
-
 QString ComponentTable::csv() const {
-    QList<int> rows;
-    for (int row = 0; row < m_proxy->rowCount(); ++row) rows << row;
-    return text(QLatin1Char(','), rows);
-}
-
-QString ComponentTable::tsv() const {
-    QList<int> rows;
-    for (int row = 0; row < m_proxy->rowCount(); ++row) {
-        if (m_view->selectionModel()->isRowSelected(row, {})) rows << row;
-    }
-    return text(QLatin1Char('\t'), rows);
+    return tableText(*m_view, QLatin1Char(','));
 }
 
 }  // namespace perfmamba::widgets

@@ -28,8 +28,6 @@ public:
 
     /// All rows as sorted and filtered, RFC 4180, with a header line and plain numbers in the columns' units.
     [[nodiscard]] QString csv() const;
-    /// The selected rows, tab separated, with the header.
-    [[nodiscard]] QString tsv() const;
     [[nodiscard]] QTableView* view() const { return m_view; }
     [[nodiscard]] QLineEdit* filter() const { return m_filter; }
 
@@ -37,7 +35,6 @@ private:
     void refresh();
     void fitColumns(bool only_wider);
     void markSelection();
-    [[nodiscard]] QString text(QChar separator, const QList<int>& rows) const;
 
     Selection& m_selection;
     ProfilePtr m_profile;

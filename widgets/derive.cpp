@@ -354,8 +354,12 @@ ProfilePtr mergedForLive(const ProfilePtr& previous, const ProfilePtr& next) {
                                : next->options.repeat > 0
                                    ? std::min(kEnough, static_cast<std::size_t>(next->options.repeat))
                                    : kEnough;
-    auto merged = std::make_shared<profile::Profile>(*next);
-    merged->points.clear();
+    // Not a copy of the whole: points hold every event of their last pass.
+    auto merged = std::make_shared<profile::Profile>();
+    merged->model = next->model;
+    merged->provenance = next->provenance;
+    merged->options = next->options;
+    merged->complete = next->complete;
     for (const std::int64_t length : next->options.lengths) {
         const auto at_length = [length](const profile::Point& p) { return p.length == length; };
         const auto fresh = std::find_if(next->points.begin(), next->points.end(), at_length);

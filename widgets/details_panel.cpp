@@ -335,6 +335,8 @@ bool DetailsPanel::showState() {
     showRows(rows);
     showSamples({});
     m_stages->hide();
+    m_background.forget();
+    m_kernels->hide();
     return true;
 }
 
@@ -527,8 +529,20 @@ void DetailsPanel::showSamples(const profile::Summary& time, const profile::Chan
 
 void DetailsPanel::showKernels(const profile::Point& point, std::optional<Component> component,
                                std::optional<std::int32_t> layer) {
+    constexpr std::size_t kAtOnce = 20'000;  // kernels: some milliseconds
+    m_background.forget();
+    if (point.last_kernels.size() <= kAtOnce) {
+        listKernels(kernelsInside(point, component, layer));
+        return;
+    }
+    m_kernels->hide();
+    m_background.ask([this, profile = m_profile, &point, component, layer] {
+        return [this, sums = kernelsInside(point, component, layer)] { listKernels(sums); };
+    });
+}
+
+void DetailsPanel::listKernels(const std::vector<KernelSum>& sums) {
     constexpr std::size_t kMost = 12;
-    const std::vector<KernelSum> sums = kernelsInside(point, component, layer);
     m_kernels->setVisible(!sums.empty());
     if (sums.empty()) return;
     QString html = QStringLiteral("<p style='color:%1'><b>%2</b></p><table width='100%' cellspacing='2'>")

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "widgets/background.h"
 #include "widgets/change_text.h"
 #include "widgets/plot_menu.h"
 #include "widgets/selection.h"
@@ -16,6 +17,8 @@ class QGridLayout;
 class QLabel;
 
 namespace perfmamba::widgets {
+
+struct KernelSum;
 
 class DetailsPanel : public QWidget {
     Q_OBJECT
@@ -43,6 +46,7 @@ private:
     static void appendTraceRows(const profile::Point& point, std::vector<Row>& rows);
     void showKernels(const profile::Point& point, std::optional<Component> component,
                      std::optional<std::int32_t> layer);
+    void listKernels(const std::vector<KernelSum>& sums);
     void showStages(const profile::Point& point, bool wanted);
 
     Selection& m_selection;
@@ -62,6 +66,7 @@ private:
     QWidget* m_body = nullptr;
     QLabel* m_empty = nullptr;
     profile::Summary m_shown;
+    Background m_background;  // sums very many kernels
 };
 
 /// Bins of a histogram: edges.size() = counts.size() + 1. The number of bins follows Freedman and Diaconis, 6 … 40.

@@ -2,6 +2,8 @@
 
 #include <QPainter>
 
+#include "widgets/theme.h"
+
 namespace perfmamba::widgets {
 
 ElidedLabel::ElidedLabel(QWidget* parent) : QLabel(parent) {
@@ -19,6 +21,14 @@ void ElidedLabel::paintEvent(QPaintEvent* /*event*/) {
     // The middle goes: models' names differ at both ends.
     painter.drawText(contentsRect(), static_cast<int>(alignment()),
                      fontMetrics().elidedText(text(), Qt::ElideMiddle, contentsRect().width()));
+}
+
+ElidedLabel* makeHeading(const QString& text) {
+    auto* label = new ElidedLabel;
+    label->setText(text);
+    label->setFont(Theme::headingFont());
+    label->setProperty("heading", true);
+    return label;
 }
 
 }  // namespace perfmamba::widgets

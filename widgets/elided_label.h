@@ -15,4 +15,7 @@ protected:
     void paintEvent(QPaintEvent* event) override;
 };
 
+/// Says in the theme's headings what stands below or beside it.
+ElidedLabel* makeHeading(const QString& text = {});
+
 }  // namespace perfmamba::widgets

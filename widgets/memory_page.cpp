@@ -1,9 +1,7 @@
 #include "widgets/memory_page.h"
 
-#include <QApplication>
 #include <QButtonGroup>
 #include <QCheckBox>
-#include <QClipboard>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -16,8 +14,10 @@
 #include <limits>
 
 #include "widgets/derive.h"
+#include "widgets/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/plot_style.h"
+#include "widgets/table_menu.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -27,9 +27,7 @@ constexpr int kNamesRoom = 80;  // pixels right of the lines, for their names
 constexpr double kLabelGap = 13;
 
 QLabel* headingLabel() {
-    auto* label = new QLabel;
-    label->setFont(Theme::headingFont());
-    label->setProperty("heading", true);
+    ElidedLabel* label = makeHeading();
     label->setContentsMargins(10, 6, 8, 3);
     return label;
 }
@@ -147,10 +145,7 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     m_table->horizontalHeader()->setDefaultSectionSize(66);
     m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
     m_table->setTabKeyNavigation(false);
-    auto* copy = new QAction(tr("Copy table as CSV"), m_table);
-    connect(copy, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(m_by_length_picture.csv()); });
-    m_table->addAction(copy);
-    m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+    addTableActions(*m_table, QStringLiteral("memory-by-length"), [this] { return m_by_length_picture.csv(); });
     left_layout->addWidget(m_table, 1);
     below->addWidget(left);
 

@@ -30,17 +30,6 @@ QImage imageOf(const Picture& picture, double scale) {
     return image;
 }
 
-void saveAs(QWidget& view, const QString& name, const QString& suffix,
-            const std::function<bool(const QString&)>& write) {
-    QString path = QFileDialog::getSaveFileName(&view, QObject::tr("Save picture"), name + QLatin1Char('.') + suffix,
-                                                QStringLiteral("%1 (*.%2)").arg(suffix.toUpper(), suffix));
-    if (path.isEmpty()) return;
-    if (!path.endsWith(QLatin1Char('.') + suffix, Qt::CaseInsensitive)) path += QLatin1Char('.') + suffix;
-    if (!write(path)) {
-        QToolTip::showText(QCursor::pos(), QObject::tr("%1 cannot be written").arg(path), &view);
-    }
-}
-
 }  // namespace
 
 Picture pictureOf(QCustomPlot& plot, const QString& name, std::function<QString()> csv, std::function<void()> reset) {
@@ -95,6 +84,17 @@ void addPictureMenu(QWidget& view, Picture picture) {
         }
         menu.exec(view.mapToGlobal(at));
     });
+}
+
+void saveAs(QWidget& view, const QString& name, const QString& suffix,
+            const std::function<bool(const QString& path)>& write) {
+    QString path = QFileDialog::getSaveFileName(&view, QObject::tr("Save"), name + QLatin1Char('.') + suffix,
+                                                QStringLiteral("%1 (*.%2)").arg(suffix.toUpper(), suffix));
+    if (path.isEmpty()) return;
+    if (!path.endsWith(QLatin1Char('.') + suffix, Qt::CaseInsensitive)) path += QLatin1Char('.') + suffix;
+    if (!write(path)) {
+        QToolTip::showText(QCursor::pos(), QObject::tr("%1 cannot be written").arg(path), &view);
+    }
 }
 
 bool writePng(const Picture& picture, const QString& path, double scale) {

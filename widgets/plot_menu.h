@@ -23,8 +23,13 @@ struct Picture {
 /// The plot as a Picture, drawn with its own painter so that vectors stay vectors.
 Picture pictureOf(QCustomPlot& plot, const QString& name, std::function<QString()> csv, std::function<void()> reset);
 
-/// Gives `view` the menu. What cannot be written is said in a tooltip at the cursor.
+/// Gives `view` the menu.
 void addPictureMenu(QWidget& view, Picture picture);
+
+/// Asks where to save and writes there. What cannot be written is said in a tooltip at the cursor.
+/// @param name proposed file name, without suffix
+void saveAs(QWidget& view, const QString& name, const QString& suffix,
+            const std::function<bool(const QString& path)>& write);
 
 /// Writers behind the menu; false when the file cannot be written.
 bool writePng(const Picture& picture, const QString& path, double scale = 2);

@@ -45,6 +45,42 @@ private:
     std::function<void()> m_fit;
 };
 
+class Listener : public QObject {
+public:
+    Listener(QCustomPlot& plot, PlotInput input) : QObject(&plot), m_input(std::move(input)) {
+        plot.installEventFilter(this);
+    }
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override {
+        switch (event->type()) {
+            case QEvent::MouseMove: {
+                const auto* mouse = static_cast<QMouseEvent*>(event);
+                if (mouse->buttons() == Qt::NoButton) m_input.hover(mouse->pos(), mouse->globalPosition().toPoint());
+                break;
+            }
+            case QEvent::MouseButtonPress: m_pressed_at = static_cast<QMouseEvent*>(event)->pos(); break;
+            case QEvent::MouseButtonRelease: {
+                const auto* mouse = static_cast<QMouseEvent*>(event);
+                const bool dragged = (mouse->pos() - m_pressed_at).manhattanLength() >= kClickReach;
+                if (mouse->button() == Qt::LeftButton && !dragged) m_input.click(mouse->pos());
+                break;
+            }
+            case QEvent::KeyPress:
+                if (m_input.press(static_cast<QKeyEvent*>(event)->key())) return true;
+                break;
+            default: break;
+        }
+        return QObject::eventFilter(watched, event);
+    }
+
+private:
+    static constexpr int kClickReach = 4;  // pixels
+
+    PlotInput m_input;
+    QPoint m_pressed_at;
+};
+
 }  // namespace
 
 void stylePlot(QCustomPlot& plot) {
@@ -82,6 +118,12 @@ void stylePlot(QCustomPlot& plot) {
 void makeNavigable(QCustomPlot& plot, std::function<void()> fit) {
     plot.setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     new Navigation(plot, std::move(fit));  // owned by the plot
+}
+
+void listenTo(QCustomPlot& plot, PlotInput input) {
+    plot.setMouseTracking(true);
+    plot.setFocusPolicy(Qt::StrongFocus);
+    new Listener(plot, std::move(input));  // owned by the plot
 }
 
 QSharedPointer<QCPAxisTickerText> categoryTicker(const QStringList& labels) {

@@ -3,12 +3,25 @@
 
 #include <qcustomplot.h>
 
+#include <functional>
+
 namespace perfmamba::widgets {
 
 /// Backgrounds, axes, grid, fonts and colours from the theme. Call again when the theme changes.
 void stylePlot(QCustomPlot& plot);
 /// Wheel zooms at the cursor, drag pans, Shift keeps to x, double click and Home fit: `fit` is called for the last two.
 void makeNavigable(QCustomPlot& plot, std::function<void()> fit);
+/// What a plot does beside that.
+struct PlotInput {
+    /// The mouse moves, no button held.
+    std::function<void(const QPoint& at, const QPoint& global)> hover;
+    /// The left button, without a drag.
+    std::function<void(const QPoint& at)> click;
+    /// False where the key is not for the plot.
+    std::function<bool(int key)> press;
+};
+/// Turns on mouse tracking and the focus for keys. All three functions must be there.
+void listenTo(QCustomPlot& plot, PlotInput input);
 /// Tick labels at 0, 1, 2 … .
 QSharedPointer<QCPAxisTickerText> categoryTicker(const QStringList& labels);
 

@@ -41,14 +41,6 @@ QScrollArea* scrolled(QWidget* content, int least_width) {
     return area;
 }
 
-QLabel* heading(const QString& text) {
-    auto* label = new ElidedLabel;
-    label->setText(text);
-    label->setFont(Theme::headingFont());
-    label->setProperty("heading", true);
-    return label;
-}
-
 }  // namespace
 
 void PrunePage::makeColumns(Selection& selection) {
@@ -85,7 +77,7 @@ QWidget* PrunePage::makeHeader() {
     auto* layout = new QHBoxLayout(bar);
     layout->setContentsMargins(10, 4, 6, 0);
     layout->setSpacing(0);
-    layout->addWidget(heading(tr("What goes")), 1);
+    layout->addWidget(makeHeading(tr("What goes")), 1);
     const auto button = [&](const QString& sign, const QString& word, auto act) {
         auto* tool = new QToolButton;
         tool->setText(sign);
@@ -118,7 +110,7 @@ QWidget* PrunePage::makeCentre(Selection& selection) {
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 5, 8, 3);
     bar->setSpacing(0);
-    m_study_label = heading(tr("Trade-off"));
+    m_study_label = makeHeading(tr("Trade-off"));
     bar->addWidget(m_study_label, 1);
     m_views = new QButtonGroup(this);
     const std::array<std::pair<QString, QString>, 3> texts = {{
@@ -157,7 +149,7 @@ QWidget* PrunePage::makePrice() {
     layout->setSpacing(2);
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 8, 8, 0);
-    bar->addWidget(heading(tr("Price of this plan")), 1);
+    bar->addWidget(makeHeading(tr("Price of this plan")), 1);
     layout->addLayout(bar);
     m_card = new PriceCard;
     layout->addWidget(m_card, 1);

@@ -1,7 +1,6 @@
 #include "widgets/roofline_plot.h"
 
 #include <QHBoxLayout>
-#include <QKeyEvent>
 #include <QLabel>
 #include <QToolTip>
 #include <QVBoxLayout>
@@ -43,18 +42,13 @@ RooflinePlot::RooflinePlot(Selection& selection, QWidget* parent) : QWidget(pare
     layout->setSpacing(0);
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 5, 8, 3);
-    m_heading = new ElidedLabel;
-    m_heading->setFont(Theme::headingFont());
-    m_heading->setProperty("heading", true);
+    m_heading = makeHeading();
     bar->addWidget(m_heading, 1);
     layout->addLayout(bar);
 
     m_plot = new QCustomPlot;
     m_plot->setObjectName(QStringLiteral("rooflinePlot"));
     m_plot->setMinimumSize(260, 200);
-    m_plot->setFocusPolicy(Qt::StrongFocus);
-    m_plot->setMouseTracking(true);
-    m_plot->installEventFilter(this);
     m_plot->setAccessibleName(tr("Roofline"));
     m_plot->setAccessibleDescription(
         tr("Left and right go from component to component. The table beside it has the same numbers."));
@@ -66,6 +60,8 @@ RooflinePlot::RooflinePlot(Selection& selection, QWidget* parent) : QWidget(pare
     setFocusProxy(m_plot);
     layout->addWidget(m_plot, 1);
     makeNavigable(*m_plot, [this] { fitView(); });
+    listenTo(*m_plot, {[this](const QPoint& at, const QPoint& global) { hover(at, global); },
+                       [this](const QPoint& at) { click(at); }, [this](int key) { return pressed(key); }});
     m_picture = pictureOf(
         *m_plot, QStringLiteral("roofline"), [this] { return csv(); }, [this] { fitView(); });
     addPictureMenu(*m_plot, m_picture);
@@ -337,31 +333,6 @@ bool RooflinePlot::pressed(int key) {
     }
     m_selection.setComponent(m_dots[static_cast<std::size_t>(index)].cost->component);
     return true;
-}
-
-bool RooflinePlot::eventFilter(QObject* watched, QEvent* event) {
-    if (watched == m_plot) {
-        switch (event->type()) {
-            case QEvent::MouseMove: {
-                const auto* mouse = static_cast<QMouseEvent*>(event);
-                if (mouse->buttons() == Qt::NoButton) hover(mouse->pos(), mouse->globalPosition().toPoint());
-                break;
-            }
-            case QEvent::MouseButtonPress: m_press = static_cast<QMouseEvent*>(event)->pos(); break;
-            case QEvent::MouseButtonRelease: {
-                const auto* mouse = static_cast<QMouseEvent*>(event);
-                if (mouse->button() == Qt::LeftButton && (mouse->pos() - m_press).manhattanLength() < 4) {
-                    click(mouse->pos());
-                }
-                break;
-            }
-            case QEvent::KeyPress:
-                if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
-                break;
-            default: break;
-        }
-    }
-    return QWidget::eventFilter(watched, event);
 }
 
 QPoint RooflinePlot::dotCentre(Component component) const {

@@ -36,9 +36,6 @@ public:
     /// What stands below the plot.
     [[nodiscard]] QString note() const;
 
-protected:
-    bool eventFilter(QObject* watched, QEvent* event) override;
-
 private:
     void refill();
     void drawRoofs();
@@ -61,7 +58,6 @@ private:
     QCustomPlot* m_plot = nullptr;
     QLabel* m_note = nullptr;
     Picture m_picture;
-    QPoint m_press;
 };
 
 }  // namespace perfmamba::widgets

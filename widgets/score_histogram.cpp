@@ -276,7 +276,8 @@ bool ScoreHistogram::eventFilter(QObject* watched, QEvent* event) {
 }
 
 QString ScoreHistogram::csv() const {
-    QString text = QStringLiteral("from,to,states\n");
+    const QString unit = m_scores ? QString::fromStdString(m_scores->unit) : QStringLiteral("1");
+    QString text = QStringLiteral("from [%1],to [%1],states\n").arg(unit);
     if (m_bins.off_axis > 0) text += QStringLiteral("-inf,0,%1\n").arg(m_bins.off_axis);
     for (std::size_t i = 0; i < m_bins.counts.size(); ++i) {
         text += QStringLiteral("%1,%2,%3\n")

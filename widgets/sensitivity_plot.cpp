@@ -1,6 +1,5 @@
 #include "widgets/sensitivity_plot.h"
 
-#include <QKeyEvent>
 #include <QToolTip>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -22,9 +21,6 @@ SensitivityPlot::SensitivityPlot(Selection& selection, QWidget* parent) : QWidge
     layout->setContentsMargins(0, 0, 0, 0);
     m_plot = new QCustomPlot;
     m_plot->setMinimumSize(240, 180);
-    m_plot->setFocusPolicy(Qt::StrongFocus);
-    m_plot->setMouseTracking(true);
-    m_plot->installEventFilter(this);
     m_plot->setAccessibleName(tr("What is lost when a layer is pruned alone"));
     m_plot->setAccessibleDescription(tr("Left and right select the layer."));
     m_plot->axisRect()->setMinimumMargins(QMargins(44, 10, 14, 18));
@@ -35,6 +31,8 @@ SensitivityPlot::SensitivityPlot(Selection& selection, QWidget* parent) : QWidge
     setFocusProxy(m_plot);
     layout->addWidget(m_plot);
     makeNavigable(*m_plot, [this] { refit(); });
+    listenTo(*m_plot, {[this](const QPoint& at, const QPoint& global) { hover(at, global); },
+                       [this](const QPoint& at) { click(at); }, [this](int key) { return pressed(key); }});
     m_picture = pictureOf(
         *m_plot, QStringLiteral("layers-alone"), [this] { return csv(); }, [this] { refit(); });
     addPictureMenu(*m_plot, m_picture);
@@ -139,43 +137,29 @@ void SensitivityPlot::step(int by) {
     m_selection.setLayer(static_cast<std::int32_t>(delta.layer));
 }
 
-bool SensitivityPlot::eventFilter(QObject* watched, QEvent* event) {
-    if (watched != m_plot) return QWidget::eventFilter(watched, event);
-    switch (event->type()) {
-        case QEvent::MouseMove: {
-            const auto* mouse = static_cast<QMouseEvent*>(event);
-            const int bar = barAt(mouse->pos());
-            if (mouse->buttons() != Qt::NoButton) break;
-            if (bar < 0) {
-                QToolTip::hideText();
-            } else {
-                QToolTip::showText(mouse->globalPosition().toPoint(), tipOf(m_deltas[static_cast<std::size_t>(bar)]),
-                                   m_plot);
-            }
-            break;
-        }
-        case QEvent::MouseButtonPress: m_press = static_cast<QMouseEvent*>(event)->pos(); break;
-        case QEvent::MouseButtonRelease: {
-            const auto* mouse = static_cast<QMouseEvent*>(event);
-            const int bar = barAt(mouse->pos());
-            if (bar >= 0 && mouse->button() == Qt::LeftButton && (mouse->pos() - m_press).manhattanLength() < 4) {
-                m_selection.setLayer(static_cast<std::int32_t>(m_deltas[static_cast<std::size_t>(bar)].layer));
-            }
-            break;
-        }
-        case QEvent::KeyPress: {
-            const int key = static_cast<QKeyEvent*>(event)->key();
-            if (key != Qt::Key_Left && key != Qt::Key_Right) break;
-            step(key == Qt::Key_Left ? -1 : 1);
-            return true;
-        }
-        default: break;
+void SensitivityPlot::hover(const QPoint& at, const QPoint& global) {
+    const int bar = barAt(at);
+    if (bar < 0) {
+        QToolTip::hideText();
+    } else {
+        QToolTip::showText(global, tipOf(m_deltas[static_cast<std::size_t>(bar)]), m_plot);
     }
-    return QWidget::eventFilter(watched, event);
+}
+
+void SensitivityPlot::click(const QPoint& at) {
+    const int bar = barAt(at);
+    if (bar >= 0) m_selection.setLayer(static_cast<std::int32_t>(m_deltas[static_cast<std::size_t>(bar)].layer));
+}
+
+bool SensitivityPlot::pressed(int key) {
+    if (key != Qt::Key_Left && key != Qt::Key_Right) return false;
+    step(key == Qt::Key_Left ? -1 : 1);
+    return true;
 }
 
 QString SensitivityPlot::csv() const {
-    QString text = QStringLiteral("layer,share removed,%1,standard error\n").arg(csvField(tr("Δ %1").arg(m_quality)));
+    QString text =
+        QStringLiteral("layer,share removed [1],%1,standard error [1]\n").arg(csvField(tr("Δ %1 [1]").arg(m_quality)));
     for (const LayerDelta& delta : m_deltas) {
         text += QStringLiteral("%1,%2,%3,%4\n")
                     .arg(delta.layer)

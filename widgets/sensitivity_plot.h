@@ -21,13 +21,13 @@ public:
     [[nodiscard]] const Picture& picture() const { return m_picture; }
     [[nodiscard]] QString csv() const;
 
-protected:
-    bool eventFilter(QObject* watched, QEvent* event) override;
-
 private:
     void refill();
     void refit();
     void step(int by);
+    void hover(const QPoint& at, const QPoint& global);
+    void click(const QPoint& at);
+    bool pressed(int key);
     [[nodiscard]] int barAt(const QPoint& at) const;
     [[nodiscard]] QString tipOf(const LayerDelta& delta) const;
 
@@ -35,7 +35,6 @@ private:
     QString m_quality;  // "accuracy"
     std::vector<LayerDelta> m_deltas;
     QCustomPlot* m_plot = nullptr;
-    QPoint m_press;
     Picture m_picture;
 };
 

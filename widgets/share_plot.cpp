@@ -2,7 +2,6 @@
 
 #include <QButtonGroup>
 #include <QHBoxLayout>
-#include <QKeyEvent>
 #include <QToolButton>
 #include <QToolTip>
 #include <QVBoxLayout>
@@ -34,11 +33,7 @@ SharePlot::SharePlot(Selection& selection, QWidget* parent) : QWidget(parent), m
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 5, 8, 3);
     bar->setSpacing(0);
-    auto* heading = new ElidedLabel;
-    heading->setText(tr("Time by length"));
-    heading->setFont(Theme::headingFont());
-    heading->setProperty("heading", true);
-    bar->addWidget(heading, 1);
+    bar->addWidget(makeHeading(tr("Time by length")), 1);
     m_buttons = new QButtonGroup(this);
     const std::array<std::pair<QString, QString>, 3> texts = {{
         {tr("%"), tr("Share of the pass")},
@@ -63,10 +58,7 @@ SharePlot::SharePlot(Selection& selection, QWidget* parent) : QWidget(parent), m
     m_plot->setAccessibleDescription(
         tr("Stacked bars; the component table beside it holds the same numbers. "
            "Left and right choose the length, up and down the component."));
-    m_plot->setFocusPolicy(Qt::StrongFocus);
     m_plot->setMinimumSize(260, 160);
-    m_plot->installEventFilter(this);
-    m_plot->setMouseTracking(true);
     m_plot->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom | QCP::msTop);
     m_plot->axisRect()->setMinimumMargins(QMargins(40, 8, 0, 18));
     m_plot->axisRect()->setMargins(QMargins(0, 0, kLabelRoom, 0));
@@ -82,6 +74,8 @@ SharePlot::SharePlot(Selection& selection, QWidget* parent) : QWidget(parent), m
     layout->addWidget(m_plot, 1);
 
     makeNavigable(*m_plot, [this] { fitView(); });
+    listenTo(*m_plot, {[this](const QPoint& at, const QPoint& global) { hover(at, global); },
+                       [this](const QPoint& at) { click(at); }, [this](int key) { return pressed(key); }});
     m_picture = pictureOf(
         *m_plot, QStringLiteral("share-by-length"), [this] { return csv(); }, [this] { fitView(); });
     addPictureMenu(*m_plot, m_picture);
@@ -428,31 +422,6 @@ bool SharePlot::pressed(int key) {
     if (component >= 0) focus.component = m_components[static_cast<std::size_t>(component)];
     m_selection.set(focus);
     return true;
-}
-
-bool SharePlot::eventFilter(QObject* watched, QEvent* event) {
-    if (watched == m_plot) {
-        switch (event->type()) {
-            case QEvent::MouseMove: {
-                const auto* mouse = static_cast<QMouseEvent*>(event);
-                if (mouse->buttons() == Qt::NoButton) hover(mouse->pos(), mouse->globalPosition().toPoint());
-                break;
-            }
-            case QEvent::MouseButtonPress: m_press = static_cast<QMouseEvent*>(event)->pos(); break;
-            case QEvent::MouseButtonRelease: {
-                const auto* mouse = static_cast<QMouseEvent*>(event);
-                if (mouse->button() == Qt::LeftButton && (mouse->pos() - m_press).manhattanLength() < 4) {
-                    click(mouse->pos());
-                }
-                break;
-            }
-            case QEvent::KeyPress:
-                if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
-                break;
-            default: break;
-        }
-    }
-    return QWidget::eventFilter(watched, event);
 }
 
 QPoint SharePlot::segmentCentre(std::size_t point, Component component) const {

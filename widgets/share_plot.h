@@ -36,9 +36,6 @@ public:
     [[nodiscard]] QPoint segmentCentre(std::size_t point, Component component) const;
     [[nodiscard]] QCustomPlot* plot() const { return m_plot; }
 
-protected:
-    bool eventFilter(QObject* watched, QEvent* event) override;
-
 private:
     void refill();
     void refillBaseline();
@@ -71,7 +68,6 @@ private:
     std::vector<QCPBars*> m_baseline_bars;  // the same, where there is a comparison
     std::vector<QCPAbstractItem*> m_labels;
     Picture m_picture;
-    QPoint m_press;
 };
 
 }  // namespace perfmamba::widgets

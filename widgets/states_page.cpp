@@ -36,9 +36,7 @@ constexpr std::array kStatisticTexts = {
 };
 
 ElidedLabel* headingLabel() {
-    auto* label = new ElidedLabel;
-    label->setFont(Theme::headingFont());
-    label->setProperty("heading", true);
+    ElidedLabel* label = makeHeading();
     label->setContentsMargins(10, 4, 8, 2);
     return label;
 }

@@ -10,6 +10,11 @@
 namespace perfmamba::widgets {
 namespace {
 
+/// A head of numbers that have no unit.
+QString inOne(const QString& name) {
+    return csvField(name + QStringLiteral(" [1]"));
+}
+
 QString csvNumber(double value) {
     return std::isfinite(value) ? QString::number(value, 'g', 7) : QString();
 }
@@ -127,7 +132,7 @@ QString StatesPage::timeTip(std::int64_t row, std::int64_t column) const {
 }
 
 QString StatesPage::overviewCsv() const {
-    QString text = QStringLiteral("layer,state,group,%1,rank in layer,kept,score\n").arg(csvField(measureName()));
+    QString text = QStringLiteral("layer,state,group,%1,rank in layer,kept,score\n").arg(inOne(measureName()));
     for (std::int64_t layer = 0; layer < m_grid.layers; ++layer) {
         const std::vector<double>& values = m_grid.of_layer[static_cast<std::size_t>(layer)];
         for (std::size_t state = 0; state < values.size(); ++state) {
@@ -148,7 +153,7 @@ QString StatesPage::overviewCsv() const {
 }
 
 QString StatesPage::rowsCsv() const {
-    QString text = QStringLiteral("layer,%1,state,%2\n").arg(rowName(), csvField(measureName()));
+    QString text = QStringLiteral("layer,%1,state,%2\n").arg(rowName(), inOne(measureName()));
     const HeatmapData& cells = m_rows->data();
     for (std::int64_t row = 0; row < cells.rows; ++row) {
         for (std::int64_t column = 0; column < cells.columns; ++column) {
@@ -167,7 +172,7 @@ QString StatesPage::rowsCsv() const {
 
 QString StatesPage::overSequenceCsv() const {
     QString text =
-        QStringLiteral("layer,state,first token,%1\n").arg(csvField(tr("%1, mean").arg(nameOf(measure().statistic))));
+        QStringLiteral("layer,state,first token,%1\n").arg(inOne(tr("%1, mean").arg(nameOf(measure().statistic))));
     const HeatmapData& cells = m_over_sequence->data();
     for (std::int64_t row = 0; row < cells.rows; ++row) {
         const auto state = m_grid.stateAt(m_layer, row);

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <QAbstractScrollArea>
+#include <QColor>
+#include <array>
+#include <memory>
 #include <optional>
-#include <vector>
 
+#include "widgets/background.h"
 #include "widgets/plot_menu.h"
 #include "widgets/selection.h"
 #include "widgets/timeline_layout.h"
@@ -12,7 +15,8 @@
 namespace perfmamba::widgets {
 
 /// Wheel zooms at the cursor, drag pans (Shift: time only), Ctrl+drag chooses a time range, Ctrl+wheel sets the rows'
-/// height, double click and Home show the whole pass, F shows the selection, arrow keys walk from span to span.
+/// height, double click and Home show the whole pass, F shows the selection, arrow keys walk from span to span. A pass
+/// of very many events is laid out on another thread and appears a moment later.
 class Timeline : public QAbstractScrollArea {
     Q_OBJECT
 public:
@@ -22,6 +26,8 @@ public:
     void fit();
     void fitSelection();
 
+    /// Whether the pass that was set last is laid out and shown.
+    [[nodiscard]] bool ready() const { return !m_background.busy(); }
     [[nodiscard]] const TimeView& view() const { return m_view; }
     [[nodiscard]] const Picture& picture() const { return m_picture; }
     /// Middle of a component's span in the viewport; invalid when it is out of view.
@@ -62,7 +68,8 @@ private:
     void paintRow(QPainter& painter, const TimelineRow& row, double y, double height) const;
     void paintGaps(QPainter& painter, double y, double height) const;
     void paintRows(QPainter& painter, QSize size) const;
-    [[nodiscard]] QBrush brushFor(const Span& span) const;
+    void chooseColours();
+    [[nodiscard]] QColor colourOf(const Span& span) const;
     [[nodiscard]] double spanHeight() const;
     [[nodiscard]] Hit hitAt(const QPoint& at) const;
     [[nodiscard]] QString tipFor(const Hit& hit) const;
@@ -72,28 +79,30 @@ private:
     void stepLayer(int delta);
     void updateScrollBar();
     void updateView();
+    void setLayout(std::shared_ptr<const TimelineLayout> layout);
+    [[nodiscard]] QString caption() const;
+    [[nodiscard]] const Span* wholeAt(const Span& span) const;
+    [[nodiscard]] QString csv() const;
     void followSelection();
     void centreMap(int x);
 
     Selection& m_selection;
     ProfilePtr m_profile;
     const profile::Point* m_point = nullptr;
-    std::vector<Span> m_all;  // every whole span, in order
-    std::vector<TimelineRow> m_rows;
-    std::vector<std::pair<double, double>> m_gaps;
-    std::optional<Span> m_current;  // the very span last chosen
+    std::shared_ptr<const TimelineLayout> m_layout = std::make_shared<TimelineLayout>();  // never null
+    std::optional<Span> m_current;                                                        // the very span last chosen
+    // Of components and stages, those that are not selected first: as they were when the painting began.
+    std::array<std::array<std::array<QColor, kStageCount>, kComponentCount>, 2> m_colours;
     TimeView m_view;
-    double m_total_us = 0;
     double m_row_height = 0;  // 0: as fits
-    bool m_has_stages = false;
-    bool m_has_kernels = false;
-    bool m_fitted = true;  // the whole pass is shown, and shall be when the next one comes
+    bool m_fitted = true;     // the whole pass is shown, and shall be when the next one comes
     Drag m_drag = Drag::None;
     QPoint m_press;
     QPoint m_last;
     bool m_moved = false;
     bool m_own_change = false;  // the selection is being set from here: no need to scroll to it
     Picture m_picture;
+    Background m_background;
 };
 
 }  // namespace perfmamba::widgets

@@ -31,6 +31,7 @@ inline Lanes lanesOf(double inner, bool with_stages, bool with_kernels) {
     return {whole, above - whole, kernels};
 }
 
+/// The same component of the same layer, whenever it ran.
 inline bool sameSpan(const Span& a, const Span& b) {
     return a.component == b.component && a.stage == b.stage && a.layer == b.layer;
 }

@@ -18,7 +18,7 @@ using namespace timeline;
 
 Timeline::Hit Timeline::hitAt(const QPoint& at) const {
     Hit hit;
-    if (m_all.empty()) return hit;
+    if (m_layout->whole.empty()) return hit;
     hit.in_map = at.y() <= kMapHeight + 1 && at.x() >= kGutter;
     hit.in_gutter = at.x() < kGutter;
     const double time = m_view.toTime(at.x());
@@ -29,18 +29,19 @@ Timeline::Hit Timeline::hitAt(const QPoint& at) const {
     };
     if (hit.in_map) return hit;
     if (at.y() < kTop) {
-        if (at.y() >= kMapHeight + 3 + kAxisHeight && !hit.in_gutter) hit.span = pick(m_all);
+        if (at.y() >= kMapHeight + 3 + kAxisHeight && !hit.in_gutter) hit.span = pick(m_layout->whole);
         return hit;
     }
     const double height = spanHeight();
     const double y = at.y() - kTop + verticalScrollBar()->value();
     const auto index = static_cast<std::size_t>(std::max(0.0, y / height));
-    if (index >= m_rows.size()) return hit;
-    const TimelineRow& row = m_rows[index];
+    if (index >= m_layout->rows.size()) return hit;
+    const TimelineRow& row = m_layout->rows[index];
     hit.row_layer = row.layer;
     if (hit.in_gutter) return hit;
     const double inside = y - static_cast<double>(index) * height - 1;
-    const Lanes lanes = lanesOf(std::max(height - 2, 3.0), m_has_stages && !row.stages.empty(), m_has_kernels);
+    const Lanes lanes =
+        lanesOf(std::max(height - 2, 3.0), m_layout->has_stages && !row.stages.empty(), m_layout->has_kernels);
     if (lanes.kernels > 0 && inside > lanes.whole + lanes.stages) {
         const int i = spanAt(row.kernels, time, reach);
         if (i >= 0) hit.kernel = row.runs[static_cast<std::size_t>(i)];
@@ -80,9 +81,10 @@ QString Timeline::tipFor(const Hit& hit) const {
     const QString what = span.stage == Stage::Whole
                              ? nameOf(span.component)
                              : nameOf(span.component) + QStringLiteral(" · ") + nameOf(span.stage);
-    QString text = tr("<b>%1</b>, %2<br>%3, %4 of the pass<br>from %5 to %6")
-                       .arg(what, where, timeText(span.duration_us()), percentText(span.duration_us() / m_total_us),
-                            timeText(span.begin_us), timeText(span.end_us));
+    QString text =
+        tr("<b>%1</b>, %2<br>%3, %4 of the pass<br>from %5 to %6")
+            .arg(what, where, timeText(span.duration_us()), percentText(span.duration_us() / m_layout->total_us),
+                 timeText(span.begin_us), timeText(span.end_us));
     if (span.stage == Stage::Whole && m_point != nullptr) {
         if (const profile::ComponentCost* cost = m_point->find(span.component, span.layer)) {
             text += tr("<br>median of %1 passes: %2").arg(cost->time.n()).arg(timeText(cost->time));
@@ -107,7 +109,7 @@ void Timeline::resizeEvent(QResizeEvent* event) {
 }
 
 void Timeline::wheelEvent(QWheelEvent* event) {
-    if (m_all.empty()) return;
+    if (m_layout->whole.empty()) return;
     const QPoint delta = event->angleDelta();
     const double notches = (delta.y() != 0 ? delta.y() : delta.x()) / 120.0;
     if (event->modifiers().testFlag(Qt::ControlModifier)) {
@@ -116,10 +118,10 @@ void Timeline::wheelEvent(QWheelEvent* event) {
     } else if (event->position().x() < kGutter) {
         verticalScrollBar()->setValue(verticalScrollBar()->value() - static_cast<int>(notches * 3 * spanHeight()));
     } else if (delta.y() == 0) {
-        m_view.pan(-notches * 80, m_total_us);
+        m_view.pan(-notches * 80, m_layout->total_us);
     } else {
-        m_view.zoom(event->position().x(), std::pow(0.8, notches), m_total_us);
-        m_fitted = m_view.end_us - m_view.begin_us >= m_total_us * (1 - 1e-9);
+        m_view.zoom(event->position().x(), std::pow(0.8, notches), m_layout->total_us);
+        m_fitted = m_view.end_us - m_view.begin_us >= m_layout->total_us * (1 - 1e-9);
     }
     viewport()->update();
     event->accept();
@@ -140,9 +142,9 @@ void Timeline::mousePressEvent(QMouseEvent* event) {
 void Timeline::centreMap(int x) {
     TimeView whole = m_view;
     whole.begin_us = 0;
-    whole.end_us = m_total_us;
+    whole.end_us = m_layout->total_us;
     const double extent = m_view.end_us - m_view.begin_us;
-    m_view.begin_us = std::clamp(whole.toTime(x) - extent / 2, 0.0, m_total_us - extent);
+    m_view.begin_us = std::clamp(whole.toTime(x) - extent / 2, 0.0, m_layout->total_us - extent);
     m_view.end_us = m_view.begin_us + extent;
     viewport()->update();
 }
@@ -163,8 +165,8 @@ void Timeline::mouseMoveEvent(QMouseEvent* event) {
     switch (m_drag) {
         case Drag::Map: centreMap(at.x()); break;
         case Drag::Range: {
-            const double a = std::clamp(m_view.toTime(m_press.x()), 0.0, m_total_us);
-            const double b = std::clamp(m_view.toTime(at.x()), 0.0, m_total_us);
+            const double a = std::clamp(m_view.toTime(m_press.x()), 0.0, m_layout->total_us);
+            const double b = std::clamp(m_view.toTime(at.x()), 0.0, m_layout->total_us);
             m_own_change = true;
             m_selection.setRange(std::minmax(a, b));
             m_own_change = false;
@@ -174,7 +176,7 @@ void Timeline::mouseMoveEvent(QMouseEvent* event) {
             verticalScrollBar()->setValue(verticalScrollBar()->value() - (at.y() - m_last.y()));
             [[fallthrough]];
         case Drag::PanX:
-            m_view.pan(m_last.x() - at.x(), m_total_us);
+            m_view.pan(m_last.x() - at.x(), m_layout->total_us);
             viewport()->setCursor(Qt::ClosedHandCursor);
             break;
         case Drag::None: break;
@@ -203,16 +205,19 @@ void Timeline::mouseDoubleClickEvent(QMouseEvent* event) {
     if (event->button() == Qt::LeftButton) fit();
 }
 
+/// The component that runs, or whose stage runs, in the middle of that span; null where there is none.
+const Span* Timeline::wholeAt(const Span& span) const {
+    const int i = spanAt(m_layout->whole, (span.begin_us + span.end_us) / 2, 0);
+    if (i < 0) return nullptr;
+    const Span& whole = m_layout->whole[static_cast<std::size_t>(i)];
+    return whole.component == span.component && whole.layer == span.layer ? &whole : nullptr;
+}
+
 void Timeline::chooseSpan(const Span& span) {
-    m_current = span;
-    if (span.stage != Stage::Whole) m_current->stage = Stage::Whole;
     // The whole component's times, where a stage was meant.
-    for (const Span& whole : m_all) {
-        if (sameSpan(whole, *m_current)) {
-            m_current = whole;
-            break;
-        }
-    }
+    const Span* whole = wholeAt(span);
+    m_current = whole != nullptr ? *whole : span;
+    m_current->stage = Stage::Whole;
     m_own_change = true;
     m_selection.setCell(span.layer, span.component);
     m_own_change = false;
@@ -220,39 +225,41 @@ void Timeline::chooseSpan(const Span& span) {
 }
 
 void Timeline::step(int delta) {
-    if (m_all.empty()) return;
-    int index = delta > 0 ? 0 : static_cast<int>(m_all.size()) - 1;
+    const std::vector<Span>& all = m_layout->whole;
+    if (all.empty()) return;
     const Focus& focus = m_selection.focus();
-    if (m_current || focus.component || focus.layer) {
-        for (std::size_t i = 0; i < m_all.size(); ++i) {
-            const bool here = m_current ? sameSpan(m_all[i], *m_current)
-                                        : (!focus.component || *focus.component == m_all[i].component) &&
-                                              (!focus.layer || *focus.layer == m_all[i].layer);
-            if (!here) continue;
-            index = std::clamp(static_cast<int>(i) + delta, 0, static_cast<int>(m_all.size()) - 1);
-            break;
-        }
+    const Span* here = m_current ? wholeAt(*m_current) : nullptr;
+    if (here == nullptr && (focus.component || focus.layer)) {
+        const auto first = std::ranges::find_if(all, [&](const Span& span) {
+            return (!focus.component || *focus.component == span.component) &&
+                   (!focus.layer || *focus.layer == span.layer);
+        });
+        if (first != all.end()) here = &*first;
     }
-    const Span span = m_all[static_cast<std::size_t>(index)];
+    const auto last = static_cast<std::ptrdiff_t>(all.size()) - 1;
+    const std::ptrdiff_t index = here != nullptr ? std::clamp<std::ptrdiff_t>(here - all.data() + delta, 0, last)
+                                 : delta > 0     ? 0
+                                                 : last;
+    const Span span = m_layout->whole[static_cast<std::size_t>(index)];
     chooseSpan(span);
     followSelection();
     if (span.begin_us < m_view.begin_us || span.end_us > m_view.end_us) {
         const double extent = m_view.end_us - m_view.begin_us;
         m_view.begin_us =
-            std::clamp((span.begin_us + span.end_us - extent) / 2, 0.0, std::max(0.0, m_total_us - extent));
+            std::clamp((span.begin_us + span.end_us - extent) / 2, 0.0, std::max(0.0, m_layout->total_us - extent));
         m_view.end_us = m_view.begin_us + extent;
     }
 }
 
 void Timeline::stepLayer(int delta) {
-    if (m_rows.empty()) return;
+    if (m_layout->rows.empty()) return;
     const Focus& focus = m_selection.focus();
     int row = -1;
-    for (std::size_t i = 0; i < m_rows.size(); ++i) {
-        if (focus.layer && m_rows[i].layer == *focus.layer) row = static_cast<int>(i);
+    for (std::size_t i = 0; i < m_layout->rows.size(); ++i) {
+        if (focus.layer && m_layout->rows[i].layer == *focus.layer) row = static_cast<int>(i);
     }
-    row = std::clamp(row + delta, 0, static_cast<int>(m_rows.size()) - 1);
-    const TimelineRow& target = m_rows[static_cast<std::size_t>(row)];
+    row = std::clamp(row + delta, 0, static_cast<int>(m_layout->rows.size()) - 1);
+    const TimelineRow& target = m_layout->rows[static_cast<std::size_t>(row)];
     const auto same = std::find_if(target.spans.begin(), target.spans.end(),
                                    [&](const Span& s) { return focus.component && s.component == *focus.component; });
     if (same != target.spans.end()) {
@@ -275,8 +282,8 @@ void Timeline::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Plus:
         case Qt::Key_Equal:
         case Qt::Key_Minus:
-            m_view.zoom(middle, event->key() == Qt::Key_Minus ? 1.5 : 1 / 1.5, std::max(m_total_us, 1e-3));
-            m_fitted = m_view.end_us - m_view.begin_us >= m_total_us * (1 - 1e-9);
+            m_view.zoom(middle, event->key() == Qt::Key_Minus ? 1.5 : 1 / 1.5, std::max(m_layout->total_us, 1e-3));
+            m_fitted = m_view.end_us - m_view.begin_us >= m_layout->total_us * (1 - 1e-9);
             break;
         default: QAbstractScrollArea::keyPressEvent(event); return;
     }
@@ -284,9 +291,9 @@ void Timeline::keyPressEvent(QKeyEvent* event) {
 }
 
 QPoint Timeline::spanCentre(std::int32_t layer, Component component) const {
-    for (std::size_t i = 0; i < m_rows.size(); ++i) {
-        if (m_rows[i].layer != layer) continue;
-        for (const Span& span : m_rows[i].spans) {
+    for (std::size_t i = 0; i < m_layout->rows.size(); ++i) {
+        if (m_layout->rows[i].layer != layer) continue;
+        for (const Span& span : m_layout->rows[i].spans) {
             if (span.component != component) continue;
             const double y = kTop - verticalScrollBar()->value() + (static_cast<double>(i) + 0.3) * spanHeight();
             return {static_cast<int>(m_view.toX((span.begin_us + span.end_us) / 2)), static_cast<int>(y)};
@@ -296,9 +303,9 @@ QPoint Timeline::spanCentre(std::int32_t layer, Component component) const {
 }
 
 QPoint Timeline::kernelCentre(std::int32_t layer, Component component) const {
-    for (std::size_t i = 0; i < m_rows.size(); ++i) {
-        if (m_rows[i].layer != layer) continue;
-        for (const Span& kernel : m_rows[i].kernels) {
+    for (std::size_t i = 0; i < m_layout->rows.size(); ++i) {
+        if (m_layout->rows[i].layer != layer) continue;
+        for (const Span& kernel : m_layout->rows[i].kernels) {
             if (kernel.component != component) continue;
             const double y = kTop - verticalScrollBar()->value() + (static_cast<double>(i) + 0.85) * spanHeight();
             return {static_cast<int>(m_view.toX((kernel.begin_us + kernel.end_us) / 2)), static_cast<int>(y)};

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/profile/profile.h"
 #include "kernels/component.h"
 #include "kernels/trace/run.h"
 
@@ -46,6 +47,20 @@ std::vector<TimelineRow> timelineRows(std::span<const Span> spans);
 /// tracer's overhead, lie in the row of no layer, which is made where it is missing.
 void addKernels(std::vector<TimelineRow>& rows, std::span<const KernelRun> runs);
 
+/// A pass laid out: built once, on whatever thread, in time and memory linear in the pass's events.
+struct TimelineLayout {
+    std::int64_t length = 0;  // tokens
+    std::vector<Span> whole;  // every component, in order
+    std::vector<TimelineRow> rows;
+    std::vector<std::pair<double, double>> gaps;  // where the device was idle, or between components
+    double gap_us = 0;                            // in sum
+    double total_us = 0;
+    bool has_stages = false;
+    bool has_kernels = false;
+};
+/// The rows point into `point`, which outlives them.
+TimelineLayout timelineLayout(const profile::Point& point);
+
 /// One rectangle to draw: a span, or several that fall into the same pixel, shown as the longest of them.
 struct Block {
     double x0 = 0;
@@ -54,8 +69,12 @@ struct Block {
     bool merged = false;
 };
 
-/// Level of detail: the blocks of `spans` (in order, not overlapping) that are in view, at most about one a pixel.
+/// Level of detail: the blocks of `spans` (in order, not overlapping) that are in view, at most two a pixel. They cover
+/// every pixel that a span touches.
 std::vector<Block> blocksOf(std::span<const Span> spans, const TimeView& view);
+
+/// The gaps (in order, not overlapping) in view that are a pixel wide or wider, from where to where in pixels.
+std::vector<std::pair<double, double>> wideGaps(std::span<const std::pair<double, double>> gaps, const TimeView& view);
 
 /// Index of the span at that time, or of one less than `reach_us` away; −1 where there is none.
 int spanAt(std::span<const Span> spans, double time_us, double reach_us);

@@ -3,6 +3,7 @@
 #include <QScrollBar>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "widgets/derive.h"
 #include "widgets/format.h"
@@ -23,12 +24,14 @@ void Timeline::paint(QPainter& painter, QSize size, bool on_screen) {
     const Colours& c = theme().colours();
     painter.fillRect(QRect(QPoint(0, 0), size), c.surface);
     painter.setFont(Theme::smallFont());
-    if (m_all.empty()) {
+    if (m_layout->whole.empty()) {
         painter.setPen(c.muted);
         painter.drawText(QRect(QPoint(0, 0), size), Qt::AlignCenter,
-                         tr("Each component of the last forward pass appears here, a row a layer."));
+                         ready() ? tr("Each component of the last forward pass appears here, a row a layer.")
+                                 : tr("Laying out the last pass…"));
         return;
     }
+    chooseColours();
     m_view.left = kGutter;
     m_view.width = std::max(1, size.width() - kGutter - 8);
     paintMap(painter, size);
@@ -45,7 +48,7 @@ void Timeline::paint(QPainter& painter, QSize size, bool on_screen) {
     painter.setClipRect(QRectF(m_view.left, 0, m_view.width, size.height()));
     painter.fillRect(QRectF(m_view.left, lane, m_view.width, kLaneHeight), c.window);
     paintGaps(painter, lane, kLaneHeight);
-    paintLane(painter, m_all, lane, kLaneHeight, true);
+    paintLane(painter, m_layout->whole, lane, kLaneHeight, true);
     if (const auto range = m_selection.focus().range_us) {
         QColor band = c.accent;
         band.setAlphaF(0.16F);
@@ -69,10 +72,11 @@ void Timeline::paintMap(QPainter& painter, QSize /*size*/) const {
     const Colours& c = theme().colours();
     TimeView whole = m_view;
     whole.begin_us = 0;
-    whole.end_us = m_total_us;
+    whole.end_us = m_layout->total_us;
     painter.fillRect(QRectF(whole.left, 2, whole.width, kMapHeight - 3), c.window);
-    for (const Block& block : blocksOf(m_all, whole)) {
-        painter.fillRect(QRectF(block.x0, 2, block.x1 - block.x0, kMapHeight - 3), brushFor(m_all[block.index]));
+    for (const Block& block : blocksOf(m_layout->whole, whole)) {
+        painter.fillRect(QRectF(block.x0, 2, block.x1 - block.x0, kMapHeight - 3),
+                         colourOf(m_layout->whole[block.index]));
     }
     const double x0 = whole.toX(m_view.begin_us);
     const double x1 = std::max(whole.toX(m_view.end_us), x0 + 2);
@@ -106,22 +110,30 @@ void Timeline::paintAxis(QPainter& painter, QSize size) const {
     }
 }
 
-QBrush Timeline::brushFor(const Span& span) const {
+void Timeline::chooseColours() {
+    for (const Component component : kComponents) {
+        for (std::size_t stage = 0; stage < kStageCount; ++stage) {
+            const auto at = static_cast<std::size_t>(component);
+            const QColor colour = stage == static_cast<std::size_t>(Stage::Whole)
+                                      ? theme().of(component)
+                                      : theme().of(static_cast<Stage>(stage));
+            m_colours[0][at][stage] = theme().faded(colour);
+            m_colours[1][at][stage] = colour;
+        }
+    }
+}
+
+QColor Timeline::colourOf(const Span& span) const {
     const Focus& focus = m_selection.focus();
-    const QColor colour = span.stage == Stage::Whole ? theme().of(span.component) : theme().of(span.stage);
     const bool chosen =
         (!focus.component || *focus.component == span.component) && (!focus.layer || *focus.layer == span.layer);
-    return chosen ? colour : theme().faded(colour);
+    return m_colours[chosen ? 1 : 0][static_cast<std::size_t>(span.component)][static_cast<std::size_t>(span.stage)];
 }
 
 void Timeline::paintGaps(QPainter& painter, double y, double height) const {
     const QBrush hatch = theme().brushOf(Component::Other);
-    auto it = std::partition_point(m_gaps.begin(), m_gaps.end(),
-                                   [&](const auto& gap) { return gap.second < m_view.begin_us; });
-    for (; it != m_gaps.end() && it->first <= m_view.end_us; ++it) {
-        const double x0 = std::max(m_view.toX(it->first), m_view.left);
-        const double x1 = std::min(m_view.toX(it->second), m_view.left + m_view.width);
-        if (x1 - x0 >= 1) painter.fillRect(QRectF(x0, y, x1 - x0, height), hatch);
+    for (const auto& [x0, x1] : wideGaps(m_layout->gaps, m_view)) {
+        painter.fillRect(QRectF(x0, y, x1 - x0, height), hatch);
     }
 }
 
@@ -129,14 +141,33 @@ void Timeline::paintLane(QPainter& painter, std::span<const Span> spans, double 
                          std::span<const KernelRun* const> runs) const {
     const QFontMetrics metrics = painter.fontMetrics();
     const double right = m_view.left + m_view.width;
+    // Neighbours of a pixel each and of one colour are drawn as one.
+    QRectF pixels;
+    QColor pixels_colour;
+    const auto drawPixels = [&] {
+        if (!pixels.isEmpty()) painter.fillRect(std::exchange(pixels, {}), pixels_colour);
+    };
     for (const Block& block : blocksOf(spans, m_view)) {
         const Span& span = spans[block.index];
-        const QBrush brush = brushFor(span);
+        const QColor colour = colourOf(span);
         // A pixel's gap between neighbours, where there is room for one.
         const double width = block.x1 - block.x0 > 4 ? block.x1 - block.x0 - 1 : std::max(block.x1 - block.x0, 0.7);
         const QRectF rect(block.x0, y, width, height);
-        painter.fillRect(rect, brush);
-        if (runs.empty() && m_current && sameSpan(*m_current, span)) {
+        const bool current =
+            runs.empty() && m_current && sameSpan(*m_current, span) && m_current->begin_us == span.begin_us;
+        if (block.x1 - block.x0 <= 1 && !current) {
+            if (pixels.isEmpty() || colour != pixels_colour || block.x0 > pixels.right()) {
+                drawPixels();
+                pixels = rect;
+                pixels_colour = colour;
+            } else {
+                pixels.setRight(std::max(pixels.right(), rect.right()));
+            }
+            continue;
+        }
+        drawPixels();
+        painter.fillRect(rect, colour);
+        if (current) {
             painter.setPen(QPen(theme().colours().text, 1));
             painter.setBrush(Qt::NoBrush);
             painter.drawRect(rect.adjusted(0.5, 0.5, -0.5, -0.5));
@@ -155,15 +186,16 @@ void Timeline::paintLane(QPainter& painter, std::span<const Span> spans, double 
         }
         const QString longer = text + QStringLiteral("  ") + timeText(span.duration_us());
         if (metrics.horizontalAdvance(longer) < room) text = longer;
-        painter.setPen(Theme::textOn(brush.color()));
+        painter.setPen(Theme::textOn(colour));
         painter.drawText(QRectF(visible.left() + 3, y, room + 3, height), Qt::AlignLeft | Qt::AlignVCenter, text);
     }
+    drawPixels();
 }
 
 /// Components above, their stages under them, their kernels at the bottom with the gaps between them open. Components
 /// without stages fill the room of the stages, too.
 void Timeline::paintRow(QPainter& painter, const TimelineRow& row, double y, double height) const {
-    const Lanes lanes = lanesOf(height, m_has_stages && !row.stages.empty(), m_has_kernels);
+    const Lanes lanes = lanesOf(height, m_layout->has_stages && !row.stages.empty(), m_layout->has_kernels);
     paintLane(painter, row.spans, y, lanes.whole, true);
     if (lanes.stages > 0) {
         const double top = y + lanes.whole;
@@ -173,7 +205,7 @@ void Timeline::paintRow(QPainter& painter, const TimelineRow& row, double y, dou
             const Span& span = row.spans[block.index];
             if (spanAt(row.stages, (span.begin_us + span.end_us) / 2, 0) >= 0) continue;
             const double w = block.x1 - block.x0 > 4 ? block.x1 - block.x0 - 1 : block.x1 - block.x0;
-            painter.fillRect(QRectF(block.x0, top, w, lanes.stages), brushFor(span));
+            painter.fillRect(QRectF(block.x0, top, w, lanes.stages), colourOf(span));
         }
     }
     if (lanes.kernels > 2) {
@@ -187,10 +219,10 @@ void Timeline::paintRows(QPainter& painter, QSize size) const {
     const double offset = kTop - verticalScrollBar()->value();
     const auto chosen_layer = m_selection.focus().layer;
     const int label_step = std::max(1, static_cast<int>(std::ceil((painter.fontMetrics().height() - 2) / height)));
-    for (std::size_t i = 0; i < m_rows.size(); ++i) {
+    for (std::size_t i = 0; i < m_layout->rows.size(); ++i) {
         const double y = offset + static_cast<double>(i) * height;
         if (y + height < kTop || y > size.height()) continue;
-        const TimelineRow& row = m_rows[i];
+        const TimelineRow& row = m_layout->rows[i];
         const bool chosen = chosen_layer && *chosen_layer == row.layer;
         if (chosen) painter.fillRect(QRectF(0, y, size.width(), height), c.raised);
         if (chosen || i % static_cast<std::size_t>(label_step) == 0) {

@@ -2,7 +2,6 @@
 
 #include <QComboBox>
 #include <QHBoxLayout>
-#include <QKeyEvent>
 #include <QToolButton>
 #include <QToolTip>
 #include <QVBoxLayout>
@@ -70,8 +69,6 @@ TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
     m_plot = new QCustomPlot;
     m_plot->setObjectName(QStringLiteral("tradeoffPlot"));
     m_plot->setMinimumSize(240, 180);
-    m_plot->setFocusPolicy(Qt::StrongFocus);
-    m_plot->setMouseTracking(true);
     m_plot->installEventFilter(this);
     m_plot->setAccessibleName(tr("Trade-off of accuracy against what pruning wins"));
     m_plot->setAccessibleDescription(
@@ -88,6 +85,8 @@ TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
     setFocusProxy(m_plot);
     layout->addWidget(m_plot, 1);
     makeNavigable(*m_plot, [this] { refit(); });
+    listenTo(*m_plot, {[this](const QPoint& at, const QPoint& global) { hover(at, global); },
+                       [this](const QPoint& at) { choose(spotAt(at)); }, [this](int key) { return pressed(key); }});
     m_picture = pictureOf(
         *m_plot, QStringLiteral("trade-off"), [this] { return csv(); }, [this] { refit(); });
     addPictureMenu(*m_plot, m_picture);
@@ -384,33 +383,19 @@ bool TradeoffPlot::pressed(int key) {
     return true;
 }
 
+void TradeoffPlot::hover(const QPoint& at, const QPoint& global) {
+    const int spot = spotAt(at);
+    m_plot->setCursor(spot >= 0 ? Qt::PointingHandCursor : Qt::ArrowCursor);
+    if (spot >= 0) {
+        QToolTip::showText(global, tipOf(m_spots[static_cast<std::size_t>(spot)]), m_plot);
+    } else {
+        QToolTip::hideText();
+    }
+}
+
 bool TradeoffPlot::eventFilter(QObject* watched, QEvent* event) {
     if (watched != m_plot) return QWidget::eventFilter(watched, event);
     switch (event->type()) {
-        case QEvent::MouseMove: {
-            const auto* mouse = static_cast<QMouseEvent*>(event);
-            if (mouse->buttons() != Qt::NoButton) break;
-            const int spot = spotAt(mouse->pos());
-            m_plot->setCursor(spot >= 0 ? Qt::PointingHandCursor : Qt::ArrowCursor);
-            if (spot >= 0) {
-                QToolTip::showText(mouse->globalPosition().toPoint(), tipOf(m_spots[static_cast<std::size_t>(spot)]),
-                                   m_plot);
-            } else {
-                QToolTip::hideText();
-            }
-            break;
-        }
-        case QEvent::MouseButtonPress: m_press = static_cast<QMouseEvent*>(event)->pos(); break;
-        case QEvent::MouseButtonRelease: {
-            const auto* mouse = static_cast<QMouseEvent*>(event);
-            if (mouse->button() == Qt::LeftButton && (mouse->pos() - m_press).manhattanLength() < 4) {
-                choose(spotAt(mouse->pos()));
-            }
-            break;
-        }
-        case QEvent::KeyPress:
-            if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
-            break;
         case QEvent::Resize: arrangeLegend(static_cast<QResizeEvent*>(event)->size().width()); break;
         case QEvent::FocusIn:
         case QEvent::FocusOut:
@@ -430,10 +415,11 @@ bool TradeoffPlot::eventFilter(QObject* watched, QEvent* event) {
 QString TradeoffPlot::csv() const {
     const WorthAxis across = axis();
     const bool speed = across.kind == WorthAxis::Kind::SpeedUp;
-    QString text = QStringLiteral("plan,%1,low,high,standing,%2,standard error,frontier\n")
-                       .arg(csvField(speed ? tr("speed-up %1").arg(workloadText(across.workload))
-                                           : m_axis->currentText() + QStringLiteral(" [1]")),
-                            csvField(qualityTitle()));
+    QString text =
+        QStringLiteral("plan,%1,low,high,standing,%2,standard error,frontier\n")
+            .arg(csvField((speed ? tr("speed-up %1").arg(workloadText(across.workload)) : m_axis->currentText()) +
+                          QStringLiteral(" [1]")),
+                 csvField(qualityTitle()));
     for (const Spot& spot : m_spots) {
         text += QStringLiteral("%1,%2,%3,%4,%5,%6,%7,%8\n")
                     .arg(csvField(spot.name))

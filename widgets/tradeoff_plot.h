@@ -74,6 +74,7 @@ private:
     void choose(int spot);
     /// The nearest spot of the criterion before or after the cursor's.
     [[nodiscard]] int besideCursor(int step) const;
+    void hover(const QPoint& at, const QPoint& global);
     bool pressed(int key);
 
     study::StudyPtr m_study;
@@ -83,7 +84,6 @@ private:
     std::vector<TradeoffSeries> m_series;
     std::vector<Spot> m_spots;
     int m_cursor = -1;
-    QPoint m_press;
     QComboBox* m_axis = nullptr;
     QToolButton* m_log_x = nullptr;
     QToolButton* m_log_y = nullptr;

@@ -15,6 +15,7 @@
 
 #include "core/model/checkpoint.h"
 #include "widgets/format.h"
+#include "widgets/table_menu.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::app {
@@ -22,9 +23,10 @@ namespace {
 
 enum Column { Tensor, Before, After, Zeroed, BytesBefore, BytesAfter, kColumns };
 
-QTableWidgetItem* cell(const QString& text, bool number) {
-    auto* item = new QTableWidgetItem(text);
-    item->setTextAlignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+QTableWidgetItem* cell(const QVariant& shown, Qt::Alignment side = Qt::AlignRight) {
+    auto* item = new QTableWidgetItem;
+    item->setData(Qt::DisplayRole, shown);  // numbers sort as such
+    item->setTextAlignment(side | Qt::AlignVCenter);
     item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsSelectable);
     return item;
 }
@@ -78,12 +80,15 @@ ExportDialog::ExportDialog(const prune::PlanPtr& plan, const QString& folder, QW
 
     m_table = new QTableWidget(0, kColumns);
     m_table->setHorizontalHeaderLabels(
-        {tr("tensor"), tr("before"), tr("after"), tr("zeroed"), tr("bytes before"), tr("bytes after")});
+        {tr("tensor"), tr("before"), tr("after"), tr("zeroed"), tr("before\nB"), tr("after\nB")});
     m_table->verticalHeader()->hide();
     m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     m_table->horizontalHeader()->setSectionResizeMode(Tensor, QHeaderView::Stretch);
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
     m_table->setAccessibleName(tr("What the export changes, tensor by tensor"));
+    m_table->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
+    widgets::addTableActions(*m_table, QStringLiteral("tensors"));
+    top->addWidget(widgets::makeFilter(*m_table, tr("Filter tensors")));
     layout->addWidget(m_table, 1);
     m_summary = new QLabel(tr("Looking at the tensors…"));
     layout->addWidget(m_summary);
@@ -159,6 +164,7 @@ void ExportDialog::setFolder(const QString& folder) {
 }
 
 void ExportDialog::setChanges(const std::vector<prune::TensorChange>& changes) {
+    m_table->setSortingEnabled(false);
     m_table->setRowCount(0);
     std::int64_t before = 0;
     std::int64_t after = 0;
@@ -172,13 +178,15 @@ void ExportDialog::setChanges(const std::vector<prune::TensorChange>& changes) {
         }
         const int row = m_table->rowCount();
         m_table->insertRow(row);
-        m_table->setItem(row, Tensor, cell(QString::fromStdString(change.name), false));
-        m_table->setItem(row, Before, cell(shape(change.before), true));
-        m_table->setItem(row, After, cell(shape(change.after), true));
-        m_table->setItem(row, Zeroed, cell(change.zeroed > 0 ? QString::number(change.zeroed) : QString(), true));
-        m_table->setItem(row, BytesBefore, cell(QString::number(change.bytes_before), true));
-        m_table->setItem(row, BytesAfter, cell(QString::number(change.bytes_after), true));
+        m_table->setItem(row, Tensor, cell(QString::fromStdString(change.name), Qt::AlignLeft));
+        m_table->setItem(row, Before, cell(shape(change.before)));
+        m_table->setItem(row, After, cell(shape(change.after)));
+        m_table->setItem(row, Zeroed, cell(change.zeroed > 0 ? QVariant(qint64{change.zeroed}) : QVariant()));
+        m_table->setItem(row, BytesBefore, cell(qint64{change.bytes_before}));
+        m_table->setItem(row, BytesAfter, cell(qint64{change.bytes_after}));
     }
+    m_table->setSortingEnabled(true);
+    Q_EMIT m_table->model()->layoutChanged();  // for the filter
     m_summary->setText(
         tr("%1 tensors change, %2 stay as they are. Weights: %3 → %4.")
             .arg(m_table->rowCount())

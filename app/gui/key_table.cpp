@@ -2,10 +2,12 @@
 
 #include <QAction>
 #include <QHeaderView>
+#include <QLineEdit>
 #include <QTableWidget>
 #include <QVBoxLayout>
 
 #include "app/gui/command_palette.h"
+#include "widgets/table_menu.h"
 
 namespace perfmamba::app {
 
@@ -28,7 +30,7 @@ KeyTable::KeyTable(const QList<QAction*>& actions, QWidget* parent) : QDialog(pa
     rows.emplace_back(tr("Ctrl+wheel"), tr("Timeline: height of the rows"));
     rows.emplace_back(tr("Arrow keys"), tr("Bars, map, timeline: move the selection"));
     rows.emplace_back(tr("Ctrl+C"), tr("Tables, messages: copy the chosen rows"));
-    rows.emplace_back(tr("Right click"), tr("Plots: copy, save as PNG, SVG, PDF, CSV"));
+    rows.emplace_back(tr("Right click"), tr("Plots: copy, save as PNG, SVG, PDF, CSV; tables: copy, save as CSV"));
 
     auto* table = new QTableWidget(static_cast<int>(rows.size()), 2);
     table->setAccessibleName(windowTitle());
@@ -44,8 +46,17 @@ KeyTable::KeyTable(const QList<QAction*>& actions, QWidget* parent) : QDialog(pa
     }
     table->resizeColumnToContents(0);
     table->horizontalHeader()->setStretchLastSection(true);
+    table->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);  // first, so that it sorts nothing yet
+    table->setSortingEnabled(true);
+    widgets::addTableActions(*table, QStringLiteral("keys"));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(10, 5, 8, 3);
+    bar->addStretch(1);
+    bar->addWidget(widgets::makeFilter(*table, tr("Filter keys")));
+    layout->addLayout(bar);
     layout->addWidget(table);
 }
 

@@ -158,7 +158,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     connect(m_session, &Session::modelOpened, this, &MainWindow::modelOpened);
     connect(m_session, &Session::runningChanged, this, &MainWindow::updateTexts);
     connect(m_session, &Session::snapshot, this, [this](const ProfilePtr& profile, const profile::Progress& progress) {
-        m_newest = m_live ? widgets::mergedForLive(m_last_finished, profile) : profile;
+        m_newest = profile;
         m_newest_progress = progress;
         if (!m_refresh->isActive()) m_refresh->start();
     });
@@ -345,7 +345,8 @@ void MainWindow::showProfile(const ProfilePtr& profile) {
 
 void MainWindow::showNewest() {
     if (!m_newest || !m_session->running()) return;
-    showProfile(std::exchange(m_newest, nullptr));
+    const ProfilePtr newest = std::exchange(m_newest, nullptr);
+    showProfile(m_live ? widgets::mergedForLive(m_last_finished, newest) : newest);
     showProgress(m_newest_progress);
 }
 

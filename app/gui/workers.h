@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "app/gui/lane.h"
 #include "core/engine/engine.h"
 #include "kernels/devices.h"
+#include "widgets/lane.h"
 
 namespace perfmamba::app {
 
@@ -66,8 +66,8 @@ private:
     Target m_target;
     std::unique_ptr<engine::Engine> m_engine;
 
-    std::optional<Lane> m_files;
-    std::optional<Lane> m_measurements;
+    std::optional<widgets::Lane> m_files;
+    std::optional<widgets::Lane> m_measurements;
 };
 
 }  // namespace perfmamba::app

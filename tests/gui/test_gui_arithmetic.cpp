@@ -6,13 +6,13 @@
 #include <numeric>
 
 #include "app/gui/command_palette.h"
-#include "app/gui/lane.h"
 #include "app/gui/settings.h"
 #include "gui_test.h"
 #include "tests/unit/fabricated_profile.h"
 #include "widgets/derive.h"
 #include "widgets/details_panel.h"
 #include "widgets/format.h"
+#include "widgets/lane.h"
 #include "widgets/plot_menu.h"
 #include "widgets/shapes.h"
 #include "widgets/timeline_layout.h"
@@ -395,7 +395,7 @@ private Q_SLOTS:
     void newerJobReplacesWaitingOne() {
         std::vector<int> ran;
         {
-            app::Lane lane;
+            widgets::Lane lane;
             std::promise<void> gate;
             std::shared_future<void> open(gate.get_future());
             lane.post({}, [open] { open.wait(); });

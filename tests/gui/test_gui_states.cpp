@@ -316,7 +316,7 @@ private Q_SLOTS:
         page.setActivity(activity);
         const QStringList lines = page.overview()->picture().csv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
         QCOMPARE(lines.size(), qsizetype{1 + 3 + 2});
-        QCOMPARE(lines[0], QStringLiteral("layer,state,group,\"|h|, mean\",rank in layer,kept,score"));
+        QCOMPARE(lines[0], QStringLiteral("layer,state,group,\"|h|, mean [1]\",rank in layer,kept,score"));
         QCOMPARE(lines[2], QStringLiteral("0,1,1,20,2,,"));
         page.setPlan(test::fabricatedPlan(*activity, *test::fabricatedScores(*activity), 1e9));
         QVERIFY(page.overview()->picture().csv().contains(QStringLiteral("\n0,1,1,20,2,0,\n")));

@@ -19,6 +19,7 @@
 #include "widgets/model_card.h"
 #include "widgets/profile_page.h"
 #include "widgets/share_plot.h"
+#include "widgets/table_menu.h"
 #include "widgets/theme.h"
 #include "widgets/timeline.h"
 #include "widgets/workload_bar.h"
@@ -179,7 +180,8 @@ private Q_SLOTS:
         QVERIFY(lines[0].startsWith(QStringLiteral("component,time ")));
         QCOMPARE(lines[1].count(QLatin1Char(',')), lines[0].count(QLatin1Char(',')));
         QTest::mouseClick(view->viewport(), Qt::LeftButton, {}, view->visualRect(view->model()->index(0, 1)).center());
-        const QStringList copied = table.tsv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+        const QStringList copied =
+            tableText(*view, QLatin1Char('\t'), true).split(QLatin1Char('\n'), Qt::SkipEmptyParts);
         QCOMPARE(copied.size(), qsizetype{2});
         QVERIFY(copied[1].startsWith(QStringLiteral("in_proj\t")));
         table.filter()->clear();
@@ -434,6 +436,10 @@ private Q_SLOTS:
         QVERIFY2(caption.contains("device was idle"), qPrintable(caption));
         QVERIFY(!timeline.grab().isNull());
         QVERIFY(timeline.kernelCentre(0, Component::Ssm).x() > 0);
+        const QString csv = timeline.picture().csv();
+        const profile::Point& point = profile->points.back();
+        QCOMPARE(csv.count('\n'), static_cast<qsizetype>(1 + point.last_pass.size() + point.last_kernels.size()));
+        QVERIFY(csv.contains(QStringLiteral(",void perfmamba::ssm_kernel<float>(float*),")));
 
         DetailsPanel details(selection);
         details.setProfile(profile);

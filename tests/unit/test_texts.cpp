@@ -11,8 +11,8 @@
 #include "core/text/regex.h"
 #include "core/text/tokenizer.h"
 #include "core/text/utf8.h"
-#include "kernels/error.h"
 #include "tests/support/checkpoint_folder.h"
+#include "tests/support/message_of.h"
 #include "tests/support/small_tokenizer.h"
 
 using namespace perfmamba;
@@ -23,15 +23,6 @@ using Tokens = std::vector<std::int32_t>;
 namespace fs = std::filesystem;
 
 namespace {
-
-QString messageOf(const std::function<void()>& call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return QString::fromUtf8(error.what());
-    }
-    return QStringLiteral("no error");
-}
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
     const std::size_t at = text.find(from);
@@ -60,12 +51,6 @@ std::string npy(const std::string& descr, const std::string& shape, const std::s
 }
 
 }  // namespace
-
-#define VERIFY_MESSAGE(call, part)                                             \
-    do {                                                                       \
-        const QString message = messageOf([&] { (void)(call); });              \
-        QVERIFY2(message.contains(QStringLiteral(part)), qPrintable(message)); \
-    } while (false)
 
 class TestTexts : public QObject {
     Q_OBJECT
@@ -112,7 +97,7 @@ private Q_SLOTS:
         QCOMPARE(matches("^b", "a\nb"), (std::vector<std::string>{"b"}));
         for (const char* pattern : {"[a[b]]", "[a-z&&b]", "(?<name>a)", "a(?i)b", "\\1", "\\G", "a{,3}", "a{2}+", "(",
                                     "\\p{Nothing}", "(?m:.)", "[\\W]", "a\\"}) {
-            const QString said = messageOf([&] { text::Regex(pattern, "pattern"); });
+            const QString said = tests::messageOf([&] { text::Regex(pattern, "pattern"); });
             QVERIFY2(said.startsWith(QStringLiteral("pattern: the pattern ")), qPrintable(said));
         }
     }
@@ -181,7 +166,7 @@ private Q_SLOTS:
         QFETCH(QString, message);
         json file = tests::smallTokenizer();
         file[json::json_pointer(pointer.toStdString())] = json::parse(value.toStdString());
-        const QString said = messageOf([&] { text::Tokenizer::parse(file.dump(), "tokenizer.json"); });
+        const QString said = tests::messageOf([&] { text::Tokenizer::parse(file.dump(), "tokenizer.json"); });
         QVERIFY2(said.contains(message) && said.startsWith(QStringLiteral("tokenizer.json: ")), qPrintable(said));
     }
 
@@ -264,7 +249,7 @@ private Q_SLOTS:
         QFETCH(QByteArray, content);
         QFETCH(QString, message);
         const QString said =
-            messageOf([&] { (void)load({.source = file("a.jsonl", content.toStdString()), .length = 2}); });
+            tests::messageOf([&] { (void)load({.source = file("a.jsonl", content.toStdString()), .length = 2}); });
         QVERIFY2(said.contains(message), qPrintable(said));
     }
 
@@ -397,7 +382,7 @@ private Q_SLOTS:
         QFETCH(QByteArray, content);
         QFETCH(QString, message);
         const std::string path = file(name.toStdString(), content.toStdString());
-        const QString said = messageOf([&] { (void)load({.source = path, .length = 2}); });
+        const QString said = tests::messageOf([&] { (void)load({.source = path, .length = 2}); });
         QVERIFY2(said.contains(message) && said.startsWith(QString::fromStdString(path)), qPrintable(said));
     }
 

@@ -7,8 +7,8 @@
 
 #include "core/evaluate/draw.h"
 #include "core/evaluate/tokens.h"
-#include "kernels/error.h"
 #include "tests/support/checkpoint_folder.h"
+#include "tests/support/message_of.h"
 
 using namespace perfmamba;
 using namespace perfmamba::evaluate;
@@ -27,15 +27,6 @@ TokenRequest request(const std::string& source, std::int64_t length = 0, std::in
     return {source, length, sequences, seed};
 }
 
-QString messageOf(const std::function<void()>& call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return QString::fromUtf8(error.what());
-    }
-    return QStringLiteral("no error");
-}
-
 /// Text without a passage twice: every word is another number.
 std::string text(int first, std::size_t bytes) {
     std::string result;
@@ -44,12 +35,6 @@ std::string text(int first, std::size_t bytes) {
 }
 
 }  // namespace
-
-#define VERIFY_MESSAGE(call, part)                                             \
-    do {                                                                       \
-        const QString message = messageOf([&] { (void)(call); });              \
-        QVERIFY2(message.contains(QStringLiteral(part)), qPrintable(message)); \
-    } while (false)
 
 class TestTokens : public QObject {
     Q_OBJECT
@@ -173,7 +158,7 @@ private Q_SLOTS:
         const tests::CheckpointFolder folder;
         tests::writeFile(folder.path() / "task.json", task.toStdString());
         const auto checkpoint = model::Checkpoint::open(folder.path());
-        const QString said = messageOf([&] {
+        const QString said = tests::messageOf([&] {
             (void)recallTask(*checkpoint);
             (void)tokensAreBytes(*checkpoint);
         });
@@ -283,7 +268,7 @@ private Q_SLOTS:
         QFETCH(QByteArray, content);
         QFETCH(QString, message);
         const std::string path = file("ids.txt", content.toStdString());
-        const QString said = messageOf([&] { (void)load(request(path, 2), *demo("mamba2-recall")); });
+        const QString said = tests::messageOf([&] { (void)load(request(path, 2), *demo("mamba2-recall")); });
         QVERIFY2(said.contains(message) && said.startsWith(QString::fromStdString(path)), qPrintable(said));
     }
 

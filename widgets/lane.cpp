@@ -1,9 +1,9 @@
-#include "app/gui/lane.h"
+#include "widgets/lane.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace perfmamba::app {
+namespace perfmamba::widgets {
 
 Lane::~Lane() {
     {
@@ -50,4 +50,4 @@ void Lane::work() {
     }
 }
 
-}  // namespace perfmamba::app
+}  // namespace perfmamba::widgets

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-namespace perfmamba::app {
+namespace perfmamba::widgets {
 
 class Lane {
 public:
@@ -36,4 +36,4 @@ private:
     std::thread m_thread;  // last: starts when the rest stands
 };
 
-}  // namespace perfmamba::app
+}  // namespace perfmamba::widgets

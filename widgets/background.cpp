@@ -1,0 +1,38 @@
+#include "widgets/background.h"
+
+#include <utility>
+
+namespace perfmamba::widgets {
+
+Background::~Background() {
+    if (m_lane) m_lane->dropWaiting();
+    m_lane.reset();
+}
+
+void Background::ask(std::function<Answer()> job) {
+    if (!m_lane) m_lane.emplace();
+    m_lane->post("question", [this, question = ++m_asked, job = std::move(job)] {
+        Answer answer = job();
+        {
+            const std::lock_guard lock(m_mutex);
+            m_answer = std::move(answer);
+            m_answered = question;
+        }
+        QMetaObject::invokeMethod(this, "takeAnswer", Qt::QueuedConnection);
+    });
+}
+
+void Background::takeAnswer() {
+    Answer answer;
+    unsigned answered = 0;
+    {
+        const std::lock_guard lock(m_mutex);
+        answer = std::exchange(m_answer, {});
+        answered = m_answered;
+    }
+    if (!answer || answered <= m_forgotten) return;
+    m_given = answered;
+    answer();
+}
+
+}  // namespace perfmamba::widgets
