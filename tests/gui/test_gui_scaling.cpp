@@ -313,6 +313,24 @@ private Q_SLOTS:
         QVERIFY(!page.scaling()->empty());
     }
 
+    void longNamesFitIntoTheSmallWindow() {
+        auto made = test::fabricatedScaling();
+        made->models[0].name = std::string(80, 'm');
+        Selection selection;
+        StudiesPage page(selection);
+        page.scaling()->openStudy(made);
+        page.scaling()->setProgress(3, 0.1, {}, QString(120, QLatin1Char('p')));
+        constexpr int kBetweenDocks = 1280 - 2 * 236 - 2;
+        constexpr int kForm = 300;
+        for (const auto tab : {StudiesPage::Tab::Scaling, StudiesPage::Tab::States}) {
+            page.showTab(tab);
+            QVERIFY2(page.minimumSizeHint().width() <= kBetweenDocks,
+                     qPrintable(QString::number(page.minimumSizeHint().width())));
+        }
+        const int form = page.scaling()->form()->minimumSizeHint().width();
+        QVERIFY2(form <= kForm, qPrintable(QString::number(form)));
+    }
+
     void looksRightInBothThemes() {
         for (const ThemeChoice choice : {ThemeChoice::Dark, ThemeChoice::Light}) {
             theme().setChoice(choice);
