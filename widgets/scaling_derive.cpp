@@ -132,7 +132,8 @@ study::PowerLaw lawOf(const study::ScalingStudy& study, const study::Series& ser
 QString exponentText(const study::PowerLaw& law) {
     if (!std::isfinite(law.exponent)) return QStringLiteral("n/a");
     const double half = (law.exponent_ci_high - law.exponent_ci_low) / 2;
-    const QString exponent = QString::number(law.exponent, 'f', 2);
+    constexpr double kShownAsZero = 0.005;  // and never as −0.00
+    const QString exponent = QString::number(std::abs(law.exponent) < kShownAsZero ? 0 : law.exponent, 'f', 2);
     return std::isfinite(half) ? QStringLiteral("%1 ± %2").arg(exponent).arg(half, 0, 'f', 2) : exponent;
 }
 

@@ -21,7 +21,7 @@ namespace perfmamba::widgets {
 namespace {
 
 enum Column { Line, States, Time, Spread, Ratio, Floor, OfFloor, kColumns };
-constexpr int kLineRoom = 130;   // pixels
+constexpr int kLineRoom = 170;   // pixels
 constexpr int kTableRoom = 800;  // pixels from which on the table stands beside the plot, else below it
 
 }  // namespace
