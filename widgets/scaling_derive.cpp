@@ -147,7 +147,7 @@ std::vector<StatesCurve> statesCurves(const study::ScalingStudy& study, const St
         kind.states = 0;
         auto found = std::ranges::find(curves, kind, &StatesCurve::series);
         if (found == curves.end()) {
-            curves.push_back({kind, {}, study.models[kind.model].config.d_state, {}});
+            curves.push_back({kind, {}, curves.size(), study.models[kind.model].config.d_state, {}});
             kinds.push_back(kind);
             found = std::prev(curves.end());
         }

@@ -142,7 +142,7 @@ void StatesCostView::refill() {
     std::set<std::int64_t> ticks;
     std::vector<Curve> curves;
     for (std::size_t i = 0; i < found.size(); ++i) {
-        Curve curve{found[i].name, seriesStyle(i, theme().dark()), {}, {}};
+        Curve curve{found[i].name, seriesStyle(found[i].place, theme().dark()), {}, {}};
         for (const std::size_t index : found[i].cells) {
             const study::ScalingCell& cell = m_study->cells[index];
             const std::int64_t states = m_study->statesOf(cell.series);
