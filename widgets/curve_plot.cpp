@@ -179,6 +179,7 @@ void CurvePlot::arrangeLegend(int width) {
     int widest = 1;
     for (const QString& name : legend()) widest = std::max(widest, metrics.horizontalAdvance(name));
     m_plot->legend->setWrap(std::max(1, width / (widest + kLegendIcon)));
+    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);  // arranges anew what stands there
 }
 
 /// A tick at each x, named where its name has room beside the one before.

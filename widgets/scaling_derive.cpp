@@ -132,7 +132,8 @@ study::PowerLaw lawOf(const study::ScalingStudy& study, const study::Series& ser
 QString exponentText(const study::PowerLaw& law) {
     if (!std::isfinite(law.exponent)) return QStringLiteral("n/a");
     const double half = (law.exponent_ci_high - law.exponent_ci_low) / 2;
-    const QString exponent = QString::number(law.exponent, 'f', 2);
+    constexpr double kShownAsZero = 0.005;  // and never as −0.00
+    const QString exponent = QString::number(std::abs(law.exponent) < kShownAsZero ? 0 : law.exponent, 'f', 2);
     return std::isfinite(half) ? QStringLiteral("%1 ± %2").arg(exponent).arg(half, 0, 'f', 2) : exponent;
 }
 
@@ -146,7 +147,7 @@ std::vector<StatesCurve> statesCurves(const study::ScalingStudy& study, const St
         kind.states = 0;
         auto found = std::ranges::find(curves, kind, &StatesCurve::series);
         if (found == curves.end()) {
-            curves.push_back({kind, {}, study.models[kind.model].config.d_state, {}});
+            curves.push_back({kind, {}, curves.size(), study.models[kind.model].config.d_state, {}});
             kinds.push_back(kind);
             found = std::prev(curves.end());
         }

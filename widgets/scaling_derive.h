@@ -52,6 +52,7 @@ struct StatesShape {
 struct StatesCurve {
     study::Series series;            // its number of states and shape say nothing
     QString name;                    // what it differs in from the others
+    std::size_t place = 0;           // among all curves of that shape, also those that are left out
     std::int64_t own = 0;            // the model's own number of states
     std::vector<std::size_t> cells;  // measured, by ascending number of states
 };

@@ -35,7 +35,7 @@ constexpr std::size_t kDrawnAtFirst = 8;  // series; more are a thicket
 constexpr int kSeriesColumn = 0;
 constexpr int kLawColumn = 1;
 constexpr int kFirstLength = 2;
-constexpr int kSeriesRoom = 240;  // pixels
+constexpr int kSeriesRoom = 150;  // pixels at least
 
 bool stacked(ScalingShown shown) {
     return shown == ScalingShown::Components || shown == ScalingShown::MemoryKinds;
@@ -409,12 +409,22 @@ void ScalingView::fillTable() {
         const auto column = std::distance(lengths.begin(), lengths.find(m_study->cells[cell].length));
         fillCell(*m_table->item(static_cast<int>(row), kFirstLength + static_cast<int>(column)), cell, unit);
     }
-    m_table->resizeColumnsToContents();
     m_table->setCurrentCell(current_row, current_column);
+    sizeColumns();
+}
+
+/// As wide as what stands in them, but for the names, which are shortened to the room that is left.
+void ScalingView::sizeColumns() {
+    m_table->resizeColumnsToContents();
     int others = 0;
     for (int column = kLawColumn; column < m_table->columnCount(); ++column) others += m_table->columnWidth(column);
     const int room = std::max(kSeriesRoom, m_table->viewport()->width() - others);
     m_table->setColumnWidth(kSeriesColumn, std::min(m_table->columnWidth(kSeriesColumn), room));
+}
+
+void ScalingView::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    sizeColumns();
 }
 
 void ScalingView::fillCell(QTableWidgetItem& item, std::size_t index, const Unit& unit) {

@@ -40,7 +40,11 @@ public:
     [[nodiscard]] QTableWidget* table() const { return m_table; }
     [[nodiscard]] QString tableCsv() const;
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
+    void sizeColumns();
     void fillPlot();
     void fillCurves();
     void fillStacks();

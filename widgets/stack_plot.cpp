@@ -92,7 +92,7 @@ void StackPlot::rebuild() {
     // The height of a line: what is below an entry's rectangle, as in in_proj, is not drawn.
     plot.legend->setIconSize(12, QFontMetrics(plot.legend->font()).height() + 1);
     for (std::size_t panel = 0; panel < m_panels.size(); ++panel) fillPanel(panel);
-    plot.legend->setWrap(std::max(2, plot.width() / kLegendEntry));
+    arrangeLegend(plot.width());
     fitView();
 }
 
@@ -124,6 +124,11 @@ void StackPlot::fillPanel(std::size_t panel) {
         }
         bars->setData(keys, values, true);
     }
+}
+
+void StackPlot::arrangeLegend(int width) {
+    m_plot->legend->setWrap(std::max(2, width / kLegendEntry));
+    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
 }
 
 void StackPlot::fitView() {
@@ -265,9 +270,7 @@ bool StackPlot::eventFilter(QObject* watched, QEvent* event) {
         case QEvent::KeyPress:
             if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
             break;
-        case QEvent::Resize:
-            m_plot->legend->setWrap(std::max(2, static_cast<QResizeEvent*>(event)->size().width() / kLegendEntry));
-            break;
+        case QEvent::Resize: arrangeLegend(static_cast<QResizeEvent*>(event)->size().width()); break;
         default: break;
     }
     return QWidget::eventFilter(watched, event);

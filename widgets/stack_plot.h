@@ -58,6 +58,7 @@ private:
     void rebuild();
     void fillPanel(std::size_t panel);
     void label();
+    void arrangeLegend(int width);
     void fitView();
     [[nodiscard]] std::optional<Hit> hitAt(const QPoint& at) const;
     [[nodiscard]] QString tipOf(const Hit& hit) const;

@@ -21,7 +21,7 @@ namespace perfmamba::widgets {
 namespace {
 
 enum Column { Line, States, Time, Spread, Ratio, Floor, OfFloor, kColumns };
-constexpr int kLineRoom = 130;   // pixels
+constexpr int kLineRoom = 170;   // pixels
 constexpr int kTableRoom = 800;  // pixels from which on the table stands beside the plot, else below it
 
 }  // namespace
@@ -142,7 +142,7 @@ void StatesCostView::refill() {
     std::set<std::int64_t> ticks;
     std::vector<Curve> curves;
     for (std::size_t i = 0; i < found.size(); ++i) {
-        Curve curve{found[i].name, seriesStyle(i, theme().dark()), {}, {}};
+        Curve curve{found[i].name, seriesStyle(found[i].place, theme().dark()), {}, {}};
         for (const std::size_t index : found[i].cells) {
             const study::ScalingCell& cell = m_study->cells[index];
             const std::int64_t states = m_study->statesOf(cell.series);

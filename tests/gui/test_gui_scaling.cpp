@@ -1,10 +1,8 @@
 // The views of a scaling study on a fabricated one, the form that asks for it, and a study in the window on demo
 // models.
+#include <qcustomplot.h>
+
 #include <QAction>
-#include <QClipboard>
-#include <QComboBox>
-#include <QGuiApplication>
-#include <QMenu>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTableWidget>
@@ -141,6 +139,8 @@ private Q_SLOTS:
         QVERIFY2(view.curves()->legend()[0].contains(QStringLiteral("L^%1 ± ").arg(law.exponent, 0, 'f', 2)),
                  qPrintable(view.curves()->legend().join(QLatin1Char('\n'))));
         QVERIFY(view.curves()->legend().contains(QStringLiteral("floor")));
+        // Nine entries and the two below do not stand in one row.
+        QVERIFY(view.curves()->plot()->legend->rowCount() >= 5);
         // Without its tick a series is not drawn; its colour and its marker stay its own.
         const QColor second = curves[1].style.colour;
         view.table()->item(0, 0)->setCheckState(Qt::Unchecked);
@@ -311,6 +311,24 @@ private Q_SLOTS:
         QVERIFY(page.scaling()->empty());
         page.showTab(StudiesPage::Tab::Scaling);
         QVERIFY(!page.scaling()->empty());
+    }
+
+    void longNamesFitIntoTheSmallWindow() {
+        auto made = test::fabricatedScaling();
+        made->models[0].name = std::string(80, 'm');
+        Selection selection;
+        StudiesPage page(selection);
+        page.scaling()->openStudy(made);
+        page.scaling()->setProgress(3, 0.1, {}, QString(120, QLatin1Char('p')));
+        constexpr int kBetweenDocks = 1280 - 2 * 236 - 2;
+        constexpr int kForm = 300;
+        for (const auto tab : {StudiesPage::Tab::Scaling, StudiesPage::Tab::States}) {
+            page.showTab(tab);
+            QVERIFY2(page.minimumSizeHint().width() <= kBetweenDocks,
+                     qPrintable(QString::number(page.minimumSizeHint().width())));
+        }
+        const int form = page.scaling()->form()->minimumSizeHint().width();
+        QVERIFY2(form <= kForm, qPrintable(QString::number(form)));
     }
 
     void looksRightInBothThemes() {
