@@ -38,22 +38,10 @@ std::string smallSafetensors() {
         std::string(32, '\1'));
 }
 
-std::vector<std::string> filesIn(const fs::path& folder, std::string_view end) {
-    std::vector<std::string> files;
-    if (!fs::exists(folder)) return files;
-    std::vector<fs::path> paths;
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-        if (entry.is_regular_file() && entry.path().string().ends_with(end)) paths.push_back(entry.path());
-    }
-    std::ranges::sort(paths);
-    for (const fs::path& path : paths) files.push_back(tests::readFile(path));
-    return files;
-}
-
 /// Good files to begin with, and what earlier fuzzing found.
 std::vector<std::string> corpusOf(std::string_view reader) {
     const fs::path formats = kRoot / "tests/golden/formats";
-    std::vector<std::string> files = filesIn(kRoot / "tests/fuzz/corpus" / reader, "");
+    std::vector<std::string> files = tests::filesIn(kRoot / "tests/fuzz/corpus" / reader);
     const auto add = [&](std::vector<std::string> more) { files.insert(files.end(), more.begin(), more.end()); };
     const std::string pickle = "\x80\x02}q\x01(" + pk::text("a") + pk::tensor(4, 0, {2, 2}, {1, 2}) + pk::text("b") +
                                pk::global("torch._utils", "_rebuild_parameter") +
@@ -61,17 +49,17 @@ std::vector<std::string> corpusOf(std::string_view reader) {
     if (reader == "safetensors") add({smallSafetensors(), demo("mamba2-recall", "model.safetensors")});
     if (reader == "torch") {
         add({tests::torchFile(pickle)});
-        add(filesIn(formats / "torch-refused", ".bin"));
-        add(filesIn(formats / "torch-awkward", ".bin"));
+        add(tests::filesIn(formats / "torch-refused", ".bin"));
+        add(tests::filesIn(formats / "torch-awkward", ".bin"));
     }
     if (reader == "pickle") add({pickle});
-    if (reader == "gguf") add(filesIn(formats / "gguf", ".gguf"));
+    if (reader == "gguf") add(tests::filesIn(formats / "gguf", ".gguf"));
     if (reader == "config") {
         add({demo("mamba1-bytes", "config.json"), demo("mamba2-bytes", "config.json")});
-        add(filesIn(formats, "config.json"));
+        add(tests::filesIn(formats, "config.json"));
         add({tests::readFile(kRoot / "tests/golden/cases/falcon-lengths/config.json")});
     }
-    if (reader == "report") add(filesIn(kRoot / "tests/unit/reports", ".h5"));
+    if (reader == "report") add(tests::filesIn(kRoot / "tests/unit/reports", ".h5"));
     return files;
 }
 

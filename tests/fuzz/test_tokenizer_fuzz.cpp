@@ -8,6 +8,7 @@
 #include <random>
 
 #include "tests/fuzz/tokenizer_targets.h"
+#include "tests/support/checkpoint_folder.h"
 #include "tests/support/small_tokenizer.h"
 
 using namespace perfmamba;
@@ -110,7 +111,11 @@ private Q_SLOTS:
     void survives() {
         QFETCH(int, target);
         const Target& chosen = m_targets[static_cast<std::size_t>(target)];
-        const Corpus corpus = chosen.corpus();
+        Corpus corpus = chosen.corpus();
+        for (std::string& found :
+             tests::filesIn(PERFMAMBA_SOURCE_DIR "/tests/fuzz/corpus/" + std::string(chosen.name))) {
+            corpus.push_back(std::move(found));
+        }
         std::mt19937 random(7);
         QElapsedTimer all;
         all.start();
@@ -135,22 +140,22 @@ private:
         std::function<Corpus()> corpus;
     };
     const std::vector<Target> m_targets = {
-        {"tokenizer.json", fuzz::readTokenizer, tokenizers},
-        {"JSON lines", fuzz::readRecords,
+        {"readTokenizer", fuzz::readTokenizer, tokenizers},
+        {"readRecords", fuzz::readRecords,
          [] {
              return Corpus{"{\"text\": \"the cat\"}\n{\"text\": \"a\\u00e9\\ud83d\\ude00\", \"n\": [1, {}]}\n",
                            "{\"text\": \"\"}\n\n{\"text\": \"the\"}"};
          }},
-        {"last words", fuzz::readPassages,
+        {"readPassages", fuzz::readPassages,
          [] {
              return Corpus{"the cat the\na b\n", "  a  b  \r\n\nthe cat.\n"};
          }},
-        {"npy", fuzz::readNpy, arrays},
-        {"bin", fuzz::readBin,
+        {"readNpy", fuzz::readNpy, arrays},
+        {"readBin", fuzz::readBin,
          [] {
              return Corpus{std::string("\1\0\2\0\3\0\4\0", 8), std::string(256, '\0')};
          }},
-        {"decimal", fuzz::readDecimal,
+        {"readDecimal", fuzz::readDecimal,
          [] {
              return Corpus{"1 2 3, 4\n64\r\n0", "007"};
          }},

@@ -4,6 +4,7 @@
 #include <QFile>
 #include <QString>
 #include <QTemporaryDir>
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace perfmamba::tests {
@@ -19,6 +21,19 @@ namespace perfmamba::tests {
 inline std::string readFile(const std::filesystem::path& path) {
     std::ifstream stream(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// The files below a folder, of names that end so, by name; none where there is no such folder.
+inline std::vector<std::string> filesIn(const std::filesystem::path& folder, std::string_view end = "") {
+    std::vector<std::string> files;
+    if (!std::filesystem::exists(folder)) return files;
+    std::vector<std::filesystem::path> paths;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (entry.is_regular_file() && entry.path().string().ends_with(end)) paths.push_back(entry.path());
+    }
+    std::ranges::sort(paths);
+    for (const std::filesystem::path& path : paths) files.push_back(readFile(path));
+    return files;
 }
 
 inline void writeFile(const std::filesystem::path& path, const std::string& bytes) {
