@@ -41,8 +41,8 @@ void write(const std::filesystem::path& path, const profile::Profile& profile);
 /// report, of a later version, damaged, or a report of something else, and says of what.
 std::shared_ptr<const profile::Profile> read(const std::filesystem::path& path);
 
-/// Writes an activity, or a study of pruning or scaling as far as it has come, as a report of its own, whole at once. Throws Error, after
-/// which `path` is as it was.
+/// Writes an activity, or a study of pruning or scaling as far as it has come, as a report of its own, whole at once.
+/// Throws Error, after which `path` is as it was.
 void writeActivity(const std::filesystem::path& path, const activity::Activity& activity);
 void writeStudy(const std::filesystem::path& path, const study::Study& study);
 void writeScaling(const std::filesystem::path& path, const study::ScalingStudy& study);
