@@ -591,11 +591,11 @@ void adviseOnNoise(const Profile& profile, std::vector<Advice>& to) {
     advice.length = widest->length;
     const double error = widest->total.relativeError();
     advice.sentence = fmt::format(
-        "{} of {} length{} not within ±{:g} % when the time for it was spent, widest {} ({}); a longer --budget "
+        "{} of {} length{} {} not within ±{:g} % when the time for it was spent, widest {} ({}); a longer --budget "
         "narrows "
         "the intervals.",
-        advice.evidence.size(), profile.points.size(), profile.points.size() == 1 ? " is" : "s are",
-        profile.options.bound * 100, workloadText(profile, *widest),
+        advice.evidence.size(), profile.points.size(), profile.points.size() == 1 ? "" : "s",
+        advice.evidence.size() == 1 ? "is" : "are", profile.options.bound * 100, workloadText(profile, *widest),
         std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes to tell");
     to.push_back(std::move(advice));
 }

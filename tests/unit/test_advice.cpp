@@ -301,7 +301,7 @@ private Q_SLOTS:
         profile.points.back().converged = false;
         QVERIFY(
             says(find(study::adviseOn(profile), Topic::Noise),
-                 "1 of 2 lengths are not within ±1 % when the time for it was spent, widest a prefill of 256 tokens at "
+                 "1 of 2 lengths is not within ±1 % when the time for it was spent, widest a prefill of 256 tokens at "
                  "batch 16 (±"));
         profile.options.repeat = 20;  // asked for so many
         QVERIFY(silent(profile, Topic::Noise));
