@@ -17,7 +17,7 @@ constexpr double kMarker = 6;
 constexpr double kNear = 12;       // pixels from a dot that still hit it
 constexpr int kMargins = 70;       // pixels of the plot left and right of its axes, about
 constexpr int kTickGap = 6;        // pixels between the names of two ticks
-constexpr int kLegendEntry = 290;  // pixels of a name in the legend at most
+constexpr int kLegendEntry = 340;  // pixels of a name in the legend at most
 constexpr int kLegendIcon = 34;    // pixels beside it
 
 QString csvNumber(double value) {

@@ -424,7 +424,8 @@ void ScalingView::sizeColumns() {
 
 void ScalingView::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
-    sizeColumns();
+    // The table has its new size only after this.
+    QMetaObject::invokeMethod(this, &ScalingView::sizeColumns, Qt::QueuedConnection);
 }
 
 void ScalingView::fillCell(QTableWidgetItem& item, std::size_t index, const Unit& unit) {
