@@ -2,16 +2,11 @@
 
 #include <qcustomplot.h>
 
-#include <QApplication>
 #include <QButtonGroup>
-#include <QClipboard>
 #include <QComboBox>
-#include <QFileDialog>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
-#include <QMenu>
-#include <QShortcut>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QTableWidget>
@@ -25,6 +20,7 @@
 #include "widgets/curve_plot.h"
 #include "widgets/elided_label.h"
 #include "widgets/stack_plot.h"
+#include "widgets/table_menu.h"
 #include "widgets/table_style.h"
 #include "widgets/theme.h"
 
@@ -70,37 +66,6 @@ QString cellTip(const study::ScalingCell& cell) {
 }
 
 }  // namespace
-
-QString csvOf(const QTableWidget& table) {
-    QString text;
-    for (int row = -1; row < table.rowCount(); ++row) {
-        QStringList fields;
-        for (int column = 0; column < table.columnCount(); ++column) {
-            const QTableWidgetItem* item = row < 0 ? table.horizontalHeaderItem(column) : table.item(row, column);
-            fields << csvField(item != nullptr ? item->text().simplified() : QString());
-        }
-        text += fields.join(QLatin1Char(',')) + QLatin1Char('\n');
-    }
-    return text;
-}
-
-void makeCopyable(QTableWidget& table, const QString& name) {
-    const auto copy = [&table] { QApplication::clipboard()->setText(csvOf(table)); };
-    auto* keys = new QShortcut(QKeySequence::Copy, &table);
-    keys->setContext(Qt::WidgetShortcut);
-    QObject::connect(keys, &QShortcut::activated, &table, copy);
-    table.setContextMenuPolicy(Qt::CustomContextMenu);
-    QObject::connect(&table, &QWidget::customContextMenuRequested, &table, [&table, name, copy](const QPoint& at) {
-        QMenu menu(&table);
-        menu.addAction(theme().icon(QStringLiteral("copy")), QObject::tr("Copy table\tCtrl+C"), &table, copy);
-        menu.addAction(QObject::tr("Save CSV…"), &table, [&] {
-            QString path = QFileDialog::getSaveFileName(&table, QObject::tr("Save table"),
-                                                        name + QStringLiteral(".csv"), QStringLiteral("CSV (*.csv)"));
-            if (!path.isEmpty()) writeText(csvOf(table), path);
-        });
-        menu.exec(table.viewport()->mapToGlobal(at));
-    });
-}
 
 ScalingView::ScalingView(QWidget* parent) : QWidget(parent) {
     auto* layout = new QVBoxLayout(this);
@@ -177,7 +142,7 @@ ScalingView::ScalingView(QWidget* parent) : QWidget(parent) {
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     styleTable(*m_table);
     m_table->setMinimumHeight(70);
-    makeCopyable(*m_table, QStringLiteral("scaling"));
+    addTableActions(*m_table, QStringLiteral("scaling"));
     bottom_layout->addWidget(m_table, 1);
     split->addWidget(bottom);
     split->setStretchFactor(0, 3);
@@ -381,7 +346,7 @@ void ScalingView::fillTable() {
     const QString common = m_study ? commonText(*m_study) : QString();
     m_caption->setText(common.isEmpty() ? axisText(unit) : QStringLiteral("%1  ·  %2").arg(axisText(unit), common));
     QStringList header = {tr("series"), tr("exponent")};
-    for (const std::int64_t length : lengths) header << lengthText(length);
+    for (const std::int64_t length : lengths) header << lengthText(length) + QLatin1Char('\n') + unit.name;
     m_table->setHorizontalHeaderLabels(header);
     for (std::size_t i = 0; i < m_series.size(); ++i) {
         const int row = static_cast<int>(i);
@@ -456,7 +421,7 @@ void ScalingView::itemChanged(const QTableWidgetItem* item) {
 }
 
 QString ScalingView::tableCsv() const {
-    return csvOf(*m_table);
+    return tableText(*m_table, QLatin1Char(','));
 }
 
 }  // namespace perfmamba::widgets

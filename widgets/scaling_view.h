@@ -74,9 +74,4 @@ private:
     QTableWidget* m_table = nullptr;
 };
 
-/// A table's selected rows, or all of them, on Ctrl+C and in its context menu; there also as a CSV file.
-void makeCopyable(QTableWidget& table, const QString& name);
-/// The whole table as CSV, header first.
-QString csvOf(const QTableWidget& table);
-
 }  // namespace perfmamba::widgets

@@ -13,7 +13,7 @@
 
 #include "widgets/curve_plot.h"
 #include "widgets/elided_label.h"
-#include "widgets/scaling_view.h"
+#include "widgets/table_menu.h"
 #include "widgets/table_style.h"
 #include "widgets/theme.h"
 
@@ -74,7 +74,7 @@ StatesCostView::StatesCostView(QWidget* parent) : QWidget(parent) {
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     styleTable(*m_table);
     m_table->setMinimumSize(220, 70);
-    makeCopyable(*m_table, QStringLiteral("d-state"));
+    addTableActions(*m_table, QStringLiteral("d-state"));
     m_split->addWidget(m_table);
     m_split->setSizes({1000, 1150});
     m_split->setStretchFactor(0, 1);
@@ -169,8 +169,8 @@ void StatesCostView::refill() {
 void StatesCostView::fillTable(const std::vector<StatesCurve>& curves, const Unit& unit) {
     m_table->clear();
     m_table->setColumnCount(kColumns);
-    m_table->setHorizontalHeaderLabels(
-        {tr("line"), tr("N"), unit.name, tr("±"), tr("× own"), tr("floor, %1").arg(unit.name), tr("of floor, %")});
+    m_table->setHorizontalHeaderLabels({tr("line"), tr("N"), tr("time\n%1").arg(unit.name), tr("±\n%1").arg(unit.name),
+                                        tr("time\n× own"), tr("floor\n%1").arg(unit.name), tr("of floor\n%")});
     m_table->setRowCount(0);
     m_table->horizontalHeaderItem(Spread)->setToolTip(tr("Half of the median's 95 % interval"));
     m_table->horizontalHeaderItem(Ratio)->setToolTip(tr("Times the time with the model's own number of states"));

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "core/profile/profile.h"
-#include "core/study/scaling.h"
 #include "core/report/files.h"
+#include "core/study/scaling.h"
 #include "core/study/study.h"
 
 namespace perfmamba::cli {
