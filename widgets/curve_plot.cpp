@@ -267,6 +267,10 @@ QStringList CurvePlot::legend() const {
     return names;
 }
 
+int CurvePlot::legendRows() const {
+    return m_plot->legend->rowCount();
+}
+
 void CurvePlot::showCursor() {
     if (m_ring != nullptr) m_plot->removeItem(m_ring);
     m_ring = nullptr;

@@ -51,6 +51,7 @@ public:
     [[nodiscard]] const Picture& picture() const { return m_picture; }
     /// The names as they stand below the plot.
     [[nodiscard]] QStringList legend() const;
+    [[nodiscard]] int legendRows() const;
     /// A dot in the plot's pixels; (−1, −1) where there is none.
     [[nodiscard]] QPoint dotAt(std::size_t curve, std::size_t point) const;
     [[nodiscard]] QCustomPlot* plot() const { return m_plot; }

@@ -1,7 +1,5 @@
 // The views of a scaling study on a fabricated one, the form that asks for it, and a study in the window on demo
 // models.
-#include <qcustomplot.h>
-
 #include <QAction>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -140,7 +138,7 @@ private Q_SLOTS:
                  qPrintable(view.curves()->legend().join(QLatin1Char('\n'))));
         QVERIFY(view.curves()->legend().contains(QStringLiteral("floor")));
         // Nine entries and the two below do not stand in one row.
-        QVERIFY(view.curves()->plot()->legend->rowCount() >= 3);
+        QVERIFY(view.curves()->legendRows() >= 3);
         // Without its tick a series is not drawn; its colour and its marker stay its own.
         const QColor second = curves[1].style.colour;
         view.table()->item(0, 0)->setCheckState(Qt::Unchecked);
