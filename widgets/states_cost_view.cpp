@@ -170,7 +170,7 @@ void StatesCostView::fillTable(const std::vector<StatesCurve>& curves, const Uni
     m_table->clear();
     m_table->setColumnCount(kColumns);
     m_table->setHorizontalHeaderLabels({tr("line"), tr("N"), tr("time\n%1").arg(unit.name), tr("±\n%1").arg(unit.name),
-                                        tr("time\n× own"), tr("floor\n%1").arg(unit.name), tr("of floor\n%")});
+                                        tr("× own"), tr("floor\n%1").arg(unit.name), tr("of floor\n%")});
     m_table->setRowCount(0);
     m_table->horizontalHeaderItem(Spread)->setToolTip(tr("Half of the median's 95 % interval"));
     m_table->horizontalHeaderItem(Ratio)->setToolTip(tr("Times the time with the model's own number of states"));

@@ -20,6 +20,7 @@
 #include "widgets/heatmap.h"
 #include "widgets/layer_map.h"
 #include "widgets/prune_page.h"
+#include "widgets/scaling_view.h"
 #include "widgets/table_menu.h"
 #include "widgets/timeline.h"
 
@@ -177,6 +178,7 @@ private Q_SLOTS:
         page.setCost(test::costOfStates(model));
         Q_EMIT m_window->pruning().studyChanged(test::tradeoffStudy(model, {"magnitude", "output-energy"}), true);
         Q_EMIT m_window->scaling().studyChanged(test::fabricatedScaling(), true);
+        m_window->findChild<widgets::ScalingView*>()->setShown(widgets::ScalingShown::Components);
         for (const char* id : kPages) {
             m_window->action(QString::fromLatin1(id))->trigger();
             QTest::qWait(30);

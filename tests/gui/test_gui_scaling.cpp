@@ -55,9 +55,11 @@ int rowOf(const QTableWidget& table, const QString& name) {
     return -1;
 }
 
+/// By the head without its unit.
 int columnOf(const QTableWidget& table, const QString& name) {
     for (int column = 0; column < table.columnCount(); ++column) {
-        if (table.horizontalHeaderItem(column)->text() == name) return column;
+        const QString head = table.horizontalHeaderItem(column)->text();
+        if (head.section(QLatin1Char('\n'), 0, 0) == name) return column;
     }
     return -1;
 }
