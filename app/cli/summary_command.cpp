@@ -27,6 +27,9 @@ std::string htmlOf(const SummaryOptions& options, const report::Contents& conten
     if (contents.activity)
         throw Error(options.report, "is of what a model's states did, of which there is no summary",
                     "profiles and pruning studies have one");
+    if (contents.scaling)
+        throw Error(options.report, "is a scaling study, of which there is no summary",
+                    "'perfmamba-cli show' prints its tables");
     if (contents.study && !(options.baseline.empty() && options.study.empty())) {
         throw Error(options.report,
                     "is a pruning study, of which each cell is compared with the unpruned model already",

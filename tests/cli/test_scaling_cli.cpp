@@ -149,6 +149,7 @@ private Q_SLOTS:
         fails({"merge", first, path("profile.h5"), "--report", out}, 1, "not of a scaling study");
         fails(tiny({"--report", path("profile.h5")}), 1, "not of a scaling study");
         fails({"compare", first, path("profile.h5")}, 1, "is a scaling study");
+        fails({"summary", first, "--html", "-"}, 1, "is a scaling study, of which there is no summary");
         QVERIFY(!std::filesystem::exists(out.toStdString()));
         // A newer program's report is not replaced.
         test::edit(second.toStdString(), [](hid_t file) { test::replaceNumberAttribute(file, "format_version", 99); });
