@@ -22,7 +22,9 @@ using study::ScalingCell;
 using study::ScalingStudy;
 using study::Series;
 
-constexpr const char* kMixed = "note: these cells were measured on several machines; their times are no curve\n";
+constexpr const char* kMixed =
+    "note: these cells were measured on several kinds of machine, or by several programs or drivers; their times are "
+    "no curve\n";
 
 std::string percent(double share) {
     return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
@@ -55,10 +57,29 @@ std::string modelText(const profile::ModelSummary& model) {
                        model::stateSizeText(model.config), model.hash);
 }
 
-std::string machineText(const profile::Provenance& provenance) {
-    return fmt::format(
-        "{} ({}), {}{}, on {}", toPlainUtf8(provenance.device), provenance.device_id, provenance.instructions,
-        provenance.threads > 0 ? fmt::format(", {} threads", provenance.threads) : "", toPlainUtf8(provenance.host));
+/// "example", "2 hosts of one kind: a, b".
+std::string hostsText(const ScalingStudy& study, const study::Machines& machines, std::size_t machine) {
+    std::set<std::string> hosts;
+    for (std::size_t i = 0; i < machines.of.size(); ++i) {
+        if (machines.of[i] == machine) hosts.insert(toPlainUtf8(study.provenances[i].host));
+    }
+    return fmt::format("{}{}", hosts.size() > 1 ? fmt::format("{} hosts of one kind: ", hosts.size()) : "",
+                       fmt::join(hosts, ", "));
+}
+
+/// Beside others it says all that makes a kind.
+std::string machineText(const ScalingStudy& study, const study::Machines& machines, std::size_t machine) {
+    const profile::Provenance& provenance = study.provenances[machines.first[machine]];
+    std::string text =
+        fmt::format("{} ({}), {}{}, on {}", toPlainUtf8(provenance.device), provenance.device_id,
+                    provenance.instructions, provenance.threads > 0 ? fmt::format(", {} threads", provenance.threads) : "",
+                    hostsText(study, machines, machine));
+    if (machines.first.size() == 1) return text;
+    for (const std::string& fact :
+         {provenance.operating_system, provenance.creator, provenance.tracer, provenance.sensors}) {
+        if (!fact.empty()) text += ", " + toPlainUtf8(fact);
+    }
+    return text;
 }
 
 std::string measuredText(const study::ScalingOptions& options) {
@@ -84,11 +105,12 @@ std::string headerText(const ScalingStudy& study, const study::Machines& machine
     for (const profile::ModelSummary& model : study.models) text += line("model", modelText(model));
     for (std::size_t i = 0; i < machines.first.size(); ++i) {
         const std::string title = machines.first.size() > 1 ? fmt::format("device {}", i + 1) : "device";
-        text += line(title, machineText(study.provenances[machines.first[i]]));
+        text += line(title, machineText(study, machines, i));
     }
     text += line("measured", measuredText(study.options));
     for (const profile::Provenance& provenance : study.provenances) {
-        text += line("taken", provenance.created + " by " + toPlainUtf8(provenance.command));
+        text += line("taken", fmt::format("{} by {}{}{}", provenance.created, toPlainUtf8(provenance.creator),
+                                          provenance.command.empty() ? "" : ": ", toPlainUtf8(provenance.command)));
     }
     return text + line("cells", cellsText(study));
 }

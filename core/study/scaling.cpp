@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -108,16 +109,18 @@ std::string inWords(const ScalingStudy& study, const ScalingCell& cell) {
 }
 
 bool sameMachine(const profile::Provenance& a, const profile::Provenance& b) {
-    return a.host == b.host && a.device == b.device && a.device_id == b.device_id && a.instructions == b.instructions &&
-           a.threads == b.threads;
+    const auto kind = [](const profile::Provenance& p) {
+        return std::tie(p.device, p.device_id, p.instructions, p.threads, p.operating_system, p.creator, p.tracer,
+                        p.sensors);
+    };
+    return kind(a) == kind(b);
 }
 
 std::size_t rowOf(std::vector<profile::Provenance>& rows, const profile::Provenance& taken) {
     const auto ceilings = [](const profile::Provenance& p) { return p.ceilings ? p.ceilings->taken : ""; };
     const auto same = std::ranges::find_if(rows, [&](const profile::Provenance& row) {
-        return sameMachine(row, taken) && row.creator == taken.creator && row.command == taken.command &&
-               row.operating_system == taken.operating_system && row.tracer == taken.tracer &&
-               row.sensors == taken.sensors && ceilings(row) == ceilings(taken);
+        return sameMachine(row, taken) && row.host == taken.host && row.command == taken.command &&
+               ceilings(row) == ceilings(taken);
     });
     const auto index = static_cast<std::size_t>(same - rows.begin());
     if (same == rows.end()) rows.push_back(taken);

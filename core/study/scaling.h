@@ -91,18 +91,19 @@ std::string inWords(const ScalingStudy& study, const Series& series);
 /// The same, and the length: "…, batch 4, 1024".
 std::string inWords(const ScalingStudy& study, const ScalingCell& cell);
 
-/// Whether two provenances are of the same machine: its times may be compared.
+/// Whether two provenances are of one kind of machine, on whichever host of it: of the same device, instructions,
+/// threads and operating system, by the same program, tracer and sensors' driver. Their times make a curve.
 bool sameMachine(const profile::Provenance& a, const profile::Provenance& b);
-/// The index of that provenance among `rows`: of the one by the same program and command on the same machine, or of a
+/// The index of that provenance among `rows`: of the one by the same program and command on the same host, or of a
 /// new one.
 std::size_t rowOf(std::vector<profile::Provenance>& rows, const profile::Provenance& taken);
-/// The first provenance of each machine, and of each provenance which of these machines it is of.
+/// The first provenance of each kind of machine, and of each provenance which of these kinds it is of.
 struct Machines {
     std::vector<std::size_t> first;  // indices into ScalingStudy::provenances
     std::vector<std::size_t> of;     // a provenance each: index into `first`
 };
 Machines machinesOf(const ScalingStudy& study);
-/// Whether a curve's points are from several machines: they are no curve then.
+/// Whether a curve's points are from several kinds of machine: they are no curve then.
 bool mixesMachines(const ScalingStudy& study, const Series& series);
 
 /// What the profiler is asked for, to measure that cell.

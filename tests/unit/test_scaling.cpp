@@ -367,7 +367,7 @@ private Q_SLOTS:
         QCOMPARE(refusalOf([] { (void)mergeScaling({}); }), QString("parts: there are none"));
     }
 
-    // Cells of several machines keep their own, and a curve over several is told of.
+    // Cells of several machines keep their own. Hosts of one kind make a curve; one over several kinds is told of.
     void machines() {
         const auto whole = wholeStudy();
         const ScalingPart first{"a.h5", shardOf(*whole, 1, 2)};
@@ -375,10 +375,20 @@ private Q_SLOTS:
         elsewhere->provenances[0].host = "another host";
         const ScalingPtr merged = mergeScaling({first, {"b.h5", elsewhere}});
         QCOMPARE(merged->provenances.size(), std::size_t{2});
-        QCOMPARE(machinesOf(*merged).first.size(), std::size_t{2});
+        QCOMPARE(machinesOf(*merged).first.size(), std::size_t{1});
         QCOMPARE(merged->provenances[merged->cells[0].provenance].host, std::string("example"));
         QCOMPARE(merged->provenances[merged->cells[1].provenance].host, std::string("another host"));
-        QVERIFY(mixesMachines(*merged, merged->cells[0].series));
+        QVERIFY(!mixesMachines(*merged, merged->cells[0].series));
+        for (const auto member :
+             {&profile::Provenance::device, &profile::Provenance::device_id, &profile::Provenance::instructions,
+              &profile::Provenance::operating_system, &profile::Provenance::creator, &profile::Provenance::tracer,
+              &profile::Provenance::sensors}) {
+            auto other = std::make_shared<ScalingStudy>(*elsewhere);
+            other->provenances[0].*member = "another";
+            const ScalingPtr mixed = mergeScaling({first, {"b.h5", other}});
+            QCOMPARE(machinesOf(*mixed).first.size(), std::size_t{2});
+            QVERIFY(mixesMachines(*mixed, mixed->cells[0].series));
+        }
         QVERIFY(!mixesMachines(*whole, whole->cells[0].series));
     }
 

@@ -59,6 +59,7 @@ std::shared_ptr<study::ScalingStudy> fullStudy() {
     study->options.seed = 18'000'000'000'000'000'001ULL;
     study->provenances.push_back(study->provenances.front());
     study->provenances.back().host = "another host";
+    study->provenances.back().threads = 8;
     study->provenances.back().ceilings.reset();
     study->models[1].config.d_state = 48;
     for (study::ScalingCell& cell : study->cells) {
@@ -258,8 +259,13 @@ private Q_SLOTS:
         QVERIFY(text.contains("30 of 32 measured, 1 failed; this is shard 2 of 5; the study is not complete"));
         QVERIFY(text.contains("1024 failed: not enough memory: 3 GiB asked for, 1 free\n4096 not measured\n") ||
                 text.contains("4096 not measured"));
-        QVERIFY(text.contains("note: these cells were measured on several machines"));
-        QVERIFY(text.contains("device 2"));
+        QVERIFY(text.contains("note: these cells were measured on several kinds of machine"));
+        QVERIFY(text.contains("device 2   Example CPU 1000 – 8 cores (cpu), AVX2, 8 threads, on another host, Debian"));
+        QVERIFY(text.contains("taken      2026-01-02T03:04:05Z by perfmamba-cli 0.1.0: perfmamba-cli profile"));
+        study->provenances.back().threads = study->provenances.front().threads;
+        const QString one = QString::fromStdString(report::scalingText(*study));
+        QVERIFY(one.contains("AVX2, 4 threads, on 2 hosts of one kind: another host, example\n"));
+        QVERIFY(!one.contains("several kinds"));
         const qsizetype states = text.indexOf("what d_state costs: mamba2-fabricated, cpu, f32, prefill, batch 1");
         QVERIFY(states > 0);
         const QStringList lines = text.mid(states).split('\n');
