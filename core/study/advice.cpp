@@ -131,6 +131,11 @@ double without(double share) {
     return 1 / (1 - std::min(share, 1.0));
 }
 
+/// Whether passes were told apart into components; else only their whole time is known.
+bool recorded(const Profile& profile) {
+    return profile.options.trace != TraceMode::Off;
+}
+
 const Point& longest(const Profile& profile) {
     return *std::ranges::max_element(profile.points, {}, &Point::length);
 }
@@ -231,7 +236,7 @@ void adviseOnBaseline(const Profile& profile, const profile::Comparison* compari
     std::erase_if(changes, [&](const profile::Change& change) {
         return change.subject != profile::Subject::Component || change.verdict != pass.verdict;
     });
-    if (!changes.empty()) {
+    if (!changes.empty() && recorded(profile)) {
         const profile::Change& change = *std::ranges::min_element(changes, profile::changedMore);
         advice.component = change.component;
         advice.sentence += fmt::format("; most of it is {}, {} → {}", name(change.component),
@@ -421,6 +426,7 @@ std::pair<std::string_view, double> mainReason(const TraceCounts& counts) {
 }
 
 void adviseOnGaps(const Profile& profile, std::vector<Advice>& to) {
+    if (!recorded(profile)) return;  // all of it is 'other' then
     Advice best;
     for (const Point& point : profile.points) {
         const auto share = shareOf(point, point.find(Component::Other));
@@ -544,7 +550,8 @@ void adviseOnMemory(const Profile& profile, std::vector<Advice>& to) {
     const auto total = static_cast<double>(memory.peak.total());
     std::vector<MemoryKind> kinds(kMemoryKinds.begin(), kMemoryKinds.end());
     std::ranges::stable_sort(kinds, std::greater<>(), [&](MemoryKind kind) { return memory.peak[kind]; });
-    Advice advice{.topic = Topic::Memory, .length = point.length, .component = memory.peak_component};
+    Advice advice{.topic = Topic::Memory, .length = point.length};
+    if (recorded(profile)) advice.component = memory.peak_component;
     advice.evidence = {exactly(point, "in use at the peak", report::formatBytes(total), total, Basis::Counted)};
     std::vector<std::string> parts;
     for (const MemoryKind kind : {kinds[0], kinds[1]}) {
@@ -555,8 +562,10 @@ void adviseOnMemory(const Profile& profile, std::vector<Advice>& to) {
             exactly(point, fmt::format("{} at the peak", name(kind)), percent(share), share, Basis::Counted));
     }
     const std::string layer = memory.peak_layer == kNoLayer ? "" : fmt::format(" of layer {}", memory.peak_layer);
-    advice.sentence = fmt::format("At its peak, during {}{}, {} has {} in use: {}.", name(memory.peak_component), layer,
-                                  workloadText(profile, point), report::formatBytes(total), fmt::join(parts, ", "));
+    const std::string during =
+        recorded(profile) ? fmt::format(" during {}{},", name(memory.peak_component), layer) : "";
+    advice.sentence = fmt::format("At its peak,{} {} has {} in use: {}.", during, workloadText(profile, point),
+                                  report::formatBytes(total), fmt::join(parts, ", "));
     to.push_back(std::move(advice));
 }
 

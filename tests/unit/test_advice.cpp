@@ -217,6 +217,23 @@ private Q_SLOTS:
         QVERIFY(find(study::adviseOn(profile), Topic::Gaps)->sentence.find("idle") == std::string::npos);
     }
 
+    /// Of passes that were not recorded only the whole is known: nothing is said of components.
+    void notRecorded() {
+        auto profile = profileOf({64}, {{Component::Other, 100}});
+        profile.points.front().memory.peak[MemoryKind::Weights] = 700'000;
+        profile.options.trace = TraceMode::Off;
+        const auto advice = study::adviseOn(profile);
+        QCOMPARE(advice.size(), std::size_t{1});
+        QVERIFY(says(find(advice, Topic::Memory), "At its peak, a prefill of 64 tokens at batch 16 has 700 kB in use"));
+        QVERIFY(!advice.front().component);
+
+        const auto after = test::fabricatedProfile();
+        after->options.trace = TraceMode::Off;
+        const auto comparison = profile::compare(test::scaledProfile(1.25), after);
+        const auto changed = study::adviseOn(*after, {nullptr, nullptr, &comparison});
+        QVERIFY(find(changed, Topic::Baseline)->sentence.find("most of it") == std::string::npos);
+    }
+
     void precision() {
         auto profile = profileOf({1024}, kDecode, profile::Mode::Decode);
         profile.model.stored_type = "bfloat16";
