@@ -89,7 +89,15 @@ study::ScalingPtr planned(const ScalingCommand& given, const study::Models& mode
                           const study::ScalingOptions& options, const Shard& shard) {
     study::ScalingPtr plan = study::planScaling(models, options, shard.index, shard.count);
     if (given.report.empty() || !std::filesystem::exists(given.report)) return plan;
-    return study::resumeScaling(*plan, *studyIn(given.report));
+    const study::ScalingPtr earlier = studyIn(given.report);
+    if (earlier->shard != shard.index || earlier->shards != shard.count) {
+        // Its other cells are in other parts, which would hold other measurements of what is measured here.
+        throw Error(given.report,
+                    fmt::format("is of shard {}/{}, and {}/{} is asked for", earlier->shard, earlier->shards,
+                                shard.index, shard.count),
+                    "ask for that shard, merge the parts, or give another name");
+    }
+    return study::resumeScaling(*plan, *earlier);
 }
 
 /// Keeps the report in step with what is measured, and tells of it on the screen.
@@ -275,7 +283,7 @@ Command scalingCommand(CLI::App& app, const std::string& command_line) {
         "Examples:\n"
         "  perfmamba-cli scaling ~/models/mamba-130m ~/models/mamba2-130m --report scaling.h5\n"
         "  perfmamba-cli scaling MODEL --lengths 1024 --batches 1,16 --states 0,16,32,64,128,256 --report states.h5\n"
-        "  perfmamba-cli scaling MODEL --shard 2/4 --report part-2.h5\n"
+        "  perfmamba-cli scaling MODEL --shard 2/4 --report part-2-of-4.h5\n"
         "\n"
         "Ctrl-C ends it; with --report the same command goes on where it ended. The parts of a study may run on\n"
         "several machines at once: resources/slurm/scaling.sbatch is a Slurm job array of them.");
@@ -291,7 +299,7 @@ Command mergeCommand(CLI::App& app) {
     addTextOutputs(*command, given->outputs);
     command->footer(
         "Examples:\n"
-        "  perfmamba-cli merge part-*.h5 --report scaling.h5\n"
+        "  perfmamba-cli merge part-*-of-4.h5 --report scaling.h5\n"
         "\n"
         "Parts that are missing may be merged in later, and 'scaling --report' goes on with what is there.");
     return {command, [given] { merge(*given); }};

@@ -57,6 +57,10 @@ private Q_SLOTS:
             QVERIFY(outcome.out.contains(QString("shard %1 of 3").arg(shard[0])));
             QCOMPARE(studyIn(parts.back())->done(), std::size_t{8});
         }
+        for (const char* other : {"1/3", "3/4", "1/1"}) {
+            fails(tiny({"--shard", other, "--states", "0,4", "--report", parts.back()}), 1,
+                  QString("is of shard 3/3, and %1 is asked for").arg(other));
+        }
         const QString all = path("all.h5");
         const Outcome partial = runCli({"merge", parts[0], parts[2], "--report", all});
         QVERIFY2(partial.code == 0, qPrintable(partial.err));
@@ -176,13 +180,13 @@ private Q_SLOTS:
 
     // The body of the job array, with the variables that Slurm sets.
     void slurmJobArray() {
-        const auto task = [&](const char* number) {
+        const auto task = [&](const char* number, const char* count = "2") {
             QProcess process;
             QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
             environment.insert("PERFMAMBA_CLI", PERFMAMBA_CLI);
             environment.insert("PERFMAMBA_STUDY", path("study"));
             environment.insert("SLURM_ARRAY_TASK_ID", number);
-            environment.insert("SLURM_ARRAY_TASK_COUNT", "2");
+            environment.insert("SLURM_ARRAY_TASK_COUNT", count);
             process.setProcessEnvironment(environment);
             process.start("/bin/bash",
                           QStringList{PERFMAMBA_SOURCE_DIR "/resources/slurm/scaling.sbatch"} + tiny({}).mid(1));
@@ -195,6 +199,10 @@ private Q_SLOTS:
         QVERIFY(studyIn(path("study/scaling.h5"))->complete);
         QCOMPARE(task("1"), QString());  // again: nothing is measured twice, and nothing is lost
         QVERIFY(studyIn(path("study/scaling.h5"))->complete);
+        // In another number of parts it begins anew, beside the old ones.
+        QCOMPARE(task("2", "3"), QString());
+        QCOMPARE(studyIn(path("study/scaling.h5"))->done(), std::size_t{4});
+        QCOMPARE(studyIn(path("study/part-2-of-2.h5"))->done(), std::size_t{6});
     }
 
 private:
