@@ -178,8 +178,17 @@ private:
         m_provenance = profile::provenanceOf(backend->device());
         if (!m_machine.creator.empty()) m_provenance.creator = m_machine.creator;
         m_provenance.command = m_machine.command;
-        if (m_machine.ceilings) m_provenance.ceilings = m_machine.ceilings(*backend);
+        m_provenance.ceilings = ceilingsOf(*backend);
         m_engine.emplace(withStates(m_models[series.model], series.states), std::move(backend));
+    }
+
+    [[nodiscard]] std::optional<profile::Ceilings> ceilingsOf(kernels::Backend& backend) const {
+        try {
+            if (m_machine.ceilings) return m_machine.ceilings(backend);
+        } catch (const Error&) {
+            // What cannot tell what it reaches can still be measured: the floors are not known.
+        }
+        return std::nullopt;
     }
 
     [[nodiscard]] profile::Progress forecast(double part, std::string what) const {

@@ -23,7 +23,7 @@ using Models = std::vector<std::shared_ptr<const model::Checkpoint>>;
 using MakeBackendOn =
     std::function<std::unique_ptr<kernels::Backend>(const std::string& device, const kernels::BackendOptions& options)>;
 
-/// The ceilings of a backend's device, before anything is measured on it; none: its floors are not known.
+/// The ceilings of a backend's device, before anything is measured on it; none, or an Error: its floors are not known.
 using CeilingsOf = std::function<std::optional<profile::Ceilings>(kernels::Backend& backend)>;
 
 /// What a study runs on.

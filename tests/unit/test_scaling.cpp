@@ -309,6 +309,19 @@ private Q_SLOTS:
         QCOMPARE(again->done(), std::size_t{2});
     }
 
+    void withoutCeilings() {
+        ScalingOptions options = tinyOptions();
+        options.lengths = {8};
+        const Models models = {openDemo("mamba1-recall")};
+        ScalingMachine made = machine();
+        made.ceilings = [](kernels::Backend&) -> std::optional<profile::Ceilings> {
+            throw Error("ceilings", "cannot be measured");
+        };
+        const ScalingPtr study = runScaling(models, planScaling(models, options), made);
+        for (const ScalingCell& cell : study->cells) QCOMPARE(cell.state, CellState::Measured);
+        QVERIFY(!study->provenances.front().ceilings);
+    }
+
     void merged() {
         const auto whole = wholeStudy();
         std::vector<ScalingPart> parts;
