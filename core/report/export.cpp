@@ -213,26 +213,39 @@ std::string csv(const profile::Profile& profile) {
     return text;
 }
 
-nlohmann::json json(const profile::Profile& profile) {
+nlohmann::json modelJson(const profile::ModelSummary& model) {
     Json object;
+    layout::visitModel(model, MemberWriter{object});
+    object["name"] = toPlainUtf8(model.name);
+    object["hash"] = toPlainUtf8(model.hash);
+    return object;
+}
+
+nlohmann::json provenanceJson(const profile::Provenance& provenance) {
+    Json object;
+    layout::visitProvenance(provenance, MemberWriter{object});
+    layout::visitTracing(provenance, MemberWriter{object});
+    object["ceilings"] = Json();
+    if (provenance.ceilings) layout::visitCeilings(*provenance.ceilings, MemberWriter{object["ceilings"]});
+    return object;
+}
+
+nlohmann::json pointJson(const profile::Profile& profile, const profile::Point& point) {
+    return jsonOf(profile, point);
+}
+
+nlohmann::json json(const profile::Profile& profile) {
+    Json object = provenanceJson(profile.provenance);
     object["format_name"] = kFormatName;
     object["format_version"] = kFormatVersion;
     object["complete"] = profile.complete;
     layout::visitModelName(profile.model, MemberWriter{object});
-    layout::visitProvenance(profile.provenance, MemberWriter{object});
-    layout::visitTracing(profile.provenance, MemberWriter{object});
     object["seed"] = profile.options.seed;
-    layout::visitModel(profile.model, MemberWriter{object["model"]});
-    object["model"]["name"] = toPlainUtf8(profile.model.name);
-    object["model"]["hash"] = toPlainUtf8(profile.model.hash);
+    object["model"] = modelJson(profile.model);
     layout::visitOptions(profile.options, MemberWriter{object["options"]});
     object["options"]["lengths"] = profile.options.lengths;
     object["options"]["trace"] = name(profile.options.trace);
     object["options"]["counters"] = profile.options.counters;
-    object["ceilings"] = Json();
-    if (const auto& ceilings = profile.provenance.ceilings) {
-        layout::visitCeilings(*ceilings, MemberWriter{object["ceilings"]});
-    }
     object["points"] = Json::array();
     for (const profile::Point& point : profile.points) object["points"].push_back(jsonOf(profile, point));
     object["advice"] = listOf(study::adviseOn(profile));

@@ -46,14 +46,6 @@ Json jsonOf(const ScalingStudy& study, const study::Series& series) {
             {"states", series.states},   {"n", study.statesOf(series)}};
 }
 
-/// The header of a profile's JSON says all of a model and a provenance.
-Json headerOf(const profile::ModelSummary& model, const profile::Provenance& provenance) {
-    profile::Profile header;
-    header.model = model;
-    header.provenance = provenance;
-    return json(header);
-}
-
 }  // namespace
 
 std::string scalingCsv(const ScalingStudy& study) {
@@ -98,14 +90,9 @@ Json scalingJson(const ScalingStudy& study) {
     Json object = {{"format_name", kFormatName}, {"format_version", kFormatVersion}, {"content", "scaling"},
                    {"identity", study.identity}, {"complete", study.complete},       {"shard", study.shard},
                    {"shards", study.shards},     {"models", Json::array()},          {"provenances", Json::array()}};
-    for (const profile::ModelSummary& model : study.models) object["models"].push_back(headerOf(model, {})["model"]);
+    for (const profile::ModelSummary& model : study.models) object["models"].push_back(modelJson(model));
     for (const profile::Provenance& provenance : study.provenances) {
-        Json row = headerOf({}, provenance);
-        for (const char* of_profile : {"points", "options", "model", "model_name", "model_hash", "seed", "complete",
-                                       "format_name", "format_version"}) {
-            row.erase(of_profile);
-        }
-        object["provenances"].push_back(std::move(row));
+        object["provenances"].push_back(provenanceJson(provenance));
     }
     const study::ScalingOptions& options = study.options;
     Json modes = Json::array();
@@ -125,7 +112,7 @@ Json scalingJson(const ScalingStudy& study) {
         if (cell.state == CellState::Failed) row["failure"] = toPlainUtf8(cell.failure);
         if (cell.state == CellState::Measured) {
             row["provenance"] = cell.provenance;
-            row["point"] = json(profileOf(study, i))["points"][0];
+            row["point"] = pointJson(profileOf(study, i), cell.point);
         }
         object["cells"].push_back(std::move(row));
     }

@@ -42,5 +42,9 @@ std::string summary(const profile::Profile& profile);
 std::string csv(const profile::Profile& profile);
 
 nlohmann::json json(const profile::Profile& profile);
+/// The parts of it.
+nlohmann::json modelJson(const profile::ModelSummary& model);
+nlohmann::json provenanceJson(const profile::Provenance& provenance);
+nlohmann::json pointJson(const profile::Profile& profile, const profile::Point& point);
 
 }  // namespace perfmamba::report

@@ -295,6 +295,9 @@ private Q_SLOTS:
         QCOMPARE(json["cells"][1]["provenance"].get<int>(), 1);
         QCOMPARE(json["provenances"][1]["host"].get<std::string>(), std::string("another host"));
         QVERIFY(json["provenances"][1]["ceilings"].is_null() && json["provenances"][0]["ceilings"].is_object());
+        for (const char* of_profile : {"advice", "points", "options", "model", "seed"}) {
+            QVERIFY2(!json["provenances"][0].contains(of_profile), of_profile);
+        }
         QCOMPARE(json["cells"][30]["state"].get<std::string>(), std::string("failed"));
         QCOMPARE(json["fits"].size(), std::size_t{8});
         QVERIFY(json["fits"][0]["mixes_machines"].get<bool>());
