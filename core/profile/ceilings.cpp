@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 4> kBoundNames = {"none", "memory", "work
 
 bool Ceilings::matches(const Ceilings& other) const {
     const auto identity = [](const Ceilings& c) {
-        return std::tie(c.device, c.instructions, c.driver, c.precision, c.threads, c.version);
+        return std::tie(c.device, c.instructions, c.driver, c.precision, c.threads, c.version, c.revision);
     };
     return identity(*this) == identity(other);
 }

@@ -22,6 +22,7 @@ struct Ceilings {
     std::string precision;     // "float32"
     int threads = 0;
     std::string version;  // of the program
+    int revision = 0;     // of how they are measured; in ceilings.json alone, and not in old ones
 
     std::string taken;              // ISO 8601, UTC
     double bytes_per_s = kUnknown;  // of memory, read and written

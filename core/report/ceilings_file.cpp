@@ -21,6 +21,7 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kLargestFile = 1 << 20;
 constexpr const char* kFormat = "PerfMamba Explorer ceilings";
+constexpr const char* kRevision = "revision";  // not in the first files
 
 std::string_view fromEnvironment(const char* name) {
     const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing here sets any
@@ -78,6 +79,7 @@ std::vector<profile::Ceilings> readCeilings(const fs::path& file) {
         for (const Json& object : json.at("ceilings")) {
             profile::Ceilings ceilings;
             layout::visitCeilings(ceilings, Reader{object});
+            ceilings.revision = object.value(kRevision, 0);
             if (usable(ceilings)) kept.push_back(std::move(ceilings));
         }
     } catch (const Json::exception&) {
@@ -105,6 +107,7 @@ void keepCeilings(const fs::path& file, const profile::Ceilings& ceilings) {
     for (const profile::Ceilings& each : kept) {
         Json object;
         layout::visitCeilings(each, Writer{object});
+        object[kRevision] = each.revision;
         json["ceilings"].push_back(std::move(object));
     }
     std::error_code code;

@@ -297,6 +297,7 @@ inline std::shared_ptr<profile::Profile> fabricatedProfile() {
                            model.compute_type,
                            4,
                            "0.1.0",
+                           0,
                            "2026-01-02T03:00:00Z",
                            20e9,
                            150e9,

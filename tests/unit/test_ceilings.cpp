@@ -187,6 +187,20 @@ private Q_SLOTS:
         fs::remove(m_file);
         report::keepCeilings(m_file, older);
         QVERIFY(!report::findCeilings(m_file, *backend));
+        // Measured otherwise by the same version, as all were that name no revision.
+        older = mine;
+        older.revision = 0;
+        report::keepCeilings(m_file, older);
+        QVERIFY(!report::findCeilings(m_file, *backend));
+        QFile file(m_file);
+        QVERIFY(file.open(QIODevice::ReadWrite));
+        const QByteArray text = file.readAll().replace("\"revision\"", "\"unknown\"");
+        QVERIFY(file.resize(0) && file.seek(0) && file.write(text) == text.size());
+        file.close();
+        QCOMPARE(report::readCeilings(m_file).size(), std::size_t{2});
+        QVERIFY(!report::findCeilings(m_file, *backend));
+        report::keepCeilings(m_file, mine);
+        QVERIFY(report::findCeilings(m_file, *backend).has_value());
     }
 
     void damagedFilesAreNone_data() {
