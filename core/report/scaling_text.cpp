@@ -221,18 +221,21 @@ std::string fewPassesText(const ScalingStudy& study) {
     return few ? "Where fewer than six passes were taken, their whole range stands for the interval.\n" : "";
 }
 
+/// Whether memory sets the floor of the cell's largest component, and caches serve it.
+bool isCached(const ScalingStudy& study, std::size_t index) {
+    const ScalingCell& cell = study.cells[index];
+    if (cell.state != CellState::Measured || cell.point.components.empty()) return false;
+    const auto largest = std::ranges::max_element(cell.point.components, {}, &profile::ComponentCost::share);
+    return profile::inCache(profileOf(study, index), cell.point, *largest);
+}
+
 /// What a floor of memory is not a floor of.
 std::string cacheText(const ScalingStudy& study) {
-    const auto cached = [&](const ScalingCell& cell) {
-        if (cell.state != CellState::Measured) return false;
-        const auto& ceilings = study.provenances[cell.provenance].ceilings;
-        return ceilings && (ofFloor(cell) > 1 || cell.point.memory.peak.total() <= ceilings->cache_bytes);
-    };
-    const auto count = std::ranges::count_if(study.cells, cached);
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < study.cells.size(); ++i) count += isCached(study, i) ? 1 : 0;
     if (count == 0) return {};
     return fmt::format(
-        "The data of {} of {} cells fit into caches, which are faster than the memory that the floor is "
-        "of.\n",
+        "In {} of {} cells caches serve the largest component, and are faster than the memory that its floor is of.\n",
         count, study.cells.size());
 }
 

@@ -273,6 +273,26 @@ private Q_SLOTS:
         QVERIFY2(lines[5].simplified().startsWith("64 own 64 100 µs 100 µs … 100 µs 1.00"), qPrintable(lines[5]));
     }
 
+    /// Caches are told of where memory sets the floor of what takes most of the time, and not where work does.
+    void caches() {
+        const auto study = fabricatedScaling();
+        const auto says = [&] {
+            const std::string text = report::scalingText(*study);
+            const auto at = text.find(" of 32 cells caches serve");
+            return at == std::string::npos ? 0 : std::stoi(text.substr(text.rfind("In ", at) + 3));
+        };
+        for (study::ScalingCell& cell : study->cells) {
+            for (profile::ComponentCost& cost : cell.point.components) {
+                cost.bound = profile::Bound::Work;
+                cost.floor_us = cost.time.median * 1.2;
+            }
+        }
+        QCOMPARE(says(), 0);
+        auto& components = study->cells[3].point.components;
+        std::ranges::max_element(components, {}, &profile::ComponentCost::share)->bound = profile::Bound::Memory;
+        QCOMPARE(says(), 1);
+    }
+
     void forPrograms() {
         const auto study = fullStudy();
         study->models[0].name = "a \"name\", quoted";
