@@ -182,8 +182,10 @@ std::vector<const ScalingCell*> otherStates(const ScalingStudy& study, const Sca
     return found;
 }
 
-bool isOwn(const ScalingStudy& study, const ScalingCell& cell) {
-    return study.statesOf(cell.series) == study.models[cell.series.model].config.d_state;
+/// "own 64", "own 12 … 64", "16".
+std::string statesOf(const ScalingStudy& study, const Series& series) {
+    if (!study.hasOwnStates(series)) return fmt::format("{}", series.states);
+    return "own " + model::stateSizeText(study.models[series.model].config);
 }
 
 std::string statesText(const ScalingStudy& study, const Series& series) {
@@ -193,16 +195,13 @@ std::string statesText(const ScalingStudy& study, const Series& series) {
     std::set<std::size_t> seen;
     for (const ScalingCell* cell : cellsOf(study, series)) {
         const std::vector<const ScalingCell*> cells = otherStates(study, *cell);
-        const auto own = std::ranges::find_if(cells, [&](const ScalingCell* other) { return isOwn(study, *other); });
+        const auto own = std::ranges::find_if(cells, [&](const ScalingCell* other) { return study.hasOwnStates(other->series); });
         if (!cells.empty()) ruled.push_back(rows.size());
         for (const ScalingCell* other : cells) {
             const profile::Summary& time = other->point.total;
             const double ratio = own == cells.end() ? std::nan("") : time.median / (*own)->point.total.median;
             seen.insert(machines.of[other->provenance]);
-            const bool is_own = own != cells.end() && other == *own;
-            rows.push_back({fmt::format("{}", other->length),
-                            fmt::format("{}{}", is_own ? "own " : "", study.statesOf(other->series)),
-                            formatTime(time.median), intervalText(time), formatNumber(ratio),
+            rows.push_back({fmt::format("{}", other->length), statesOf(study, other->series), formatTime(time.median), intervalText(time), formatNumber(ratio),
                             formatTime(profile::floorOfPass(other->point)), percent(ofFloor(*other))});
         }
     }

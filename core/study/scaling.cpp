@@ -72,6 +72,11 @@ std::int64_t ScalingStudy::statesOf(const Series& series) const {
     return series.states > 0 ? series.states : models[series.model].config.d_state;
 }
 
+bool ScalingStudy::hasOwnStates(const Series& series) const {
+    const model::Config& config = models[series.model].config;
+    return series.states == 0 || (config.state_sizes.empty() && series.states == config.d_state);
+}
+
 std::vector<ScalingCell> cellsOf(std::size_t models, const ScalingOptions& options) {
     std::vector<Series> all;
     for (std::size_t model = 0; model < models; ++model) {

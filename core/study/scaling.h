@@ -79,6 +79,8 @@ struct ScalingStudy {
     [[nodiscard]] std::vector<std::size_t> measured(const Series& series) const;
     /// The number of states that a series ran with: its own, or its model's d_state.
     [[nodiscard]] std::int64_t statesOf(const Series& series) const;
+    /// Whether that is what the model has: where its groups differ, no number is.
+    [[nodiscard]] bool hasOwnStates(const Series& series) const;
 };
 using ScalingPtr = std::shared_ptr<const ScalingStudy>;
 

@@ -273,6 +273,25 @@ private Q_SLOTS:
         QVERIFY2(lines[5].simplified().startsWith("64 own 64 100 µs 100 µs … 100 µs 1.00"), qPrintable(lines[5]));
     }
 
+    /// Of a model whose groups differ no number of states is its own.
+    void statesOfRaggedModels() {
+        const auto study = fabricatedScaling();
+        model::Config& config = study->models[0].config;
+        config.state_sizes.assign(kFabricatedLayers, {64});
+        config.state_sizes[1] = {12};
+        for (study::ScalingCell& cell : study->cells) {
+            if (cell.series.states == 8) cell.series.states = 64;
+        }
+        study->options.states = {0, 64};
+        const QString text = QString::fromStdString(report::scalingText(*study));
+        const QStringList lines = text.mid(text.indexOf("what d_state costs")).split('\n');
+        QVERIFY2(lines[4].simplified().startsWith("64 own 12 … 64"), qPrintable(lines[4]));
+        QVERIFY2(lines[5].simplified().startsWith("64 64 "), qPrintable(lines[5]));
+        // Where they do not, that number is.
+        QVERIFY(!study->hasOwnStates({.model = 0, .states = 64}));
+        QVERIFY(study->hasOwnStates({.model = 1, .states = 64}));
+    }
+
     /// Caches are told of where memory sets the floor of what takes most of the time, and not where work does.
     void caches() {
         const auto study = fabricatedScaling();
