@@ -179,12 +179,13 @@ void profile(const ProfileOptions& given) {
     line.clear();
 
     const std::size_t points = profile->points.size();
-    if (points > 0) print(*profile, given.outputs);
+    // First, so that an output that cannot be written does not cost it.
     if (follower.writes()) {
         // Once more as a whole: only now the clock at the end is known.
         if (points > 0) report::write(given.report, *profile);
         follower.discardPart();
     }
+    if (points > 0) print(*profile, given.outputs);
     if (profile->complete) return;
     throw Interrupted(fmt::format("interrupted: {} of {} lengths were measured{}", points, options.lengths.size(),
                                   follower.writes() && points > 0 ? ", and are kept in " + given.report : ""));
