@@ -97,8 +97,8 @@ void checkReport(const std::string& report) {
         (void)report::readContents(report);
     } catch (const Error& error) {
         const std::string_view why(error.what());
-        throw Error(report, fmt::format("exists and is not a report of this program: {}", withoutSubject(why, report)),
-                    "remove it, or give another name");
+        throw Error(report, fmt::format("exists and cannot be read as a report: {}", withoutSubject(why, report)),
+                    "give another name");
     }
 }
 

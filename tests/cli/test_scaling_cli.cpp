@@ -143,7 +143,7 @@ private Q_SLOTS:
         test::putBytes(path("weights.h5").toStdString(), "weights");
         fails({"merge", first, path("weights.h5"), "--report", out}, 1, "is not an HDF5 file");
         fails({"merge", first, path("missing.h5"), "--report", out}, 1, "cannot be opened");
-        fails({"merge", first, "--report", path("weights.h5")}, 1, "is not a report of this program");
+        fails({"merge", first, "--report", path("weights.h5")}, 1, "exists and cannot be read as a report");
         fails({"merge", first}, 2, "--report");
         fails({"merge", first, "--report", path("no/such/folder.h5")}, 1, "no folder");
         QCOMPARE(runCli({"profile", demo("mamba1-recall"), "--lengths", "8", "--repeat", "3", "--report",
@@ -158,7 +158,8 @@ private Q_SLOTS:
         // A newer program's report is not replaced.
         test::edit(second.toStdString(), [](hid_t file) { test::replaceNumberAttribute(file, "format_version", 99); });
         fails({"merge", first, second, "--report", out}, 1, "is of format version 99");
-        fails(tiny({"--lengths", "8", "--report", second}), 1, "is of format version 99");
+        fails(tiny({"--lengths", "8", "--report", second}), 1,
+              "exists and cannot be read as a report: is of format version 99");
 
         fails(tiny({"--shard", "4/3"}), 2, "--shard");
         fails(tiny({"--shard", "x"}), 2, "--shard");
