@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <optional>
 
@@ -39,6 +41,12 @@ std::string htmlOf(const SummaryOptions& options, const report::Contents& conten
     study::Known known;
     const study::StudyPtr study = options.study.empty() ? nullptr : studyIn(options.study);
     known.study = study.get();
+    if (study) {
+        if (const std::string differs = study::misfit(*study, *contents.profile); !differs.empty()) {
+            throw Error(options.study, fmt::format("does not fit {} ({})", options.report, differs),
+                        "name a study of the same model on the same device");
+        }
+    }
     std::optional<profile::Comparison> comparison;
     if (!options.baseline.empty()) {
         known.comparison = &comparison.emplace(profile::compare(profileIn(options.baseline), contents.profile,

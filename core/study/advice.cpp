@@ -12,6 +12,7 @@
 #include "core/profile/floors.h"
 #include "core/report/compare_text.h"
 #include "core/report/text.h"
+#include "core/study/identity.h"
 #include "core/study/scaling.h"
 
 namespace perfmamba::study {
@@ -319,20 +320,25 @@ bool sameWorkload(const Workload& workload, const Profile& profile, const Point&
            (workload.mode == profile::Mode::Decode || workload.length == point.length);
 }
 
+/// By the cell nearest to a half.
 std::optional<MeasuredHalf> measuredByStudy(const Study& study, const Profile& profile, const Point& point) {
-    if (study.model.hash != profile.model.hash || study.provenance.device != profile.provenance.device ||
-        study.model.compute_type != profile.model.compute_type ||
-        study.provenance.threads != profile.provenance.threads)
-        return std::nullopt;
+    if (!misfit(study, profile).empty()) return std::nullopt;
+    const auto fromHalf = [](const Cell& cell) { return std::abs(cell.share - 0.5); };
+    const Cell* nearest = nullptr;
+    Ratio speed_up;
     for (const Cell& cell : study.cells) {
-        if (cell.state != CellState::Measured || cell.layer || std::abs(cell.share - 0.5) > kNearHalf) continue;
-        for (const Speed& speed : cell.measured.speeds) {
-            if (sameWorkload(speed.workload, profile, point) && speed.speed_up.known())
-                return MeasuredHalf{speed.speed_up, fmt::format("with {:.0f} % of the states removed by {}",
-                                                                cell.share * 100, cell.criterion)};
-        }
+        if (cell.state != CellState::Measured || cell.layer || fromHalf(cell) > kNearHalf) continue;
+        if (nearest && fromHalf(cell) >= fromHalf(*nearest)) continue;
+        const auto speed = std::ranges::find_if(cell.measured.speeds, [&](const Speed& each) {
+            return sameWorkload(each.workload, profile, point) && each.speed_up.known();
+        });
+        if (speed == cell.measured.speeds.end()) continue;
+        nearest = &cell;
+        speed_up = speed->speed_up;
     }
-    return std::nullopt;
+    if (!nearest) return std::nullopt;
+    return MeasuredHalf{speed_up, fmt::format("with {:.0f} % of the states removed by {}", nearest->share * 100,
+                                              nearest->criterion)};
 }
 
 std::optional<MeasuredHalf> measuredByCost(const CostOfStates& cost, const Profile& profile, const Point& point,
@@ -622,6 +628,19 @@ std::string_view name(Basis basis) {
         case Basis::Estimate: return "estimate";
     }
     return {};
+}
+
+std::string misfit(const Study& study, const profile::Profile& profile) {
+    const auto fields = [](const profile::ModelSummary& model, const profile::Provenance& provenance) {
+        return std::vector<Field>{{"model", fmt::format("{} ({})", model.name, model.hash)},
+                                  {"device", provenance.device},
+                                  {"precision", model.compute_type},
+                                  {"threads", fmt::format("{}", provenance.threads)}};
+    };
+    std::vector<Field> there = fields(study.model, study.provenance);
+    // A copy by another name is the same model.
+    if (study.model.hash == profile.model.hash) there.front().value = fields(profile.model, {}).front().value;
+    return difference(there, fields(profile.model, profile.provenance));
 }
 
 std::vector<Advice> adviseOn(const profile::Profile& profile, const Known& known) {

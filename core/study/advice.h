@@ -64,9 +64,13 @@ struct Advice {
 /// What else is known; null: nothing.
 struct Known {
     const CostOfStates* cost = nullptr;               // of the profile's model on its device
-    const Study* study = nullptr;                     // used where it is of the profile's model and device
+    const Study* study = nullptr;                     // used where it fits the profile
     const profile::Comparison* comparison = nullptr;  // with the profile as `after`
 };
+
+/// Why a study says nothing of a profile: the first in which its model, device, precision or threads differ, as
+/// "threads: '2' there, '4' here". Empty where it fits.
+std::string misfit(const Study& study, const profile::Profile& profile);
 
 /// First what dominates and what changed, then by what could be won, then what limits the numbers.
 std::vector<Advice> adviseOn(const profile::Profile& profile, const Known& known = {});

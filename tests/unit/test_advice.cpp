@@ -174,7 +174,25 @@ private Q_SLOTS:
         const study::Known known{nullptr, study.get(), nullptr};
         const auto advice = study::adviseOn(profile, known);
         QVERIFY(says(find(advice, Topic::States), "with 50 % of the states removed by ghost"));
+        QCOMPARE(study::misfit(*study, profile), std::string());
+        // The cell nearest to a half.
+        auto nearer = *study;
+        const auto half = std::ranges::find_if(nearer.cells, [](const auto& cell) {
+            return cell.share == 0.5 && !cell.layer && cell.criterion == "ghost";
+        });
+        QVERIFY(half != nearer.cells.end());
+        auto further = *half;
+        further.share = 0.46;
+        further.criterion = "further";
+        nearer.cells.insert(nearer.cells.begin(), further);
+        QVERIFY(says(find(study::adviseOn(profile, {nullptr, &nearer, nullptr}), Topic::States), "removed by ghost"));
+
+        nearer.provenance.threads = 7;
+        QCOMPARE(study::misfit(nearer, profile), std::string("threads: '7' there, '4' here"));
+        nearer.model.compute_type = "bfloat16";
+        QCOMPARE(study::misfit(nearer, profile), std::string("precision: 'bfloat16' there, 'float32' here"));
         study->model.hash = "another";
+        QVERIFY(QString::fromStdString(study::misfit(*study, profile)).startsWith("model: 'mamba2-fabricated (another)"));
         QVERIFY(find(study::adviseOn(profile, known), Topic::States)->sentence.find("ghost") == std::string::npos);
     }
 
