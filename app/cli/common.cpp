@@ -32,6 +32,15 @@ std::string_view withoutSubject(std::string_view why, const std::string& subject
 
 }  // namespace
 
+int repeatIn(const std::string& text) {
+    if (text == "auto") return 0;
+    const auto repeat = numberIn<int>(text);
+    if (!repeat || *repeat < 1) {
+        throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1", text));
+    }
+    return *repeat;
+}
+
 void addOutputs(CLI::App& app, Outputs& outputs) {
     app.add_option("--json", outputs.json, "Write everything as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");

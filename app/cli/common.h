@@ -2,11 +2,15 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 #include "core/profile/profile.h"
 #include "core/report/files.h"
@@ -32,6 +36,17 @@ class TooSlow : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
+
+/// The whole text as a number; nothing where it is none.
+template <class T>
+std::optional<T> numberIn(std::string_view text) {
+    T value{};
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+/// What --repeat says: recorded passes, 0 for "auto". Throws UsageError.
+int repeatIn(const std::string& text);
 
 /// A command adds itself to `app` and returns its function, which is called when it was chosen.
 struct Command {

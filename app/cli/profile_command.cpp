@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -51,13 +50,7 @@ profile::Options checkedOptions(const ProfileOptions& given) {
     if (!trace) throw UsageError(fmt::format("--trace: '{}' is none of auto, cupti, events, off", given.trace));
     options.trace = *trace;
     options.bound = given.bound_percent / 100;
-    if (given.repeat != "auto") {
-        const char* end = given.repeat.data() + given.repeat.size();
-        const auto parsed = std::from_chars(given.repeat.data(), end, options.repeat);
-        if (parsed.ec != std::errc() || parsed.ptr != end || options.repeat < 1) {
-            throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1", given.repeat));
-        }
-    }
+    options.repeat = repeatIn(given.repeat);
     if (options.trace == TraceMode::Off && !given.outputs.chrome_trace.empty()) {
         throw UsageError("--chrome-trace is of recorded passes, and --trace off records none");
     }

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -37,15 +36,6 @@ struct Shard {
     std::size_t count = 1;
 };
 
-/// The whole text as a number; nothing where it is none.
-template <class T>
-std::optional<T> numberIn(std::string_view text) {
-    T value{};
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 /// "2/4".
 Shard shardOf(const std::string& text) {
     const std::size_t slash = text.find('/');
@@ -66,13 +56,7 @@ study::ScalingOptions checkedOptions(const ScalingCommand& given) {
         if (!known) throw UsageError(fmt::format("--modes: '{}' is neither prefill nor decode", mode));
         options.modes.push_back(*known);
     }
-    if (given.repeat != "auto") {
-        const auto repeat = numberIn<int>(given.repeat);
-        if (!repeat || *repeat < 1) {
-            throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1", given.repeat));
-        }
-        options.repeat = *repeat;
-    }
+    options.repeat = repeatIn(given.repeat);
     options.bound = given.bound_percent / 100;
     return options;
 }

@@ -28,10 +28,6 @@ std::string formatDelta(const Change& change) {
     return delta > 0 ? "+" + text : delta < 0 ? "−" + text : text;
 }
 
-std::string formatShare(double share) {
-    return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
-}
-
 std::string intervalText(const profile::Ratio& ratio) {
     if (!ratio.known() || std::isnan(ratio.median)) return "n/a";
     return fmt::format("{} … {}", formatRatio(ratio.ci_low), formatRatio(ratio.ci_high));
@@ -50,8 +46,8 @@ TableRow timeRow(const Change& change) {
             formatDelta(change),
             formatRatio(change.ratio.median),
             intervalText(change.ratio),
-            formatShare(change.share_before),
-            formatShare(change.share_after),
+            formatPercent(change.share_before),
+            formatPercent(change.share_after),
             std::string(verdictText(change))};
 }
 
@@ -224,10 +220,6 @@ std::string subjectText(const Change& change) {
         case Subject::Reserved: return "held from the system";
     }
     return {};
-}
-
-std::string formatRatio(double ratio) {
-    return ratio < 10 ? fmt::format("{:.3f}", ratio) : formatNumber(ratio);
 }
 
 std::string comparisonText(const Comparison& comparison, const std::string& before_name, const std::string& after_name,

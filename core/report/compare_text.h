@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/profile/compare.h"
+#include "core/profile/number_text.h"
 
 namespace perfmamba::report {
 
@@ -14,8 +15,7 @@ namespace perfmamba::report {
 std::string_view verdictText(const profile::Change& change);
 /// "pass", "ssm", "ssm: cumsum", "3 ssm" for a layer, "memory: state".
 std::string subjectText(const profile::Change& change);
-/// "1.048", "12.3": a ratio, or "n/a".
-std::string formatRatio(double ratio);
+using profile::formatRatio;
 /// What no interval between two runs can say.
 inline constexpr const char* kNotInTurn =
     "the runs were not taken in turn: what the machine did otherwise between them (clock, temperature, other work) is "

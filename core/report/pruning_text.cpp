@@ -41,15 +41,6 @@ Spread spreadOf(std::vector<double> values) {
     return spread;
 }
 
-std::string percent(double share) {
-    return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : kNotKnown;
-}
-
-std::string ratioText(const profile::Ratio& ratio) {
-    if (ratio.pairs == 0 || !std::isfinite(ratio.median)) return kNotKnown;
-    return fmt::format("{:.3f} ({:.3f} … {:.3f})", ratio.median, ratio.ci_low, ratio.ci_high);
-}
-
 std::string workloadText(const study::Workload& workload) {
     return workload.mode == profile::Mode::Decode ? fmt::format("decode ×{}", workload.batch)
                                                   : fmt::format("prefill {} ×{}", workload.length, workload.batch);
@@ -105,8 +96,8 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
     text += fmt::format("tokens     {}\n", toPlainUtf8(activity.tokens));
     text += madeText(activity.tokens_made);
     text += fmt::format("seen       {} tokens of {} sequences\n", activity.tokens_seen, activity.sequences);
-    text += fmt::format("collecting {} × the time of a pass without, {} pairs of passes\n", ratioText(activity.cost),
-                        activity.cost.pairs);
+    text += fmt::format("collecting {} × the time of a pass without, {} pairs of passes\n",
+                        profile::formatRatio(activity.cost), activity.cost.pairs);
     if (!activity.complete) text += "           ended early\n";
     text += fmt::format("\n{} of each state, mean over tokens and {}\n\n", name(statistic),
                         activity.model.config.architecture == model::Architecture::Mamba1 ? "channels" : "heads");
@@ -157,11 +148,12 @@ std::string planText(const prune::Plan& plan, const prune::Facts& facts) {
     std::string text = alignedTable(rows, {1});
     text += fmt::format(
         "\nstates     {} of {} stay ({})\n", facts.states_kept, facts.states,
-        percent(facts.states > 0 ? static_cast<double>(facts.states_kept) / static_cast<double>(facts.states) : 1));
+        formatPercent(facts.states > 0 ? static_cast<double>(facts.states_kept) / static_cast<double>(facts.states)
+                                       : 1));
     text += fmt::format("state      {} a sequence\n", savedText(facts.state_bytes, facts.state_bytes_kept));
     text +=
         fmt::format("weights    {} in float32, compacted\n", savedText(facts.weight_bytes, facts.weight_bytes_kept));
-    text += fmt::format("score lost {}, mean over layers, of '{}'\n", percent(facts.score_lost), plan.criterion);
+    text += fmt::format("score lost {}, mean over layers, of '{}'\n", formatPercent(facts.score_lost), plan.criterion);
     return text;
 }
 
@@ -219,7 +211,7 @@ std::string studyText(const study::Study& study) {
             row.push_back(formatEstimate(cell.measured.accuracy.agreement, 100));
             row.push_back(formatBytes(static_cast<double>(cell.measured.facts.state_bytes_kept)));
             for (const study::Speed& speed : cell.measured.speeds) {
-                row.push_back(fmt::format("{} [{:.2f}]", ratioText(speed.speed_up), speed.bytes_ratio));
+                row.push_back(fmt::format("{} [{:.2f}]", profile::formatRatio(speed.speed_up), speed.bytes_ratio));
             }
         }
         rows.push_back(std::move(row));

@@ -26,10 +26,6 @@ constexpr const char* kMixed =
     "note: these cells were measured on several kinds of machine, or by several programs or drivers; their times are "
     "no curve\n";
 
-std::string percent(double share) {
-    return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
-}
-
 std::string intervalText(const profile::Summary& time) {
     return fmt::format("{} … {}", formatTime(time.ci_low), formatTime(time.ci_high));
 }
@@ -70,10 +66,10 @@ std::string hostsText(const ScalingStudy& study, const study::Machines& machines
 /// Beside others it says all that makes a kind.
 std::string machineText(const ScalingStudy& study, const study::Machines& machines, std::size_t machine) {
     const profile::Provenance& provenance = study.provenances[machines.first[machine]];
-    std::string text =
-        fmt::format("{} ({}), {}{}, on {}", toPlainUtf8(provenance.device), provenance.device_id,
-                    provenance.instructions, provenance.threads > 0 ? fmt::format(", {} threads", provenance.threads) : "",
-                    hostsText(study, machines, machine));
+    std::string text = fmt::format("{} ({}), {}{}, on {}", toPlainUtf8(provenance.device), provenance.device_id,
+                                   provenance.instructions,
+                                   provenance.threads > 0 ? fmt::format(", {} threads", provenance.threads) : "",
+                                   hostsText(study, machines, machine));
     if (machines.first.size() == 1) return text;
     for (const std::string& fact :
          {provenance.operating_system, provenance.creator, provenance.tracer, provenance.sensors}) {
@@ -157,7 +153,7 @@ std::string curveText(const ScalingStudy& study, const Series& series, const stu
         if (cell->state != CellState::Measured) continue;
         rows.push_back({fmt::format("{}", cell->length), formatTime(cell->point.total.median),
                         intervalText(cell->point.total), formatCount(cell->point.tokens_per_second),
-                        formatTime(profile::floorOfPass(cell->point)), percent(ofFloor(*cell)),
+                        formatTime(profile::floorOfPass(cell->point)), formatPercent(ofFloor(*cell)),
                         formatBytes(peakOf(*cell))});
         if (several) rows.back().push_back(fmt::format("{}", machines.of[cell->provenance] + 1));
     }
@@ -195,14 +191,16 @@ std::string statesText(const ScalingStudy& study, const Series& series) {
     std::set<std::size_t> seen;
     for (const ScalingCell* cell : cellsOf(study, series)) {
         const std::vector<const ScalingCell*> cells = otherStates(study, *cell);
-        const auto own = std::ranges::find_if(cells, [&](const ScalingCell* other) { return study.hasOwnStates(other->series); });
+        const auto own =
+            std::ranges::find_if(cells, [&](const ScalingCell* other) { return study.hasOwnStates(other->series); });
         if (!cells.empty()) ruled.push_back(rows.size());
         for (const ScalingCell* other : cells) {
             const profile::Summary& time = other->point.total;
             const double ratio = own == cells.end() ? std::nan("") : time.median / (*own)->point.total.median;
             seen.insert(machines.of[other->provenance]);
-            rows.push_back({fmt::format("{}", other->length), statesOf(study, other->series), formatTime(time.median), intervalText(time), formatNumber(ratio),
-                            formatTime(profile::floorOfPass(other->point)), percent(ofFloor(*other))});
+            rows.push_back({fmt::format("{}", other->length), statesOf(study, other->series), formatTime(time.median),
+                            intervalText(time), formatNumber(ratio), formatTime(profile::floorOfPass(other->point)),
+                            formatPercent(ofFloor(*other))});
         }
     }
     if (rows.size() == 1) return {};

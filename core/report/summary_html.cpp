@@ -28,10 +28,6 @@ constexpr std::size_t kMostAdviceBeside = 4;
 constexpr std::size_t kMostChanges = 4;
 constexpr std::size_t kMostComparedLengths = 3;  // the longest
 
-std::string percent(double share) {
-    return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : "n/a";
-}
-
 /// "1.23 ms (1.22 … 1.25)": one unit for all would be shorter, and the interval may need another.
 std::string withInterval(const profile::Summary& time) {
     return fmt::format("{} <small>({} … {})</small>", formatTime(time.median), formatTime(time.ci_low),
@@ -116,7 +112,8 @@ std::string measuredText(const profile::Options& options) {
 }
 
 html::Part shareOf(const profile::ComponentCost& cost) {
-    return {fmt::format("{} {}", name(cost.component), percent(cost.share)), html::classOf(cost.component), cost.share};
+    return {fmt::format("{} {}", name(cost.component), formatPercent(cost.share)), html::classOf(cost.component),
+            cost.share};
 }
 
 std::string timeByLength(const profile::Profile& profile, std::size_t most) {
@@ -162,21 +159,21 @@ std::string componentRows(const profile::Profile& profile, const profile::Point&
             "<tr><td>{}{}</td><td>{}</td><td class=wide>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
             "<td>{}</td></tr>\n",
             html::chip(html::classOf(cost.component)), name(cost.component), withInterval(cost.time),
-            html::bar({shareOf(cost)}), percent(cost.share), formatTime(cost.floor_us), percent(profile::ofFloor(cost)),
-            limitText(profile, point, cost), counted ? formatBytes(cost.bytes) : "n/a",
-            formatBytes(static_cast<double>(cost.peak_bytes)));
+            html::bar({shareOf(cost)}), formatPercent(cost.share), formatTime(cost.floor_us),
+            formatPercent(profile::ofFloor(cost)), limitText(profile, point, cost),
+            counted ? formatBytes(cost.bytes) : "n/a", formatBytes(static_cast<double>(cost.peak_bytes)));
         for (const profile::StageCost& stage : point.stages) {
             if (!stages || stage.component != cost.component) continue;
             text += fmt::format("<tr class=stage><td>{}</td><td>{}</td><td></td><td>{}</td></tr>\n", name(stage.stage),
-                                withInterval(stage.time), percent(stage.share));
+                                withInterval(stage.time), formatPercent(stage.share));
         }
     }
     const double floor_us = profile::floorOfPass(point);
     const double time_us = point.total.median;
     text += fmt::format(
         "<tr class=total><td>total</td><td>{}</td><td></td><td>{}</td><td>{}</td><td>{}</td><td colspan=3></td></tr>\n",
-        withInterval(point.total), percent(1), formatTime(floor_us),
-        percent(time_us > 0 ? floor_us / time_us : std::nan("")));
+        withInterval(point.total), formatPercent(1), formatTime(floor_us),
+        formatPercent(time_us > 0 ? floor_us / time_us : std::nan("")));
     return text;
 }
 

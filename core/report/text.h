@@ -6,19 +6,17 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "core/profile/number_text.h"
 #include "core/profile/profile.h"
 #include "core/study/advice.h"
 
 namespace perfmamba::report {
 
-/// Three significant digits in a unit that fits: "1.23 ms", "45.6 µs", "7.89 s"; "n/a" for NaN.
-std::string formatTime(double microseconds);
-/// "1.23 MB" (powers of 1000, as in the papers).
-std::string formatBytes(double bytes);
-/// "12.3 G" and the like, without a unit. Three significant digits.
-std::string formatCount(double count);
-/// "1 235" style plain three significant digits without prefix: "0.0123", "1.23", "1230".
-std::string formatNumber(double value);
+using profile::formatBytes;
+using profile::formatCount;
+using profile::formatNumber;
+using profile::formatPercent;
+using profile::formatTime;
 
 /// 10⁹ a second; NaN where no time was measured.
 double gigaPerSecond(double amount, double time_us);

@@ -10,8 +10,7 @@
 #include <utility>
 
 #include "core/profile/floors.h"
-#include "core/report/compare_text.h"
-#include "core/report/text.h"
+#include "core/profile/number_text.h"
 #include "core/study/identity.h"
 #include "core/study/scaling.h"
 
@@ -19,6 +18,10 @@ namespace perfmamba::study {
 namespace {
 
 using profile::ComponentCost;
+using profile::formatBytes;
+using profile::formatPercent;
+using profile::formatRatio;
+using profile::formatTime;
 using profile::Point;
 using profile::Profile;
 using profile::Ratio;
@@ -42,11 +45,6 @@ constexpr std::array<std::string_view, 11> kTopicNames = {
     "dominates", "baseline", "states", "floor", "gaps", "precision", "head", "clock", "memory", "recording", "noise"};
 
 // Numbers as text ---------------------------------------------------------------------------------------------------
-
-/// As the tables have it.
-std::string percent(double share) {
-    return fmt::format("{:.1f} %", share * 100);
-}
 
 /// Of estimates.
 std::string times(double factor) {
@@ -97,30 +95,28 @@ std::optional<Share> shareOf(const Point& point, const ComponentCost* cost) {
 }
 
 std::string shareText(const Share& share) {
-    return fmt::format("{} ({:.1f} … {:.1f} %)", percent(share.value), share.ci_low * 100, share.ci_high * 100);
+    return fmt::format("{} ({:.1f} … {:.1f} %)", formatPercent(share.value), share.ci_low * 100, share.ci_high * 100);
 }
 
 /// Of what was measured: as exactly as tables of comparisons have it.
 std::string ratioText(const Ratio& ratio) {
-    return fmt::format("{}× ({} … {})", report::formatRatio(ratio.median), report::formatRatio(ratio.ci_low),
-                       report::formatRatio(ratio.ci_high));
+    return formatRatio(ratio, "×");
 }
 
 Evidence evidenceOf(const Point& point, std::string what, const Share& share) {
-    return {std::move(what), percent(share.value), share.value, share.ci_low,
-            share.ci_high,   Basis::Measured,      point.length};
+    return {std::move(what), formatPercent(share.value), share.value, share.ci_low, share.ci_high, Basis::Measured,
+            point.length};
 }
 
 Evidence evidenceOf(const Point& point, std::string what, const Ratio& ratio) {
-    return {std::move(what), report::formatRatio(ratio.median) + "×",
-            ratio.median,    ratio.ci_low,
-            ratio.ci_high,   Basis::Measured,
-            point.length};
+    return {
+        std::move(what), formatRatio(ratio.median) + "×", ratio.median, ratio.ci_low, ratio.ci_high, Basis::Measured,
+        point.length};
 }
 
 Evidence evidenceOf(const Point& point, std::string what, const profile::Summary& time) {
-    return {std::move(what), report::formatTime(time.median), time.median, time.ci_low, time.ci_high, Basis::Measured,
-            point.length};
+    return {std::move(what), formatTime(time.median), time.median, time.ci_low,
+            time.ci_high,    Basis::Measured,         point.length};
 }
 
 Evidence exactly(const Point& point, std::string what, std::string text, double value, Basis basis) {
@@ -188,7 +184,7 @@ void adviseOnDominating(const Profile& profile, std::vector<Advice>& to) {
     if (first_share.ci_low > second_share.ci_high) {
         advice.sentence = fmt::format("{} takes the largest part of {}: {}, before {} with {}", name(first->component),
                                       workloadText(profile, point), shareText(first_share), name(second->component),
-                                      percent(second_share.value));
+                                      formatPercent(second_share.value));
         advice.sentence += growthText(profile, first->component, advice) + ".";
     } else {
         advice.sentence = fmt::format(
@@ -240,8 +236,8 @@ void adviseOnBaseline(const Profile& profile, const profile::Comparison* compari
     if (!changes.empty() && recorded(profile)) {
         const profile::Change& change = *std::ranges::min_element(changes, profile::changedMore);
         advice.component = change.component;
-        advice.sentence += fmt::format("; most of it is {}, {} → {}", name(change.component),
-                                       report::formatTime(change.before), report::formatTime(change.after));
+        advice.sentence += fmt::format("; most of it is {}, {} → {}", name(change.component), formatTime(change.before),
+                                       formatTime(change.after));
         advice.evidence.push_back(
             evidenceOf(*point, fmt::format("{}, after / before", name(change.component)), change.ratio));
     }
@@ -337,8 +333,8 @@ std::optional<MeasuredHalf> measuredByStudy(const Study& study, const Profile& p
         speed_up = speed->speed_up;
     }
     if (!nearest) return std::nullopt;
-    return MeasuredHalf{speed_up, fmt::format("with {:.0f} % of the states removed by {}", nearest->share * 100,
-                                              nearest->criterion)};
+    return MeasuredHalf{
+        speed_up, fmt::format("with {:.0f} % of the states removed by {}", nearest->share * 100, nearest->criterion)};
 }
 
 std::optional<MeasuredHalf> measuredByCost(const CostOfStates& cost, const Profile& profile, const Point& point,
@@ -408,14 +404,13 @@ void adviseOnFloors(const Profile& profile, std::vector<Advice>& to) {
             best.sentence = fmt::format(
                 "{} reaches {} of its floor (by {}) and takes {} of {}; at {} of its floor the whole pass "
                 "would be {} as fast (estimate).",
-                name(component), percent(of_floor), profile::name(cost->bound), shareText(*share),
+                name(component), formatPercent(of_floor), profile::name(cost->bound), shareText(*share),
                 workloadText(profile, point), kReachableText, times(win));
-            best.evidence = {
-                evidenceOf(point, fmt::format("share of {}", name(component)), *share),
-                evidenceOf(point, fmt::format("time of {}", name(component)), cost->time),
-                exactly(point, "its floor", report::formatTime(cost->floor_us), cost->floor_us, Basis::Estimate),
-                exactly(point, fmt::format("speed-up at {} of the floor", kReachableText), times(win), win,
-                        Basis::Estimate)};
+            best.evidence = {evidenceOf(point, fmt::format("share of {}", name(component)), *share),
+                             evidenceOf(point, fmt::format("time of {}", name(component)), cost->time),
+                             exactly(point, "its floor", formatTime(cost->floor_us), cost->floor_us, Basis::Estimate),
+                             exactly(point, fmt::format("speed-up at {} of the floor", kReachableText), times(win), win,
+                                     Basis::Estimate)};
         }
         if (!best.sentence.empty()) to.push_back(std::move(best));
     }
@@ -447,9 +442,9 @@ void adviseOnGaps(const Profile& profile, std::vector<Advice>& to) {
         if (idle > kLeastIdle) {
             const auto [reason, us] = mainReason(point.counts);
             best.sentence += fmt::format("; in the last pass the device was idle for {}, {} of the pass because {}",
-                                         percent(idle), percent(us / point.last_pass_us), reason);
+                                         formatPercent(idle), formatPercent(us / point.last_pass_us), reason);
             best.evidence.push_back(
-                exactly(point, "device idle, of the last pass", percent(idle), idle, Basis::Measured));
+                exactly(point, "device idle, of the last pass", formatPercent(idle), idle, Basis::Measured));
         }
         best.sentence += fmt::format("; without it a pass would be at most {} as fast (estimate).", times(best.win));
         best.evidence.push_back(
@@ -499,7 +494,7 @@ void adviseOnHead(const Profile& profile, std::vector<Advice>& to) {
     const Point& other = longest(profile);
     const auto other_share = shareOf(other, other.find(Component::LmHead));
     if (other.length != point.length && other_share && other_share->ci_high < share->ci_low) {
-        advice.sentence += fmt::format(", and {} at {} tokens", percent(other_share->value), other.length);
+        advice.sentence += fmt::format(", and {} at {} tokens", formatPercent(other_share->value), other.length);
         advice.evidence.push_back(evidenceOf(other, "share of lm_head", *other_share));
     }
     advice.sentence += ".";
@@ -558,20 +553,20 @@ void adviseOnMemory(const Profile& profile, std::vector<Advice>& to) {
     std::ranges::stable_sort(kinds, std::greater<>(), [&](MemoryKind kind) { return memory.peak[kind]; });
     Advice advice{.topic = Topic::Memory, .length = point.length};
     if (recorded(profile)) advice.component = memory.peak_component;
-    advice.evidence = {exactly(point, "in use at the peak", report::formatBytes(total), total, Basis::Counted)};
+    advice.evidence = {exactly(point, "in use at the peak", formatBytes(total), total, Basis::Counted)};
     std::vector<std::string> parts;
     for (const MemoryKind kind : {kinds[0], kinds[1]}) {
         const double share = static_cast<double>(memory.peak[kind]) / total;
         if (memory.peak[kind] == 0) continue;
-        parts.push_back(fmt::format("{} {}", name(kind), percent(share)));
+        parts.push_back(fmt::format("{} {}", name(kind), formatPercent(share)));
         advice.evidence.push_back(
-            exactly(point, fmt::format("{} at the peak", name(kind)), percent(share), share, Basis::Counted));
+            exactly(point, fmt::format("{} at the peak", name(kind)), formatPercent(share), share, Basis::Counted));
     }
     const std::string layer = memory.peak_layer == kNoLayer ? "" : fmt::format(" of layer {}", memory.peak_layer);
     const std::string during =
         recorded(profile) ? fmt::format(" during {}{},", name(memory.peak_component), layer) : "";
     advice.sentence = fmt::format("At its peak,{} {} has {} in use: {}.", during, workloadText(profile, point),
-                                  report::formatBytes(total), fmt::join(parts, ", "));
+                                  formatBytes(total), fmt::join(parts, ", "));
     to.push_back(std::move(advice));
 }
 
@@ -587,7 +582,7 @@ void adviseOnRecording(const Profile& profile, std::vector<Advice>& to) {
     advice.sentence = fmt::format(
         "Recording made {} {} as long; without it a pass takes {}, and the shares are those of "
         "recorded passes.",
-        workloadText(profile, *most), ratioText(most->overhead), report::formatTime(most->untraced.median));
+        workloadText(profile, *most), ratioText(most->overhead), formatTime(most->untraced.median));
     advice.evidence = {evidenceOf(*most, "recorded / not recorded", most->overhead),
                        evidenceOf(*most, "pass without recording", most->untraced)};
     to.push_back(std::move(advice));

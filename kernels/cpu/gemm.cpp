@@ -10,7 +10,6 @@
 #include <compare>
 #include <exception>
 #include <map>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 

@@ -192,7 +192,8 @@ private Q_SLOTS:
         nearer.model.compute_type = "bfloat16";
         QCOMPARE(study::misfit(nearer, profile), std::string("precision: 'bfloat16' there, 'float32' here"));
         study->model.hash = "another";
-        QVERIFY(QString::fromStdString(study::misfit(*study, profile)).startsWith("model: 'mamba2-fabricated (another)"));
+        QVERIFY(
+            QString::fromStdString(study::misfit(*study, profile)).startsWith("model: 'mamba2-fabricated (another)"));
         QVERIFY(find(study::adviseOn(profile, known), Topic::States)->sentence.find("ghost") == std::string::npos);
     }
 
