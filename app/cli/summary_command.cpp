@@ -28,10 +28,10 @@ study::StudyPtr studyIn(const std::string& file) {
 std::string htmlOf(const SummaryOptions& options, const report::Contents& contents) {
     if (contents.activity)
         throw Error(options.report, "is of what a model's states did, of which there is no summary",
-                    "profiles and pruning studies have one");
-    if (contents.scaling)
-        throw Error(options.report, "is a scaling study, of which there is no summary",
-                    "'perfmamba-cli show' prints its tables");
+                    "profiles and studies have one");
+    if (contents.scaling && !(options.baseline.empty() && options.study.empty()))
+        throw Error(options.report, "is a scaling study, which is not compared", "leave --baseline and --study out");
+    if (contents.scaling) return report::summaryHtml(*contents.scaling);
     if (contents.study && !(options.baseline.empty() && options.study.empty())) {
         throw Error(options.report,
                     "is a pruning study, of which each cell is compared with the unpruned model already",
@@ -65,7 +65,7 @@ void summarise(const SummaryOptions& options) {
 Command summaryCommand(CLI::App& app) {
     auto options = std::make_shared<SummaryOptions>();
     CLI::App* command = app.add_subcommand("summary", "Write a report's summary on one page, to send to somebody");
-    command->add_option("REPORT", options->report, "The report of a profile or of a pruning study")->required();
+    command->add_option("REPORT", options->report, "The report of a profile or of a study")->required();
     command->add_option("--baseline", options->baseline, "Compare the profile with that of another report")
         ->type_name("REPORT");
     command

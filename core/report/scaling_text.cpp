@@ -93,32 +93,9 @@ std::string cellsText(const ScalingStudy& study) {
     return text;
 }
 
-std::string headerText(const ScalingStudy& study, const study::Machines& machines) {
-    const auto line = [](std::string_view title, const std::string& value) {
-        return fmt::format("{:11}{}\n", title, value);
-    };
-    std::string text;
-    for (const profile::ModelSummary& model : study.models) text += line("model", modelText(model));
-    for (std::size_t i = 0; i < machines.first.size(); ++i) {
-        const std::string title = machines.first.size() > 1 ? fmt::format("device {}", i + 1) : "device";
-        text += line(title, machineText(study, machines, i));
-    }
-    text += line("measured", measuredText(study.options));
-    for (const profile::Provenance& provenance : study.provenances) {
-        text += line("taken", fmt::format("{} by {}{}{}", provenance.created, toPlainUtf8(provenance.creator),
-                                          provenance.command.empty() ? "" : ": ", toPlainUtf8(provenance.command)));
-    }
-    return text + line("cells", cellsText(study));
-}
-
 // A curve -----------------------------------------------------------------------------------------------------------
 
-/// Without the sign that a negative number keeps when it is rounded to nothing.
-std::string exponentText(double exponent) {
-    return fmt::format("{:.2f}", std::abs(exponent) < 0.005 ? 0.0 : exponent);
-}
-
-std::string exponentText(const char* what, const study::PowerLaw& law) {
+std::string lawText(const char* what, const study::PowerLaw& law) {
     if (std::isnan(law.exponent)) return {};
     std::string text = fmt::format("{} ∝ length^{}", what, exponentText(law.exponent));
     if (std::isnan(law.exponent_ci_low)) return text + " (two lengths: no interval)";
@@ -127,9 +104,9 @@ std::string exponentText(const char* what, const study::PowerLaw& law) {
 }
 
 std::string fitsText(const ScalingStudy& study, const Series& series) {
-    const std::string time = exponentText("time", study::fitTime(study, series));
+    const std::string time = lawText("time", study::fitTime(study, series));
     if (time.empty()) return {};
-    return fmt::format("{}; {}\n", time, exponentText("peak memory", study::fitMemory(study, series)));
+    return fmt::format("{}; {}\n", time, lawText("peak memory", study::fitMemory(study, series)));
 }
 
 /// Which lengths of a curve have no numbers, and why.
@@ -165,25 +142,6 @@ std::string curveText(const ScalingStudy& study, const Series& series, const stu
 
 // What states cost --------------------------------------------------------------------------------------------------
 
-/// The measured cells that differ from this one in the number of states alone, by ascending N.
-std::vector<const ScalingCell*> otherStates(const ScalingStudy& study, const ScalingCell& cell) {
-    std::vector<const ScalingCell*> found;
-    for (const ScalingCell& other : study.cells) {
-        Series series = other.series;
-        series.states = cell.series.states;
-        const bool same = series == cell.series && other.length == cell.length;
-        if (same && other.state == CellState::Measured) found.push_back(&other);
-    }
-    std::ranges::stable_sort(found, {}, [&](const ScalingCell* c) { return study.statesOf(c->series); });
-    return found;
-}
-
-/// "own 64", "own 12 … 64", "16".
-std::string statesOf(const ScalingStudy& study, const Series& series) {
-    if (!study.hasOwnStates(series)) return fmt::format("{}", series.states);
-    return "own " + model::stateSizeText(study.models[series.model].config);
-}
-
 std::string statesText(const ScalingStudy& study, const Series& series) {
     std::vector<TableRow> rows = {{"length", "N", "time", "95 % interval", "× own N", "floor", "of floor"}};
     std::vector<std::size_t> ruled;
@@ -198,7 +156,7 @@ std::string statesText(const ScalingStudy& study, const Series& series) {
             const profile::Summary& time = other->point.total;
             const double ratio = own == cells.end() ? std::nan("") : time.median / (*own)->point.total.median;
             seen.insert(machines.of[other->provenance]);
-            rows.push_back({fmt::format("{}", other->length), statesOf(study, other->series), formatTime(time.median),
+            rows.push_back({fmt::format("{}", other->length), statesName(study, other->series), formatTime(time.median),
                             intervalText(time), formatNumber(ratio), formatTime(profile::floorOfPass(other->point)),
                             formatPercent(ofFloor(*other))});
         }
@@ -238,9 +196,49 @@ std::string cacheText(const ScalingStudy& study) {
 
 }  // namespace
 
+std::vector<HeaderLine> headerLines(const ScalingStudy& study) {
+    const study::Machines machines = study::machinesOf(study);
+    std::vector<HeaderLine> lines;
+    for (const profile::ModelSummary& model : study.models) lines.push_back({"model", modelText(model)});
+    for (std::size_t i = 0; i < machines.first.size(); ++i) {
+        const std::string title = machines.first.size() > 1 ? fmt::format("device {}", i + 1) : "device";
+        lines.push_back({title, machineText(study, machines, i)});
+    }
+    lines.push_back({"measured", measuredText(study.options)});
+    for (const profile::Provenance& provenance : study.provenances) {
+        lines.push_back(
+            {"taken", fmt::format("{} by {}{}{}", provenance.created, toPlainUtf8(provenance.creator),
+                                  provenance.command.empty() ? "" : ": ", toPlainUtf8(provenance.command))});
+    }
+    lines.push_back({"cells", cellsText(study)});
+    return lines;
+}
+
+std::string exponentText(double exponent) {
+    return fmt::format("{:.2f}", std::abs(exponent) < 0.005 ? 0.0 : exponent);
+}
+
+std::vector<const ScalingCell*> otherStates(const ScalingStudy& study, const ScalingCell& cell) {
+    std::vector<const ScalingCell*> found;
+    for (const ScalingCell& other : study.cells) {
+        Series series = other.series;
+        series.states = cell.series.states;
+        const bool same = series == cell.series && other.length == cell.length;
+        if (same && other.state == CellState::Measured) found.push_back(&other);
+    }
+    std::ranges::stable_sort(found, {}, [&](const ScalingCell* c) { return study.statesOf(c->series); });
+    return found;
+}
+
+std::string statesName(const ScalingStudy& study, const Series& series) {
+    if (!study.hasOwnStates(series)) return fmt::format("{}", series.states);
+    return "own " + model::stateSizeText(study.models[series.model].config);
+}
+
 std::string scalingText(const ScalingStudy& study) {
     const study::Machines machines = study::machinesOf(study);
-    std::string text = headerText(study, machines);
+    std::string text;
+    for (const auto& [title, value] : headerLines(study)) text += fmt::format("{:11}{}\n", title, value);
     const std::vector<Series> all = study.series();
     for (const Series& series : all) text += curveText(study, series, machines);
     text +=

@@ -1,10 +1,11 @@
-// A profile or a study on one page, for a person who was not there.
+// A profile or a study of either kind on one page, for a person who was not there.
 #pragma once
 
 #include <string>
 
 #include "core/profile/profile.h"
 #include "core/study/advice.h"
+#include "core/study/scaling.h"
 #include "core/study/study.h"
 
 namespace perfmamba::report {
@@ -19,5 +20,9 @@ std::string summaryHtml(const profile::Profile& profile, const study::Known& kno
 
 /// The same of a trade-off study: its frontier by the workload that pruning wins most in, and every frontier's cells.
 std::string summaryHtml(const study::Study& study);
+
+/// The same of a scaling study: its curves (of more than 16, so many), the components of each model's first, and what
+/// states cost there.
+std::string summaryHtml(const study::ScalingStudy& study);
 
 }  // namespace perfmamba::report

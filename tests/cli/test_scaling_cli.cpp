@@ -153,7 +153,9 @@ private Q_SLOTS:
         fails({"merge", first, path("profile.h5"), "--report", out}, 1, "not of a scaling study");
         fails(tiny({"--report", path("profile.h5")}), 1, "not of a scaling study");
         fails({"compare", first, path("profile.h5")}, 1, "is a scaling study");
-        fails({"summary", first, "--html", "-"}, 1, "is a scaling study, of which there is no summary");
+        fails({"summary", first, "--baseline", path("profile.h5"), "--html", "-"}, 1,
+              "is a scaling study, which is not compared");
+        QVERIFY(runCli({"summary", first, "--html", "-"}).out.contains("Time of a pass by length"));
         QVERIFY(!std::filesystem::exists(out.toStdString()));
         // A newer program's report is not replaced.
         test::edit(second.toStdString(), [](hid_t file) { test::replaceNumberAttribute(file, "format_version", 99); });

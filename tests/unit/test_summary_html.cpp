@@ -12,6 +12,7 @@
 #include "core/report/html.h"
 #include "core/report/summary_html.h"
 #include "core/report/text.h"
+#include "tests/unit/fabricated_scaling.h"
 #include "tests/unit/fabricated_study.h"
 
 using namespace perfmamba;
@@ -138,6 +139,33 @@ private Q_SLOTS:
         none.options.workloads.clear();
         QVERIFY(readText(report::summaryHtml(none), problem).contains("Only accuracy was measured"));
         QCOMPARE(problem, QString());
+    }
+
+    void scaling() {
+        const auto study = test::fabricatedScaling();
+        study->models[0].name = "<b>first</b>";
+        QString problem;
+        QString text = readText(report::summaryHtml(*study), problem);
+        QCOMPARE(problem, QString());
+        const study::ScalingCell& cell = study->cells[3];
+        for (const std::string& shown :
+             {std::string("<b>first</b>, another-model"), std::string("AVX2, 4 threads, on example"),
+              report::formatTime(cell.point.total.median), report::formatCount(cell.point.tokens_per_second),
+              std::string("<b>first</b>, N = 8, cpu, f32, decode, batch 1"), std::string("own 64"),
+              std::string("failed"), std::string("What d_state costs")}) {
+            QVERIFY2(text.contains(QString::fromStdString(shown)), shown.c_str());
+        }
+        // More curves and lengths than a page has room for.
+        study->options.batches = {1, 2, 3, 4, 5, 6};
+        study->options.lengths = {1, 2, 3, 4, 5, 6, 7, 8};
+        study->options.states = {0};
+        study->cells = study::cellsOf(study->models.size(), study->options);
+        text = readText(report::summaryHtml(*study), problem);
+        QCOMPARE(problem, QString());
+        for (const char* said : {"6 of 8 lengths", "16 of 24 curves", "No cell was measured yet."}) {
+            QVERIFY2(text.contains(said), said);
+        }
+        QVERIFY(!text.contains("What d_state costs"));
     }
 
     /// As the window has them, and told apart.
