@@ -284,6 +284,15 @@ private Q_SLOTS:
         QVERIFY2(activity.err.contains("has no timeline"), qPrintable(activity.err));
     }
 
+    /// A trace that cannot be written does not cost the report.
+    void reportBeforeTrace() {
+        const Outcome outcome = runCli({"profile", demo("mamba1-recall"), "--lengths", "8", "--repeat", "3", "--report",
+                                        path("kept.h5"), "--chrome-trace", "/dev/full"});
+        QCOMPARE(outcome.code, 1);
+        QVERIFY2(outcome.err.contains("/dev/full"), qPrintable(outcome.err));
+        QVERIFY(report::read(path("kept.h5").toStdString())->complete);
+    }
+
     void onePage() {
         report::write(path("before.h5").toStdString(), *test::fabricatedProfile());
         report::write(path("after.h5").toStdString(), *test::scaledProfile(0.8));

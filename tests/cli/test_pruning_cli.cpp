@@ -244,6 +244,12 @@ private Q_SLOTS:
         QStringList other = arguments;
         other[5] = "0,25";
         fails(other, 1, "another study");
+        // And says nothing of another model's profile.
+        QCOMPARE(runCli({"profile", demo("mamba1-recall"), "--lengths", "8", "--repeat", "3", "--report",
+                         path("profile.h5")})
+                     .code,
+                 0);
+        fails({"summary", path("profile.h5"), "--study", report, "--html", "-"}, 1, "does not fit");
     }
 
     void whatCannotBeIsSaidInOneLine() {
@@ -279,7 +285,7 @@ private Q_SLOTS:
               1, "a.txt");
         fails({"tradeoff", model, "--shares", "0,120"}, 1, "share");
         write("not-a-report.h5", "weights");
-        fails({"tradeoff", model, "--report", path("not-a-report.h5")}, 1, "not a report");
+        fails({"tradeoff", model, "--report", path("not-a-report.h5")}, 1, "cannot be read as a report");
         QVERIFY(!std::filesystem::exists(out.toStdString()));
     }
 
