@@ -46,9 +46,8 @@ void judge(const profile::Comparison& comparison, double limit) {
         if (!ratio.known()) {
             fmt::print(stderr, "perfmamba-cli: {}: too few passes to tell whether it is slower\n", workload);
         } else if (ratio.ci_low > 1 + limit) {
-            slower += fmt::format("{}{} takes {} times as long ({} … {})", slower.empty() ? "" : "; ", workload,
-                                  report::formatRatio(ratio.median), report::formatRatio(ratio.ci_low),
-                                  report::formatRatio(ratio.ci_high));
+            slower += fmt::format("{}{} takes {}", slower.empty() ? "" : "; ", workload,
+                                  report::formatRatio(ratio, " times as long"));
         }
     }
     if (!slower.empty()) throw TooSlow(fmt::format("slower by more than {:g} %: {}", limit * 100, slower));

@@ -85,6 +85,10 @@ private Q_SLOTS:
         COMPARE_TEXT(report::formatCount(12.34e9), "12.3 G");
         COMPARE_TEXT(report::formatCount(0.999e6), "999 k");
         COMPARE_TEXT(report::formatCount(kNaN), "n/a");
+        COMPARE_TEXT(profile::formatRatio(1.04812), "1.048");
+        COMPARE_TEXT(profile::formatRatio(profile::Ratio{1.25, 1.2, 12.34, 20}, "×"), "1.250× (1.200 … 12.3)");
+        COMPARE_TEXT(profile::formatRatio(profile::Ratio{}), "n/a");
+        COMPARE_TEXT(report::formatPercent(0.4149), "41.5 %");
         COMPARE_TEXT(report::formatNumber(0), "0");
         COMPARE_TEXT(report::formatNumber(0.01234), "0.0123");
         COMPARE_TEXT(report::formatNumber(1.234), "1.23");
