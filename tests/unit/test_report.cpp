@@ -156,6 +156,26 @@ private Q_SLOTS:
         QVERIFY(text.find("floors: n/a: the profile holds no ceilings") != std::string::npos);
     }
 
+    // With ceilings, and the floors that follow from them.
+    void version4() {
+        const auto profile = report::read(PERFMAMBA_SOURCE_DIR "/tests/unit/reports/profile-version4.h5");
+        QVERIFY(profile->provenance.ceilings.has_value());
+        const profile::Ceilings& ceilings = *profile->provenance.ceilings;
+        QCOMPARE(ceilings.taken, std::string("2026-11-26T18:14:31Z"));
+        QCOMPARE(ceilings.bytes_per_s, 40475563655.96546);
+        QCOMPARE(ceilings.threads, 2);
+        QCOMPARE(ceilings.cache_bytes, std::int64_t{33554432});
+        const profile::Point& point = profile->points.at(0);
+        QCOMPARE(point.total.n(), std::size_t{6});
+        QCOMPARE(point.total.median, 260.856);
+        const profile::ComponentCost& ssm = *point.find(Component::Ssm);
+        QCOMPARE(ssm.exponentials, 21024.0);
+        QCOMPARE(ssm.bound, profile::Bound::Work);
+        QVERIFY(std::abs(ssm.floor_us - 46.487) < 0.001);
+        const std::string text = report::summary(*profile);
+        QVERIFY(text.find("floors: by 40.5 GB/s of memory") != std::string::npos);
+    }
+
     void replacesOnlyWhenFinished() {
         const auto profile = test::fabricatedProfile();
         putBytes(m_path, "an older report");
