@@ -25,7 +25,8 @@ using study::Series;
 constexpr std::size_t kMostModels = 3;
 constexpr std::size_t kMostSeries = 16;
 constexpr std::size_t kMostLengths = 6;
-constexpr std::size_t kMostStates = 10;
+constexpr std::size_t kMostStates = 6;
+constexpr std::size_t kMostTaken = 3;
 
 /// So many of them, spread evenly; the last is always among them.
 template <class T>
@@ -49,9 +50,12 @@ std::string headOf(const ScalingStudy& study) {
     std::string text =
         fmt::format("<header><h1>{}</h1><p class=lead>What a pass costs over the length</p></header>\n<dl>\n",
                     fmt::join(names, ", "));
+    std::size_t taken = 0;
     for (const auto& [title, value] : headerLines(study)) {
+        if (title == "taken" && ++taken > kMostTaken) continue;
         text += fmt::format("<dt>{}</dt><dd>{}</dd>\n", title, html::escaped(value));
     }
+    if (taken > kMostTaken) text += fmt::format("<dt></dt><dd>taken in {} parts; the report has all</dd>\n", taken);
     return text + "</dl>\n";
 }
 
@@ -190,8 +194,9 @@ std::string statesSection(const ScalingStudy& study) {
 std::string summaryHtml(const ScalingStudy& study) {
     std::vector<std::string> names;
     for (const profile::ModelSummary& model : study.models) names.push_back(model.name);
-    return html::page(fmt::format("{}", fmt::join(names, ", ")),
-                      headOf(study) + seriesTable(study) + sharesSection(study) + statesSection(study));
+    return html::page(fmt::format("{}", fmt::join(names, ", ")), headOf(study) + seriesTable(study) +
+                                                                     "<div class=columns>" + sharesSection(study) +
+                                                                     statesSection(study) + "</div>\n");
 }
 
 }  // namespace perfmamba::report
