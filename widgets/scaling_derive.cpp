@@ -206,16 +206,19 @@ std::size_t cellCount(const study::ScalingOptions& options, std::size_t models) 
 }
 
 QString progressText(const study::ScalingStudy& study) {
-    const auto count = [&](study::CellState state) {
-        return std::ranges::count(study.cells, state, &study::ScalingCell::state);
-    };
-    QString text =
-        QObject::tr("%1 of %2 cells measured").arg(count(study::CellState::Measured)).arg(study.cells.size());
-    const auto failed = std::ranges::find(study.cells, study::CellState::Failed, &study::ScalingCell::state);
-    if (failed == study.cells.end()) return text;
-    return text + QObject::tr(", %1 failed: %2")
-                      .arg(count(study::CellState::Failed))
-                      .arg(QString::fromStdString(failed->failure));
+    std::size_t mine = 0, measured = 0, failed = 0;
+    QString failure;  // the first
+    for (std::size_t i = 0; i < study.cells.size(); ++i) {
+        if (!study.mine(i)) continue;
+        const study::ScalingCell& cell = study.cells[i];
+        ++mine;
+        if (cell.state == study::CellState::Measured) ++measured;
+        if (cell.state != study::CellState::Failed) continue;
+        if (++failed == 1) failure = QString::fromStdString(cell.failure);
+    }
+    QString text = QObject::tr("%1 of %2 cells measured").arg(measured).arg(mine);
+    if (study.shards > 1) text += QObject::tr(" of part %1 of %2").arg(study.shard).arg(study.shards);
+    return failed == 0 ? text : text + QObject::tr(", %1 failed: %2").arg(failed).arg(failure);
 }
 
 QString floorText(const Reading& time) {
@@ -227,7 +230,10 @@ QString floorText(const Reading& time) {
 }
 
 bool canGoOn(const study::ScalingStudy& study) {
-    return std::ranges::any_of(study.cells, [](const auto& cell) { return cell.state != study::CellState::Measured; });
+    for (std::size_t i = 0; i < study.cells.size(); ++i) {
+        if (study.mine(i) && study.cells[i].state != study::CellState::Measured) return true;
+    }
+    return false;
 }
 
 SeriesStyle seriesStyle(std::size_t series, bool dark) {

@@ -68,11 +68,11 @@ bool sweepsStates(const study::ScalingOptions& options);
 
 /// Number of cells that these options make for that many models.
 std::size_t cellCount(const study::ScalingOptions& options, std::size_t models);
-/// "12 of 20 cells measured, 1 failed: …".
+/// "12 of 20 cells measured, 1 failed: …", of the cells that this part of the study is to measure.
 QString progressText(const study::ScalingStudy& study);
 /// "floor 12.3 ms, 81.2 % of it reached", and why that is more than 100 %; why it is not known.
 QString floorText(const Reading& time);
-/// Whether running it again would measure something: cells wait or have failed.
+/// Whether running it again would measure something: cells of this part of the study wait or have failed.
 bool canGoOn(const study::ScalingStudy& study);
 
 /// How a series is drawn: its colour and its marker, by its place in the study.

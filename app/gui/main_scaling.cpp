@@ -88,10 +88,8 @@ void MainWindow::connectScaling() {
                 m_scaling_path = path;
                 page->openStudy(study);
                 statusBar()->showMessage(
-                    tr("A scaling study with this model was not finished: %1 of %2 cells are measured. "
-                       "Resume goes on.")
-                        .arg(study->done())
-                        .arg(study->cells.size()),
+                    tr("A scaling study with this model was not finished: %1. Resume goes on.")
+                        .arg(widgets::progressText(*study)),
                     8000);
             });
 }

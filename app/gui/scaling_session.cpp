@@ -78,7 +78,10 @@ void ScalingSession::run(const std::vector<profile::ModelSummary>& models, const
         "scaling", [this, generation, models, options, resume, keep_as, open = m_open, stop = m_stop.get_token()] {
             m_workers.guarded([&] {
                 const study::Models checkpoints = opened(models, open);
-                study::ScalingPtr plan = study::planScaling(checkpoints, options);
+                // A part of a study stays that part: the other cells are for other machines.
+                study::ScalingPtr plan = resume
+                                             ? study::planScaling(checkpoints, options, resume->shard, resume->shards)
+                                             : study::planScaling(checkpoints, options);
                 if (resume) plan = study::resumeScaling(*plan, *resume);
                 measure(generation, checkpoints, plan, keep_as, stop);
             });
