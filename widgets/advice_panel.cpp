@@ -89,6 +89,9 @@ void AdvicePanel::setAdvice(std::vector<study::Advice> advice) {
     // During a run it comes again and again: what is marked and where it is scrolled to stay while nothing changes.
     if (!advice.empty() && std::ranges::equal(advice, m_advice, same)) {
         m_advice = std::move(advice);
+        for (int row = 0; row < m_list->count(); ++row) {
+            m_list->item(row)->setToolTip(evidenceText(m_advice[static_cast<std::size_t>(row)]));
+        }
         return;
     }
     m_advice = std::move(advice);

@@ -1,5 +1,6 @@
 #include "widgets/background.h"
 
+#include <exception>
 #include <utility>
 
 namespace perfmamba::widgets {
@@ -12,7 +13,12 @@ Background::~Background() {
 void Background::ask(std::function<Answer()> job) {
     if (!m_lane) m_lane.emplace();
     m_lane->post("question", [this, question = ++m_asked, job = std::move(job)] {
-        Answer answer = job();
+        Answer answer;
+        try {
+            answer = job();
+        } catch (const std::exception&) {
+            // Too little memory, mostly: there is no answer then.
+        }
         {
             const std::lock_guard lock(m_mutex);
             m_answer = std::move(answer);
@@ -30,9 +36,9 @@ void Background::takeAnswer() {
         answer = std::exchange(m_answer, {});
         answered = m_answered;
     }
-    if (!answer || answered <= m_forgotten) return;
+    if (answered <= m_forgotten) return;
     m_given = answered;
-    answer();
+    if (answer) answer();
 }
 
 }  // namespace perfmamba::widgets

@@ -22,6 +22,7 @@ public:
     ~Background() override;
 
     /// `job` runs on the thread and may read only what never changes; what it returns is then called on the GUI thread.
+    /// One that throws has no answer.
     void ask(std::function<Answer()> job);
     /// No answer to what was asked until now is wanted any more.
     void forget() { m_forgotten = m_given = m_asked; }

@@ -1,6 +1,6 @@
 #include "widgets/curve_plot.h"
 
-#include <QKeyEvent>
+#include <QResizeEvent>
 #include <QToolTip>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -32,9 +32,12 @@ CurvePlot::CurvePlot(const QString& name, const QString& accessible_name, QWidge
     m_plot = new QCustomPlot;
     m_plot->setObjectName(name);
     m_plot->setMinimumSize(240, 160);
-    m_plot->setFocusPolicy(Qt::StrongFocus);
-    m_plot->setMouseTracking(true);
     m_plot->installEventFilter(this);
+    const auto hover = [this](const QPoint& at, const QPoint& global) {
+        const std::optional<Dot> dot = nearest(at);
+        QToolTip::showText(global, dot ? tipOf(*dot) : QString(), m_plot);  // an empty one hides it
+    };
+    listenTo(*m_plot, {hover, [](const QPoint&) {}, [this](int key) { return pressed(key); }});
     m_plot->setAccessibleName(accessible_name);
     m_plot->setAccessibleDescription(
         tr("Left and right go along a line, up and down to another; the table beside it holds the numbers."));
@@ -64,15 +67,30 @@ CurvePlot::CurvePlot(const QString& name, const QString& accessible_name, QWidge
 }
 
 void CurvePlot::setCurves(std::vector<Curve> curves, CurveAxes axes) {
+    const bool same_axes = axes.x_name == m_axes.x_name && axes.y_name == m_axes.y_name && axes.log_y == m_axes.log_y;
+    const bool moved = same_axes && !m_curves.empty() && view() != m_fitted;
+    const double unit_change = axes.factor / m_axes.factor;
     m_curves = std::move(curves);
     std::erase_if(m_curves, [](const Curve& curve) { return curve.points.empty(); });
     m_axes = std::move(axes);
-    if (m_cursor &&
-        (m_cursor->curve >= m_curves.size() || m_cursor->point >= m_curves[m_cursor->curve].points.size())) {
+    if (m_curves.empty()) {
         m_cursor.reset();
+    } else if (m_cursor) {
+        m_cursor->curve = std::min(m_cursor->curve, m_curves.size() - 1);
+        m_cursor->point = std::min(m_cursor->point, m_curves[m_cursor->curve].points.size() - 1);
     }
     refill();
-    fitView();
+    if (!moved) {
+        fitView();
+        return;
+    }
+    const QCPRange range = m_plot->yAxis->range();
+    m_plot->yAxis->setRange(range.lower * unit_change, range.upper * unit_change);
+}
+
+std::array<double, 4> CurvePlot::view() const {
+    const QCPRange x = m_plot->xAxis->range(), y = m_plot->yAxis->range();
+    return {x.lower, x.upper, y.lower, y.upper};
 }
 
 void CurvePlot::setEmptyText(const QString& text) {
@@ -226,6 +244,7 @@ void CurvePlot::fitView() {
     } else {
         m_plot->yAxis->setRange(0, high * 1.08);
     }
+    m_fitted = view();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -315,19 +334,6 @@ bool CurvePlot::pressed(int key) {
 bool CurvePlot::eventFilter(QObject* watched, QEvent* event) {
     if (watched != m_plot) return QWidget::eventFilter(watched, event);
     switch (event->type()) {
-        case QEvent::MouseMove: {
-            const auto* mouse = static_cast<QMouseEvent*>(event);
-            if (mouse->buttons() != Qt::NoButton) break;
-            if (const std::optional<Dot> dot = nearest(mouse->pos())) {
-                QToolTip::showText(mouse->globalPosition().toPoint(), tipOf(*dot), m_plot);
-            } else {
-                QToolTip::hideText();
-            }
-            break;
-        }
-        case QEvent::KeyPress:
-            if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
-            break;
         case QEvent::Resize:
             arrangeLegend(static_cast<QResizeEvent*>(event)->size().width());
             placeTicks(static_cast<QResizeEvent*>(event)->size().width());

@@ -3,6 +3,7 @@
 
 #include <QPoint>
 #include <QWidget>
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -42,7 +43,11 @@ class CurvePlot : public QWidget {
 public:
     /// @param name  of its picture's file, and of the plot itself
     explicit CurvePlot(const QString& name, const QString& accessible_name, QWidget* parent = nullptr);
+    /// A view that was moved stays, as long as the axes mean the same.
     void setCurves(std::vector<Curve> curves, CurveAxes axes);
+    void fitView();
+    /// Where the axes begin and end: x, then y.
+    [[nodiscard]] std::array<double, 4> view() const;
     /// What stands in the middle while there is no curve.
     void setEmptyText(const QString& text);
 
@@ -67,7 +72,6 @@ private:
     void draw(const Curve& curve);
     void drawKey();
     void drawEmpty();
-    void fitView();
     void arrangeLegend(int width);
     void placeTicks(int width);
     void showCursor();
@@ -80,6 +84,7 @@ private:
     CurveAxes m_axes;
     QString m_empty;
     std::optional<Dot> m_cursor;
+    std::array<double, 4> m_fitted{};  // the view as it was fitted last
     QCustomPlot* m_plot = nullptr;
     QCPAbstractItem* m_ring = nullptr;
     Picture m_picture;

@@ -530,12 +530,16 @@ void DetailsPanel::showSamples(const profile::Summary& time, const profile::Chan
 void DetailsPanel::showKernels(const profile::Point& point, std::optional<Component> component,
                                std::optional<std::int32_t> layer) {
     constexpr std::size_t kAtOnce = 20'000;  // kernels: some milliseconds
-    m_background.forget();
+    // During a run it is asked again and again: an answer about the pass before is better than never one.
+    KernelsOf wanted{m_profile->model.hash, point.length, component, layer};
+    const bool another = wanted != m_asked;
+    m_asked = std::move(wanted);
+    if (another || point.last_kernels.size() <= kAtOnce) m_background.forget();
     if (point.last_kernels.size() <= kAtOnce) {
         listKernels(kernelsInside(point, component, layer));
         return;
     }
-    m_kernels->hide();
+    if (another) m_kernels->hide();
     m_background.ask([this, profile = m_profile, &point, component, layer] {
         return [this, sums = kernelsInside(point, component, layer)] { listKernels(sums); };
     });

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <QWidget>
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "widgets/background.h"
@@ -66,6 +68,16 @@ private:
     QWidget* m_body = nullptr;
     QLabel* m_empty = nullptr;
     profile::Summary m_shown;
+    /// Which kernels are asked for.
+    struct KernelsOf {
+        std::string model;  // its hash
+        std::int64_t length = 0;
+        std::optional<Component> component;
+        std::optional<std::int32_t> layer;
+
+        bool operator==(const KernelsOf&) const = default;
+    };
+    KernelsOf m_asked;
     Background m_background;  // sums very many kernels
 };
 

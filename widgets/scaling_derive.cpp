@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <map>
 #include <set>
+#include <string_view>
 #include <tuple>
 
 #include "core/profile/floors.h"
@@ -33,9 +36,11 @@ struct Differences {
     std::set<std::int64_t> batches, states;
 };
 
-Differences differencesOf(const std::vector<study::Series>& all) {
+template <typename Range, typename Projection = std::identity>
+Differences differencesOf(const Range& all, Projection seriesOfEach = {}) {
     Differences found;
-    for (const study::Series& series : all) {
+    for (const auto& each : all) {
+        const study::Series& series = std::invoke(seriesOfEach, each);
         found.models.insert(series.model);
         found.devices.insert(series.device);
         found.precisions.insert(series.precision);
@@ -61,6 +66,21 @@ QString partsOf(const study::ScalingStudy& study, const study::Series& series, c
     add(d.states.size(), series.states > 0 ? QObject::tr("N = %1").arg(series.states)
                                            : QObject::tr("N = %1 (own)").arg(study.statesOf(series)));
     return parts.join(QStringLiteral(" · "));
+}
+
+bool ofSeveralMachines(const study::ScalingStudy& study, const std::vector<std::size_t>& measured) {
+    const auto provenance = [&](std::size_t cell) { return study.cells[cell].provenance; };
+    const auto other = [&](std::size_t cell) {
+        return provenance(cell) != provenance(measured.front()) &&
+               !study::sameMachine(study.provenances[provenance(cell)],
+                                   study.provenances[provenance(measured.front())]);
+    };
+    return std::ranges::any_of(measured, other);
+}
+
+/// The name, marked where the cells are of several machines.
+QString marked(const QString& name, bool mixed) {
+    return mixed ? QObject::tr("%1 · several machines").arg(name) : name;
 }
 
 bool several(std::size_t values) {
@@ -100,29 +120,63 @@ Unit unitOf(ScalingMeasure measure, double largest) {
     return {};
 }
 
-QStringList seriesNames(const study::ScalingStudy& study) {
-    const std::vector<study::Series> all = study.series();
-    const Differences differences = differencesOf(all);
+std::vector<SeriesCells> seriesOf(const study::ScalingStudy& study) {
+    using Key = std::tuple<std::size_t, std::string_view, std::string_view, profile::Mode, std::int64_t, std::int64_t>;
+    std::map<Key, std::size_t> places;
+    std::vector<SeriesCells> all;
+    for (std::size_t i = 0; i < study.cells.size(); ++i) {
+        const study::Series& s = study.cells[i].series;
+        const Key key{s.model, s.device, s.precision, s.mode, s.batch, s.states};
+        const auto [place, is_new] = places.try_emplace(key, all.size());
+        if (is_new) all.push_back({s, {}, {}});
+        SeriesCells& series = all[place->second];
+        series.cells.push_back(i);
+        if (study.cells[i].state == study::CellState::Measured) series.measured.push_back(i);
+    }
+    for (SeriesCells& series : all) {
+        std::ranges::stable_sort(series.measured, {}, [&](std::size_t i) { return study.cells[i].length; });
+        series.mixed = ofSeveralMachines(study, series.measured);
+    }
+    return all;
+}
+
+QStringList seriesNames(const study::ScalingStudy& study, const std::vector<SeriesCells>& all) {
+    const Differences differences = differencesOf(all, &SeriesCells::series);
     QStringList names;
-    for (const study::Series& series : all) {
-        const QString name = partsOf(study, series, differences, several);
-        names << (name.isEmpty() ? QString::fromStdString(study.models[series.model].name) : name);
+    for (const SeriesCells& each : all) {
+        const QString name = partsOf(study, each.series, differences, several);
+        names << marked(name.isEmpty() ? QString::fromStdString(study.models[each.series.model].name) : name,
+                        each.mixed);
     }
     return names;
 }
 
-QString commonText(const study::ScalingStudy& study) {
-    const std::vector<study::Series> all = study.series();
+QString commonText(const study::ScalingStudy& study, const std::vector<SeriesCells>& all) {
     if (all.empty()) return {};
     // Each model's own number of states is none that they have in common.
-    Differences differences = differencesOf(all);
-    if (differences.models.size() > 1 && all.front().states == 0) differences.states.clear();
-    return partsOf(study, all.front(), differences, one);
+    Differences differences = differencesOf(all, &SeriesCells::series);
+    if (differences.models.size() > 1 && all.front().series.states == 0) differences.states.clear();
+    return partsOf(study, all.front().series, differences, one);
 }
 
-study::PowerLaw lawOf(const study::ScalingStudy& study, const study::Series& series, ScalingMeasure measure) {
+QString machineText(const study::ScalingStudy& study, const study::ScalingCell& cell) {
+    if (study.provenances.size() < 2) return {};
+    const profile::Provenance& taken = study.provenances[cell.provenance];
+    return QObject::tr("\nmeasured on %1: %2")
+        .arg(QString::fromStdString(taken.host), QString::fromStdString(taken.device));
+}
+
+QString intervalText(const profile::Summary& time) {
+    constexpr std::size_t kFewest = 6;  // passes that have an interval
+    const QString text =
+        time.n() < kFewest ? QObject::tr("all passes within %1 … %2") : QObject::tr("95 % interval %1 … %2");
+    return text.arg(timeText(time.ci_low), timeText(time.ci_high));
+}
+
+study::PowerLaw lawOf(const study::ScalingStudy& study, const SeriesCells& series, ScalingMeasure measure) {
+    if (series.mixed) return {kNaN, kNaN, kNaN, kNaN, kNaN, 0};
     std::vector<double> lengths, values;
-    for (const std::size_t cell : study.measured(series)) {
+    for (const std::size_t cell : series.measured) {
         lengths.push_back(static_cast<double>(study.cells[cell].length));
         values.push_back(readingOf(measure, study.cells[cell]).value);
     }
@@ -162,6 +216,7 @@ std::vector<StatesCurve> statesCurves(const study::ScalingStudy& study, const St
         const auto repeated =
             std::ranges::unique(curve.cells, {}, [&](std::size_t i) { return study.statesOf(study.cells[i].series); });
         curve.cells.erase(repeated.begin(), repeated.end());
+        curve.name = marked(curve.name, ofSeveralMachines(study, curve.cells));
     }
     std::erase_if(curves, [](const StatesCurve& curve) { return curve.cells.empty(); });
     return curves;
@@ -170,28 +225,26 @@ std::vector<StatesCurve> statesCurves(const study::ScalingStudy& study, const St
 double ratioToOwn(const study::ScalingStudy& study, const StatesCurve& curve, std::size_t cell) {
     for (const std::size_t other : curve.cells) {
         if (study.statesOf(study.cells[other].series) != curve.own) continue;
+        if (ofSeveralMachines(study, {cell, other})) return kNaN;
         return study.cells[cell].point.total.median / study.cells[other].point.total.median;
     }
     return kNaN;
 }
 
 StatesShape likelyShape(const study::ScalingStudy& study) {
-    std::tuple<std::size_t, bool, std::int64_t, std::int64_t> best{};
-    StatesShape likely;
+    // By decode or not, batch and length: of equals the last is the likely one.
+    std::map<std::tuple<bool, std::int64_t, std::int64_t>, std::set<std::int64_t>> states;
     for (const study::ScalingCell& cell : study.cells) {
-        const StatesShape shape{cell.series.mode, cell.series.batch, cell.length};
-        std::set<std::int64_t> states;
-        for (const study::ScalingCell& other : study.cells) {
-            if (other.state == study::CellState::Measured &&
-                StatesShape{other.series.mode, other.series.batch, other.length} == shape) {
-                states.insert(study.statesOf(other.series));
-            }
-        }
-        const std::tuple worth{states.size(), shape.mode == profile::Mode::Decode, shape.batch, shape.length};
-        if (shape.length > 0 && worth > best) {
-            best = worth;
-            likely = shape;
-        }
+        auto& of_shape = states[{cell.series.mode == profile::Mode::Decode, cell.series.batch, cell.length}];
+        if (cell.state == study::CellState::Measured) of_shape.insert(study.statesOf(cell.series));
+    }
+    StatesShape likely;
+    std::size_t most = 0;
+    for (const auto& [shape, of_shape] : states) {
+        const auto& [decode, batch, length] = shape;
+        if (length < 1 || of_shape.size() < most) continue;
+        most = of_shape.size();
+        likely = {decode ? profile::Mode::Decode : profile::Mode::Prefill, batch, length};
     }
     return likely;
 }
@@ -206,16 +259,20 @@ std::size_t cellCount(const study::ScalingOptions& options, std::size_t models) 
 }
 
 QString progressText(const study::ScalingStudy& study) {
-    const auto count = [&](study::CellState state) {
-        return std::ranges::count(study.cells, state, &study::ScalingCell::state);
-    };
-    QString text =
-        QObject::tr("%1 of %2 cells measured").arg(count(study::CellState::Measured)).arg(study.cells.size());
-    const auto failed = std::ranges::find(study.cells, study::CellState::Failed, &study::ScalingCell::state);
-    if (failed == study.cells.end()) return text;
-    return text + QObject::tr(", %1 failed: %2")
-                      .arg(count(study::CellState::Failed))
-                      .arg(QString::fromStdString(failed->failure));
+    std::size_t mine = 0, measured = 0, failed = 0;
+    QString failure;  // the first
+    for (std::size_t i = 0; i < study.cells.size(); ++i) {
+        if (!study.mine(i)) continue;
+        const study::ScalingCell& cell = study.cells[i];
+        ++mine;
+        if (cell.state == study::CellState::Measured) ++measured;
+        if (cell.state != study::CellState::Failed) continue;
+        if (++failed == 1) failure = QString::fromStdString(cell.failure);
+    }
+    const QString part =
+        study.shards > 1 ? QObject::tr(" of part %1/%2").arg(study.shard).arg(study.shards) : QString();
+    const QString text = QObject::tr("%1 of %2 cells%3 measured").arg(measured).arg(mine).arg(part);
+    return failed == 0 ? text : text + QObject::tr(", %1 failed: %2").arg(failed).arg(failure);
 }
 
 QString floorText(const Reading& time) {
@@ -227,7 +284,10 @@ QString floorText(const Reading& time) {
 }
 
 bool canGoOn(const study::ScalingStudy& study) {
-    return std::ranges::any_of(study.cells, [](const auto& cell) { return cell.state != study::CellState::Measured; });
+    for (std::size_t i = 0; i < study.cells.size(); ++i) {
+        if (study.mine(i) && study.cells[i].state != study::CellState::Measured) return true;
+    }
+    return false;
 }
 
 SeriesStyle seriesStyle(std::size_t series, bool dark) {

@@ -216,20 +216,32 @@ ChipRow* ScalingForm::addRow(const QString& title, ChipRow* row) {
 }
 
 void ScalingForm::setDevices(const std::vector<WorkloadBar::Device>& devices) {
+    const bool as_loaded = m_loaded && m_loaded->shown == shownOptions();
     m_device_list = devices;
+    offerDevices();
+    if (as_loaded) showLoaded();
+    if (m_run != nullptr) check();
+}
+
+/// Also what a loaded study has and this machine has not: it stays the study that it is.
+void ScalingForm::offerDevices() {
+    QStringList wanted = m_loaded ? idsOf(m_loaded->options.devices) : QStringList();
     std::vector<Chip> chips;
-    for (const WorkloadBar::Device& device : devices) {
+    for (const WorkloadBar::Device& device : m_device_list) {
+        const bool here = device.missing.isEmpty();
         chips.push_back({device.id, device.id.toUpper(),
-                         device.missing.isEmpty() ? device.name : device.name + QStringLiteral(": ") + device.missing,
-                         device.missing.isEmpty()});
+                         here ? device.name : device.name + QStringLiteral(": ") + device.missing,
+                         here || wanted.contains(device.id)});
+        wanted.removeAll(device.id);
     }
+    for (const QString& id : wanted) chips.push_back({id, id.toUpper(), tr("%1: not here").arg(id.toUpper())});
     m_devices->setChips(chips);
     offerPrecisions();
-    if (m_run != nullptr) check();
 }
 
 void ScalingForm::offerPrecisions() {
     const QStringList devices = m_devices->chosen();
+    const QStringList wanted = m_loaded ? idsOf(m_loaded->options.precisions) : QStringList();
     std::vector<Chip> chips;
     for (const DType precision : kDTypes) {
         QStringList able;
@@ -241,7 +253,7 @@ void ScalingForm::offerPrecisions() {
                          able.isEmpty()
                              ? tr("No chosen device computes in %1").arg(fromView(name(precision)))
                              : tr("%1, on %2").arg(fromView(name(precision)), able.join(QStringLiteral(", "))),
-                         !able.isEmpty()});
+                         !able.isEmpty() || wanted.contains(idOf(precision))});
     }
     m_precisions->setChips(chips);
 }
@@ -265,12 +277,15 @@ void ScalingForm::setOpenModel(const profile::ModelSummary& model) {
     offerModels({QString::fromStdString(model.hash)});
 }
 
+void ScalingForm::offerModel(const profile::ModelSummary& model) {
+    if (std::ranges::find(m_models, model.hash, &profile::ModelSummary::hash) != m_models.end()) return;
+    m_models.push_back(model);
+    offerModels(m_model_chips->chosen());
+}
+
 void ScalingForm::addModel(const profile::ModelSummary& model) {
-    QStringList chosen = m_model_chips->chosen();
-    if (std::ranges::find(m_models, model.hash, &profile::ModelSummary::hash) == m_models.end()) {
-        m_models.push_back(model);
-    }
-    offerModels(chosen << QString::fromStdString(model.hash));
+    offerModel(model);
+    offerModels(m_model_chips->chosen() << QString::fromStdString(model.hash));
 }
 
 std::vector<profile::ModelSummary> ScalingForm::models() const {
@@ -330,8 +345,14 @@ void ScalingForm::setStudy(const study::ScalingStudy& study) {
         chosen << QString::fromStdString(model->hash);
     }
     offerModels(chosen);
-    setOptions(study.options);
-    m_loaded = Loaded{study.options, shownOptions()};
+    m_loaded = Loaded{study.options, {}};
+    showLoaded();
+}
+
+void ScalingForm::showLoaded() {
+    offerDevices();
+    setOptions(m_loaded->options);
+    m_loaded->shown = shownOptions();
     check();
 }
 

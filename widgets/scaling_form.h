@@ -26,6 +26,8 @@ public:
     void setDevices(const std::vector<WorkloadBar::Device>& devices);
     /// Offers the model, and chooses it alone.
     void setOpenModel(const profile::ModelSummary& model);
+    /// Offers the model, and leaves what is chosen.
+    void offerModel(const profile::ModelSummary& model);
     /// Offers the model, and chooses it with the others.
     void addModel(const profile::ModelSummary& model);
 
@@ -68,7 +70,9 @@ Q_SIGNALS:
 private:
     ChipRow* addRow(const QString& title, ChipRow* row);
     void offerModels(const QStringList& chosen);
+    void offerDevices();
     void offerPrecisions();
+    void showLoaded();
     void check();
     [[nodiscard]] study::ScalingOptions shownOptions() const;
 

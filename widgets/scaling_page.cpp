@@ -50,8 +50,7 @@ void ScalingPage::setActions(QAction* run, QAction* sweep, QAction* open) {
 
 void ScalingPage::setStudy(const study::ScalingPtr& study) {
     m_study = study;
-    m_lengths->setStudy(study);
-    m_states->setStudy(study);
+    fillSide();
     if (!m_running) m_form->setProgress(study ? progressText(*study) : QString(), 0);
     refresh();
 }
@@ -63,7 +62,13 @@ void ScalingPage::openStudy(const study::ScalingPtr& study) {
 
 void ScalingPage::setSide(Side side) {
     m_side = side;
+    fillSide();
     refresh();
+}
+
+void ScalingPage::fillSide() {
+    if (m_side == Side::Lengths && m_lengths->study() != m_study) m_lengths->setStudy(m_study);
+    if (m_side == Side::States && m_states->study() != m_study) m_states->setStudy(m_study);
 }
 
 void ScalingPage::setProgress(std::size_t cell, double done, const std::optional<double>& seconds_left,

@@ -43,6 +43,8 @@ public:
 
 private:
     void refresh();
+    /// The side that is hidden follows when it is shown.
+    void fillSide();
 
     study::ScalingPtr m_study;
     Side m_side = Side::Lengths;

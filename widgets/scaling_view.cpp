@@ -52,17 +52,17 @@ QPixmap markerOf(const SeriesStyle& style, double device_pixel_ratio) {
     return pixmap;
 }
 
-QString cellTip(const study::ScalingCell& cell) {
+QString cellTip(const study::ScalingStudy& study, const study::ScalingCell& cell) {
     const profile::Point& point = cell.point;
     const Reading time = readingOf(ScalingMeasure::Time, cell);
-    QString tip = QObject::tr("%1 tokens: %2\n95 % interval %3 … %4, %5 passes")
-                      .arg(grouped(cell.length), timeText(time.value), timeText(time.low), timeText(time.high))
+    QString tip = QObject::tr("%1 tokens: %2\n%3, %4 passes")
+                      .arg(grouped(cell.length), timeText(time.value), intervalText(point.total))
                       .arg(point.total.n());
     tip += QObject::tr("\n%1 a token, %2 tokens/s")
                .arg(timeText(readingOf(ScalingMeasure::PerToken, cell).value),
                     threeDigits(readingOf(ScalingMeasure::TokensPerSecond, cell).value));
     tip += QObject::tr("\nat most %1 in use").arg(bytesText(static_cast<double>(point.memory.peak.total())));
-    return tip + QLatin1Char('\n') + floorText(time);
+    return tip + QLatin1Char('\n') + floorText(time) + machineText(study, cell);
 }
 
 }  // namespace
@@ -132,9 +132,7 @@ ScalingView::ScalingView(QWidget* parent) : QWidget(parent) {
     auto* bottom_layout = new QVBoxLayout(bottom);
     bottom_layout->setContentsMargins(0, 0, 0, 0);
     bottom_layout->setSpacing(0);
-    m_caption = new ElidedLabel;
-    m_caption->setFont(Theme::headingFont());
-    m_caption->setProperty("heading", true);
+    m_caption = makeHeading();
     m_caption->setContentsMargins(10, 4, 8, 2);
     bottom_layout->addWidget(m_caption);
     m_table = new QTableWidget;
@@ -158,14 +156,17 @@ ScalingView::ScalingView(QWidget* parent) : QWidget(parent) {
 void ScalingView::setStudy(const study::ScalingPtr& study) {
     const bool another = !study || !m_study || study->identity != m_study->identity;
     m_study = study;
-    m_series = study ? study->series() : std::vector<study::Series>();
-    m_names = study ? seriesNames(*study) : QStringList();
+    m_series = study ? seriesOf(*study) : std::vector<SeriesCells>();
+    m_names = study ? seriesNames(*study, m_series) : QStringList();
     if (another) {
         m_wanted.assign(m_series.size(), false);
         std::fill_n(m_wanted.begin(), std::min(kDrawnAtFirst, m_wanted.size()), true);
         fillChoices();
     }
     fillPlot();
+    if (!another) return;
+    m_curves->fitView();
+    m_stacks->fitView();
 }
 
 void ScalingView::setUnderWay(const std::optional<std::size_t>& cell, const QString& what) {
@@ -199,9 +200,9 @@ void ScalingView::fillChoices() {
         m_right->addItem(m_names[i], static_cast<int>(i));
     }
     if (m_series.size() < 2) return;
-    study::Series twin = m_series.front();
+    study::Series twin = m_series.front().series;
     twin.model = 1;
-    const auto found = std::ranges::find(m_series, twin);
+    const auto found = std::ranges::find(m_series, twin, &SeriesCells::series);
     m_right->setCurrentIndex(found != m_series.end() ? static_cast<int>(found - m_series.begin()) + 1 : 2);
 }
 
@@ -262,10 +263,10 @@ void ScalingView::fillCurves() {
     for (std::size_t i = 0; i < m_series.size(); ++i) {
         if (!m_wanted[i]) continue;
         Curve curve{m_names[static_cast<qsizetype>(i)], seriesStyle(i, theme().dark()), {}, {}};
-        for (const std::size_t cell : m_study->measured(m_series[i])) {
+        for (const std::size_t cell : m_series[i].measured) {
             const study::ScalingCell& measured = m_study->cells[cell];
             curve.points.push_back(
-                {static_cast<double>(measured.length), readingOf(measure(), measured), cellTip(measured)});
+                {static_cast<double>(measured.length), readingOf(measure(), measured), cellTip(*m_study, measured)});
             lengths.insert(measured.length);
         }
         curve.law = lawOf(*m_study, m_series[i], measure());
@@ -293,7 +294,7 @@ void ScalingView::fillStacks() {
     // Components that occur in any of the two; all kinds of memory.
     std::array<bool, kComponentCount> seen{};
     for (const std::size_t series : chosen) {
-        for (const std::size_t cell : m_study->measured(m_series[series])) {
+        for (const std::size_t cell : m_series[series].measured) {
             for (const auto& cost : m_study->cells[cell].point.components) {
                 seen[static_cast<std::size_t>(cost.component)] = true;
             }
@@ -311,9 +312,10 @@ void ScalingView::fillStacks() {
     for (const std::size_t series : chosen) {
         StackPanel panel;
         panel.title = m_names[static_cast<qsizetype>(series)];
-        for (const std::size_t cell : m_study->measured(m_series[series])) {
+        for (const std::size_t cell : m_series[series].measured) {
             const profile::Point& point = m_study->cells[cell].point;
             panel.labels << lengthText(m_study->cells[cell].length);
+            panel.lengths.push_back(m_study->cells[cell].length);
             std::vector<double> heights;
             for (const Component component : components) {
                 if (!shares) break;
@@ -343,7 +345,7 @@ void ScalingView::fillTable() {
     }
     m_table->setColumnCount(kFirstLength + static_cast<int>(lengths.size()));
     const Unit unit = this->unit();
-    const QString common = m_study ? commonText(*m_study) : QString();
+    const QString common = m_study ? commonText(*m_study, m_series) : QString();
     m_caption->setText(common.isEmpty() ? axisText(unit) : QStringLiteral("%1  ·  %2").arg(axisText(unit), common));
     QStringList header = {tr("series"), tr("exponent")};
     for (const std::int64_t length : lengths) header << lengthText(length) + QLatin1Char('\n') + unit.name;
@@ -358,7 +360,8 @@ void ScalingView::fillTable() {
         m_table->setItem(row, kSeriesColumn, name);
         const study::PowerLaw law = lawOf(*m_study, m_series[i], measure());
         auto* exponent = new QTableWidgetItem(exponentText(law));
-        exponent->setToolTip(std::isfinite(law.exponent)
+        exponent->setToolTip(m_series[i].mixed ? tr("These cells were measured on several machines: they are no curve")
+                             : std::isfinite(law.exponent)
                                  ? tr("Fitted over %1 lengths, R² = %2; ± is the 95 % interval")
                                        .arg(law.points)
                                        .arg(law.r_squared, 0, 'f', 4)
@@ -368,11 +371,10 @@ void ScalingView::fillTable() {
             if (m_table->item(row, column) == nullptr) m_table->setItem(row, column, new QTableWidgetItem);
             m_table->item(row, column)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
         }
-    }
-    for (std::size_t cell = 0; m_study && cell < m_study->cells.size(); ++cell) {
-        const auto row = std::ranges::find(m_series, m_study->cells[cell].series) - m_series.begin();
-        const auto column = std::distance(lengths.begin(), lengths.find(m_study->cells[cell].length));
-        fillCell(*m_table->item(static_cast<int>(row), kFirstLength + static_cast<int>(column)), cell, unit);
+        for (const std::size_t cell : m_series[i].cells) {
+            const auto column = std::distance(lengths.begin(), lengths.find(m_study->cells[cell].length));
+            fillCell(*m_table->item(row, kFirstLength + static_cast<int>(column)), cell, unit);
+        }
     }
     m_table->setCurrentCell(current_row, current_column);
     sizeColumns();
@@ -402,7 +404,7 @@ void ScalingView::fillCell(QTableWidgetItem& item, std::size_t index, const Unit
         item.setForeground(c.accent);
     } else if (cell.state == study::CellState::Measured) {
         item.setText(threeDigits(readingOf(measure(), cell).value * unit.factor));
-        item.setToolTip(cellTip(cell));
+        item.setToolTip(cellTip(*m_study, cell));
     } else if (cell.state == study::CellState::Failed) {
         item.setText(tr("failed"));
         item.setToolTip(QString::fromStdString(cell.failure));

@@ -27,6 +27,7 @@ class ScalingView : public QWidget {
 public:
     explicit ScalingView(QWidget* parent = nullptr);
     void setStudy(const study::ScalingPtr& study);
+    [[nodiscard]] const study::ScalingPtr& study() const { return m_study; }
     /// The cell that is being measured, and how far it is; none: nothing is measured.
     void setUnderWay(const std::optional<std::size_t>& cell, const QString& what);
 
@@ -57,7 +58,7 @@ private:
     [[nodiscard]] QString axisText(const Unit& unit) const;
 
     study::ScalingPtr m_study;
-    std::vector<study::Series> m_series;
+    std::vector<SeriesCells> m_series;
     QStringList m_names;
     std::vector<bool> m_wanted;  // which series are drawn
     std::optional<std::size_t> m_under_way;

@@ -1,6 +1,6 @@
 #include "widgets/stack_plot.h"
 
-#include <QKeyEvent>
+#include <QResizeEvent>
 #include <QToolTip>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -30,9 +30,12 @@ StackPlot::StackPlot(const QString& name, const QString& accessible_name, QWidge
     m_plot = new QCustomPlot;
     m_plot->setObjectName(name);
     m_plot->setMinimumSize(240, 160);
-    m_plot->setFocusPolicy(Qt::StrongFocus);
-    m_plot->setMouseTracking(true);
     m_plot->installEventFilter(this);
+    const auto hover = [this](const QPoint& at, const QPoint& global) {
+        const std::optional<Hit> hit = hitAt(at);
+        QToolTip::showText(global, hit ? tipOf(*hit) : QString(), m_plot);  // an empty one hides it
+    };
+    listenTo(*m_plot, {hover, [](const QPoint&) {}, [this](int key) { return pressed(key); }});
     m_plot->setAccessibleName(accessible_name);
     m_plot->setAccessibleDescription(tr("Stacked bars. Left and right choose the bar, up and down the part of it."));
     // One legend below all the panels.
@@ -59,11 +62,44 @@ StackPlot::StackPlot(const QString& name, const QString& accessible_name, QWidge
 }
 
 void StackPlot::setPanels(std::vector<StackPanel> panels, std::vector<StackPart> parts, StackAxis axis) {
+    const bool same = axis.label == m_axis.label && axis.top == m_axis.top &&
+                      std::ranges::equal(panels, m_panels, {}, &StackPanel::title, &StackPanel::title);
+    const View before = view();
+    const bool moved = same && before != m_fitted;
     m_panels = std::move(panels);
     m_parts = std::move(parts);
     m_axis = std::move(axis);
-    m_cursor.reset();
+    keepCursorInside();
     rebuild();
+    if (moved) setView(before);
+}
+
+void StackPlot::keepCursorInside() {
+    if (!m_cursor) return;
+    const bool nothing =
+        m_cursor->panel >= m_panels.size() || m_panels[m_cursor->panel].heights.empty() || m_parts.empty();
+    if (nothing) {
+        m_cursor.reset();
+        return;
+    }
+    m_cursor->bar = std::min(m_cursor->bar, m_panels[m_cursor->panel].heights.size() - 1);
+    m_cursor->part = std::min(m_cursor->part, m_parts.size() - 1);
+}
+
+StackPlot::View StackPlot::view() const {
+    View view;
+    for (const QCPAxisRect* rect : m_rects) {
+        const QCPRange x = rect->axis(QCPAxis::atBottom)->range(), y = rect->axis(QCPAxis::atLeft)->range();
+        view.push_back({x.lower, x.upper, y.lower, y.upper});
+    }
+    return view;
+}
+
+void StackPlot::setView(const View& view) {
+    for (std::size_t panel = 0; panel < std::min(m_rects.size(), view.size()); ++panel) {
+        m_rects[panel]->axis(QCPAxis::atBottom)->setRange(view[panel][0], view[panel][1]);
+        m_rects[panel]->axis(QCPAxis::atLeft)->setRange(view[panel][2], view[panel][3]);
+    }
 }
 
 void StackPlot::rebuild() {
@@ -141,6 +177,7 @@ void StackPlot::fitView() {
         m_rects[panel]->axis(QCPAxis::atBottom)->setRange(-0.6, std::max(bars, 1.0) - 0.4);
         m_rects[panel]->axis(QCPAxis::atLeft)->setRange(0, m_axis.top.value_or(highest > 0 ? highest * 1.06 : 1));
     }
+    m_fitted = view();
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -255,34 +292,21 @@ bool StackPlot::pressed(int key) {
 }
 
 bool StackPlot::eventFilter(QObject* watched, QEvent* event) {
-    if (watched != m_plot) return QWidget::eventFilter(watched, event);
-    switch (event->type()) {
-        case QEvent::MouseMove: {
-            const auto* mouse = static_cast<QMouseEvent*>(event);
-            if (mouse->buttons() != Qt::NoButton) break;
-            if (const std::optional<Hit> hit = hitAt(mouse->pos())) {
-                QToolTip::showText(mouse->globalPosition().toPoint(), tipOf(*hit), m_plot);
-            } else {
-                QToolTip::hideText();
-            }
-            break;
-        }
-        case QEvent::KeyPress:
-            if (pressed(static_cast<QKeyEvent*>(event)->key())) return true;
-            break;
-        case QEvent::Resize: arrangeLegend(static_cast<QResizeEvent*>(event)->size().width()); break;
-        default: break;
+    if (watched == m_plot && event->type() == QEvent::Resize) {
+        arrangeLegend(static_cast<QResizeEvent*>(event)->size().width());
     }
     return QWidget::eventFilter(watched, event);
 }
 
 QString StackPlot::csv() const {
     QString text = QStringLiteral("series,length");
-    for (const StackPart& part : m_parts) text += QStringLiteral(",%1 [%2]").arg(part.name, m_axis.unit);
+    for (const StackPart& part : m_parts) {
+        text += QLatin1Char(',') + csvField(QStringLiteral("%1 [%2]").arg(part.name, m_axis.unit));
+    }
     text += QLatin1Char('\n');
     for (const StackPanel& panel : m_panels) {
         for (std::size_t bar = 0; bar < panel.heights.size(); ++bar) {
-            text += csvField(panel.title) + QLatin1Char(',') + panel.labels[static_cast<qsizetype>(bar)];
+            text += csvField(panel.title) + QLatin1Char(',') + QString::number(panel.lengths[bar]);
             for (const double height : panel.heights[bar]) text += QLatin1Char(',') + QString::number(height, 'g', 8);
             text += QLatin1Char('\n');
         }

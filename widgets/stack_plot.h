@@ -4,6 +4,8 @@
 #include <QBrush>
 #include <QPoint>
 #include <QWidget>
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -24,6 +26,7 @@ struct StackPart {
 struct StackPanel {
     QString title;
     QStringList labels;                        // below the bars
+    std::vector<std::int64_t> lengths;         // the same as numbers
     std::vector<std::vector<double>> heights;  // [bar][part], in the axis' unit
 };
 struct StackAxis {
@@ -39,7 +42,12 @@ class StackPlot : public QWidget {
     Q_OBJECT
 public:
     explicit StackPlot(const QString& name, const QString& accessible_name, QWidget* parent = nullptr);
+    /// A view that was moved stays, as long as it is of the same panels and axis.
     void setPanels(std::vector<StackPanel> panels, std::vector<StackPart> parts, StackAxis axis);
+    void fitView();
+    /// Of each panel where its axes begin and end: x, then y.
+    using View = std::vector<std::array<double, 4>>;
+    [[nodiscard]] View view() const;
 
     [[nodiscard]] const std::vector<StackPanel>& panels() const { return m_panels; }
     [[nodiscard]] QString csv() const;
@@ -56,10 +64,11 @@ private:
         std::size_t panel = 0, bar = 0, part = 0;
     };
     void rebuild();
+    void keepCursorInside();
     void fillPanel(std::size_t panel);
     void label();
     void arrangeLegend(int width);
-    void fitView();
+    void setView(const View& view);
     [[nodiscard]] std::optional<Hit> hitAt(const QPoint& at) const;
     [[nodiscard]] QString tipOf(const Hit& hit) const;
     [[nodiscard]] QString numberOf(double value) const;
@@ -69,6 +78,7 @@ private:
     std::vector<StackPart> m_parts;
     StackAxis m_axis;
     std::optional<Hit> m_cursor;
+    View m_fitted;  // as it was fitted last
     QCustomPlot* m_plot = nullptr;
     QCPLayoutGrid* m_grid = nullptr;  // titles above the panels
     std::vector<QCPAxisRect*> m_rects;

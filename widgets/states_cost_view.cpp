@@ -33,11 +33,7 @@ StatesCostView::StatesCostView(QWidget* parent) : QWidget(parent) {
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 4, 8, 2);
     bar->setSpacing(4);
-    auto* heading = new ElidedLabel;
-    heading->setText(tr("Time by number of states"));
-    heading->setFont(Theme::headingFont());
-    heading->setProperty("heading", true);
-    bar->addWidget(heading, 1);
+    bar->addWidget(makeHeading(tr("Time by number of states")), 1);
     const auto combo = [&](const QString& name) {
         auto* box = new QComboBox;
         box->setFont(Theme::smallFont());
@@ -47,6 +43,7 @@ StatesCostView::StatesCostView(QWidget* parent) : QWidget(parent) {
         connect(box, &QComboBox::activated, this, [this] {
             m_chosen = true;
             refill();
+            m_curves->fitView();
         });
         return box;
     };
@@ -97,9 +94,14 @@ void StatesCostView::setStudy(const study::ScalingPtr& study) {
     }
     // Until somebody chooses, that of which there is most to see.
     if (m_study && !m_chosen) {
-        if (const StatesShape likely = likelyShape(*m_study); likely.length > 0) setShape(likely);
+        const StatesShape likely = likelyShape(*m_study);
+        if (likely.length > 0 && likely != shape()) {
+            setShape(likely);
+            return;
+        }
     }
     refill();
+    if (another) m_curves->fitView();
 }
 
 void StatesCostView::fillChoices() {
@@ -123,6 +125,7 @@ void StatesCostView::setShape(const StatesShape& shape) {
     m_batch->setCurrentIndex(m_batch->findData(qlonglong{shape.batch}));
     m_length->setCurrentIndex(m_length->findData(qlonglong{shape.length}));
     refill();
+    m_curves->fitView();
 }
 
 void StatesCostView::refill() {
@@ -148,13 +151,11 @@ void StatesCostView::refill() {
             const std::int64_t states = m_study->statesOf(cell.series);
             const Reading reading = readingOf(ScalingMeasure::Time, cell);
             const double ratio = ratioToOwn(*m_study, found[i], index);
-            QString tip = tr("N = %1: %2, 95 % interval %3 … %4")
-                              .arg(states)
-                              .arg(timeText(reading.value), timeText(reading.low), timeText(reading.high));
+            QString tip = tr("N = %1: %2, %3").arg(states).arg(timeText(reading.value), intervalText(cell.point.total));
             if (std::isfinite(ratio)) {
                 tip += tr("\n%1 × as long as with its own N = %2").arg(threeDigits(ratio)).arg(found[i].own);
             }
-            tip += QLatin1Char('\n') + floorText(reading);
+            tip += QLatin1Char('\n') + floorText(reading) + machineText(*m_study, cell);
             curve.points.push_back({static_cast<double>(states), reading, tip});
             ticks.insert(states);
         }
@@ -172,7 +173,8 @@ void StatesCostView::fillTable(const std::vector<StatesCurve>& curves, const Uni
     m_table->setHorizontalHeaderLabels({tr("line"), tr("N"), tr("time\n%1").arg(unit.name), tr("±\n%1").arg(unit.name),
                                         tr("× own"), tr("floor\n%1").arg(unit.name), tr("of floor\n%")});
     m_table->setRowCount(0);
-    m_table->horizontalHeaderItem(Spread)->setToolTip(tr("Half of the median's 95 % interval"));
+    m_table->horizontalHeaderItem(Spread)->setToolTip(
+        tr("Half of the median's 95 % interval; below six passes of their range"));
     m_table->horizontalHeaderItem(Ratio)->setToolTip(tr("Times the time with the model's own number of states"));
     for (const StatesCurve& curve : curves) {
         for (const std::size_t index : curve.cells) {
@@ -192,11 +194,15 @@ void StatesCostView::fillTable(const std::vector<StatesCurve>& curves, const Uni
             };
             put(Line, curve.name, curve.name);
             put(States, QString::number(states), states == curve.own ? tr("the model's own") : QString());
-            put(Time, threeDigits(reading.value * unit.factor));
-            put(Spread, threeDigits((reading.high - reading.low) / 2 * unit.factor));
+            put(Time, threeDigits(reading.value * unit.factor),
+                intervalText(m_study->cells[index].point.total) + machineText(*m_study, m_study->cells[index]));
+            put(Spread, threeDigits((reading.high - reading.low) / 2 * unit.factor),
+                intervalText(m_study->cells[index].point.total));
             const double ratio = ratioToOwn(*m_study, curve, index);
             put(Ratio, threeDigits(ratio),
-                std::isfinite(ratio) ? QString() : tr("not measured with the model's own N = %1").arg(curve.own));
+                std::isfinite(ratio)
+                    ? QString()
+                    : tr("not measured with the model's own N = %1 on the same machine").arg(curve.own));
             put(Floor, threeDigits(reading.floor * unit.factor), floorText(reading));
             put(OfFloor, threeDigits(reading.floor / reading.value * 100), floorText(reading));
         }

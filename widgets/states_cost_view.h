@@ -20,6 +20,7 @@ public:
     explicit StatesCostView(QWidget* parent = nullptr);
     /// A study of several numbers of states.
     void setStudy(const study::ScalingPtr& study);
+    [[nodiscard]] const study::ScalingPtr& study() const { return m_study; }
 
     [[nodiscard]] StatesShape shape() const;
     void setShape(const StatesShape& shape);

@@ -1,23 +1,11 @@
 // The window's part about what a profile says: the advice beside it, and files for other people and programs.
-#include <QFileDialog>
-#include <QFileInfo>
-#include <memory>
-
 #include "app/gui/main_window.h"
+#include "app/gui/save_dialog.h"
 #include "core/report/chrome_trace.h"
 #include "core/report/summary_html.h"
 #include "widgets/advice_panel.h"
 
 namespace perfmamba::app {
-namespace {
-
-QString withSuffix(QString file, const QString& suffix) {
-    if (!file.isEmpty() && QFileInfo(file).suffix().isEmpty()) file += suffix;
-    return file;
-}
-
-}  // namespace
-
 bool MainWindow::priceIsOf(const profile::Profile& profile) const {
     const Target& of = m_priced_target;
     return m_cost && of.checkpoint && of.checkpoint->hash() == profile.model.hash && m_shown_from.isEmpty() &&
@@ -40,33 +28,39 @@ void MainWindow::showAdvice() {
 
 void MainWindow::askWhereToSaveTrace() {
     if (!m_shown) return;
-    const QString name = QString::fromStdString(m_shown->model.name) + QStringLiteral("-trace.json");
-    const QString file =
-        withSuffix(QFileDialog::getSaveFileName(this, tr("Save the timeline as a trace"), name, tr("Traces (*.json)")),
-                   QStringLiteral(".json"));
+    // As it is now: while the dialog is open, another model may open behind it.
+    const ProfilePtr profile = m_shown;
+    const QString name = QString::fromStdString(profile->model.name) + QStringLiteral("-trace.json");
+    const QString file = askForFileToSave(this, tr("Save the timeline as a trace"), name, tr("Traces (*.json)"),
+                                          {QStringLiteral("json")});
     if (file.isEmpty()) return;
-    m_session->saveText(file, [profile = m_shown](const report::Sink& sink) { report::chromeTrace(*profile, sink); });
+    m_session->saveText(file, [profile](const report::Sink& sink) { report::chromeTrace(*profile, sink); });
 }
 
 void MainWindow::askWhereToSaveSummary() {
+    const SummaryWriter writer = summaryWriter();  // before the dialog, as above
+    if (!writer) return;
     const bool has_points = m_shown && !m_shown->points.empty();
-    if (!has_points && !m_study) return;
     const QString model = QString::fromStdString(has_points ? m_shown->model.name : m_study->model.name);
-    const QString file = withSuffix(QFileDialog::getSaveFileName(this, tr("Save the summary"),
-                                                                 model + QStringLiteral(".html"), tr("HTML (*.html)")),
-                                    QStringLiteral(".html"));
-    if (!file.isEmpty()) saveSummary(file);
+    const QString file = askForFileToSave(this, tr("Save the summary"), model + QStringLiteral(".html"),
+                                          tr("HTML (*.html)"), {QStringLiteral("html"), QStringLiteral("htm")});
+    if (!file.isEmpty()) m_session->saveText(file, writer);
 }
 
 void MainWindow::saveSummary(const QString& file) {
-    if (!m_shown || m_shown->points.empty()) {
-        m_session->saveText(file, [study = m_study](const report::Sink& sink) { sink(report::summaryHtml(*study)); });
-        return;
+    if (const SummaryWriter writer = summaryWriter()) m_session->saveText(file, writer);
+}
+
+MainWindow::SummaryWriter MainWindow::summaryWriter() const {
+    if (m_shown && !m_shown->points.empty()) {
+        // What is known now, kept until it is written.
+        return [profile = m_shown, known = known(), cost = m_cost, study = m_study, comparison = m_comparison,
+                baseline = m_baseline.name.toStdString()](const report::Sink& sink) {
+            sink(report::summaryHtml(*profile, known, baseline));
+        };
     }
-    // What is known now, kept until it is written.
-    m_session->saveText(file, [profile = m_shown, known = known(), cost = m_cost, study = m_study,
-                               comparison = m_comparison, baseline = m_baseline.name.toStdString()](
-                                  const report::Sink& sink) { sink(report::summaryHtml(*profile, known, baseline)); });
+    if (!m_study) return {};
+    return [study = m_study](const report::Sink& sink) { sink(report::summaryHtml(*study)); };
 }
 
 }  // namespace perfmamba::app

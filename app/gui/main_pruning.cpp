@@ -134,26 +134,28 @@ void MainWindow::connectPruning() {
                 if (!std::exchange(m_price_asked, true)) m_pruning->price();
             });
     connect(m_pruning, &PruningSession::priced, m_prune_page, &PrunePage::setCost);
-    connect(m_pruning, &PruningSession::priced, this, [this](const study::CostPtr& cost) {
+    connect(m_pruning, &PruningSession::priced, this, [this](const study::CostPtr& cost, const Target& target) {
         m_cost = cost;
-        m_priced_target = target();
+        m_priced_target = target;
         showAdvice();
     });
-    connect(m_pruning, &PruningSession::studyChanged, this, [this](const study::StudyPtr& study, bool finished) {
+    connect(m_pruning, &PruningSession::studyChanged, this, [this](const study::StudyPtr& study) {
         m_study = study;
         m_prune_page->setStudy(study);
-        if (finished) {
-            statusBar()->showMessage(study->complete
-                                         ? tr("The study is complete and kept in %1").arg(m_study_path)
-                                         : tr("The study was stopped and is kept; running it again goes on"),
-                                     8000);
-        }
+        showAdvice();
         updateTexts();
+    });
+    connect(m_pruning, &PruningSession::studyKept, this, [this](const study::StudyPtr& study, const QString& path) {
+        statusBar()->showMessage(study->complete ? tr("The study is complete and kept in %1").arg(path)
+                                                 : tr("The study was stopped and is kept; running it again goes on"),
+                                 8000);
     });
     connect(m_pruning, &PruningSession::studyFound, this, [this](const study::StudyPtr& study, const QString& path) {
         m_study = study;
         m_study_path = path;
         m_prune_page->setStudy(study);
+        showAdvice();
+        updateTexts();
         statusBar()->showMessage(
             tr("A study of this model was not finished: %1 of %2 cells are measured. Run study goes on.")
                 .arg(study->done())
@@ -230,9 +232,7 @@ void MainWindow::pruningModelOpened() {
     m_prune_page->setModel(m_session->model());
     m_prune_page->setCriteria(criteria, QStringLiteral("output-energy"));
     m_plan = m_prune_page->plan();  // where the same model was opened again, the plan at hand stays
-    if (const QString kept = newestKeptStudy(QString::fromStdString(checkpoint.name())); !kept.isEmpty()) {
-        m_pruning->findStudy(kept);
-    }
+    m_pruning->findStudy(keptStudies(QString::fromStdString(checkpoint.name())));
 }
 
 void MainWindow::pruningReportOpened(const report::Contents& contents, const QString& path) {
@@ -248,6 +248,7 @@ void MainWindow::pruningReportOpened(const report::Contents& contents, const QSt
     m_study_path = path;
     m_prune_page->setStudy(m_study);
     if (!of_open_model) m_prune_page->setModel(m_study->model);
+    showAdvice();
     updateTexts();
 }
 

@@ -7,6 +7,7 @@
 #include <QTabBar>
 
 #include "app/gui/main_window.h"
+#include "widgets/messages_panel.h"
 #include "widgets/scaling_derive.h"
 #include "widgets/scaling_form.h"
 #include "widgets/scaling_page.h"
@@ -76,23 +77,25 @@ void MainWindow::connectScaling() {
     connect(m_scaling, &ScalingSession::studyChanged, this,
             [this, page](const study::ScalingPtr& study, bool finished) {
                 page->setStudy(study);
-                if (!finished) return;
-                statusBar()->showMessage(study->complete
-                                             ? tr("The study is complete and kept in %1").arg(m_scaling_path)
-                                             : tr("The study was stopped and is kept; running it again goes on"),
-                                         8000);
+                if (!finished || study->done() > 0) return;
+                statusBar()->showMessage(tr("The study was stopped before a cell was measured"), 8000);
             });
+    connect(m_scaling, &ScalingSession::kept, this, [this](const study::ScalingPtr& study, const QString& path) {
+        statusBar()->showMessage(study->complete ? tr("The study is complete and kept in %1").arg(path)
+                                                 : tr("The study was stopped and is kept; running it again goes on"),
+                                 8000);
+    });
+    connect(m_scaling, &ScalingSession::floorsUnknown, this, [this](const QString& why) {
+        report(static_cast<int>(widgets::MessagesPanel::Kind::Warning), tr("The floors are not known: %1").arg(why));
+    });
     connect(m_scaling, &ScalingSession::studyFound, this,
             [this, page](const study::ScalingPtr& study, const QString& path) {
                 if (page->study() || m_scaling->busy()) return;
                 m_scaling_path = path;
                 page->openStudy(study);
-                statusBar()->showMessage(
-                    tr("A scaling study with this model was not finished: %1 of %2 cells are measured. "
-                       "Resume goes on.")
-                        .arg(study->done())
-                        .arg(study->cells.size()),
-                    8000);
+                statusBar()->showMessage(tr("A scaling study with this model was not finished: %1. Resume goes on.")
+                                             .arg(widgets::progressText(*study)),
+                                         8000);
             });
 }
 
@@ -109,13 +112,13 @@ void MainWindow::updateScalingTexts() {
 void MainWindow::scalingModelOpened() {
     m_scaling->remember(m_session->checkpoint());
     if (m_scaling->busy()) {
-        m_studies_page->scaling()->form()->addModel(*m_session->model());
+        // What runs stays what is chosen: when it was stopped, it can be gone on with.
+        m_studies_page->scaling()->form()->offerModel(*m_session->model());
         return;
     }
     m_studies_page->scaling()->form()->setOpenModel(*m_session->model());
     const profile::ModelSummary& model = *m_session->model();
-    const QString kept = newestKeptStudy(keptName(model.name));
-    if (!kept.isEmpty()) m_scaling->find(kept, model.hash);
+    m_scaling->find(keptStudies(keptName(model.name)), model.hash);
 }
 
 void MainWindow::scalingReportOpened(const study::ScalingPtr& study, const QString& path) {

@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "app/gui/command_palette.h"
+#include "app/gui/save_dialog.h"
 #include "core/profile/floors.h"
 #include "core/report/chrome_trace.h"
 #include "widgets/advice_panel.h"
@@ -367,10 +368,13 @@ void MainWindow::updateTexts() {
     // What is shown may be a report of another model than the one that is open; the card belongs to what is shown.
     m_card->setModel(has_points ? std::optional(m_shown->model) : model);
     m_workload->setStoredType(model ? QString::fromStdString(model->stored_type) : QString());
-    get("run")->setEnabled(model.has_value());
-    get("run")->setToolTip(model ? tr("Measure %1 (F5)").arg(QString::fromStdString(model->name))
-                                 : tr("Open a checkpoint first: a run measures the open model"));
-    get("live")->setEnabled(model.has_value());
+    // A run would wait for all cells of a study.
+    const bool can_run = model.has_value() && !m_scaling->busy();
+    get("run")->setEnabled(can_run);
+    get("run")->setToolTip(!model    ? tr("Open a checkpoint first: a run measures the open model")
+                           : can_run ? tr("Measure %1 (F5)").arg(QString::fromStdString(model->name))
+                                     : tr("A scaling study is being measured: stop it first (Esc)"));
+    get("live")->setEnabled(can_run);
     get("stop")->setEnabled(working);
     for (const char* id : {"collect", "measurePlan", "runStudy", "exportPlan", "loadPlan"}) {
         get(id)->setEnabled(model.has_value());
@@ -379,7 +383,7 @@ void MainWindow::updateTexts() {
     get("save")->setEnabled(has_points && !running);
     get("exportTable")->setEnabled(has_points);
     get("saveTrace")->setEnabled(m_shown && report::hasTimeline(*m_shown) && !running);
-    get("saveSummary")->setEnabled((has_points && !running) || m_study);
+    get("saveSummary")->setEnabled(has_points ? !running : m_study != nullptr);
     updateBaselineTexts();
     updateScalingTexts();
 
@@ -462,7 +466,7 @@ void MainWindow::startRun() {
     m_shown_from.clear();
     statusBar()->clearMessage();
     m_progress->setValue(0);
-    m_progress_label->setText(tr("loading the weights"));
+    m_progress_label->setText(m_scaling->busy() ? tr("waiting for the study to end") : tr("loading the weights"));
     if (!again) showProfile(nullptr);
     m_session->run(target(), m_workload->options(), m_kept_as);
     updateTexts();
@@ -586,11 +590,11 @@ void MainWindow::askForReport() {
 
 void MainWindow::askWhereToSave() {
     if (!m_shown) return;
-    const QString name = QString::fromStdString(m_shown->model.name) + QStringLiteral(".h5");
-    QString file = QFileDialog::getSaveFileName(this, tr("Save the report"), name, tr("Reports (*.h5)"));
-    if (file.isEmpty()) return;
-    if (QFileInfo(file).suffix().isEmpty()) file += QStringLiteral(".h5");
-    m_session->saveReport(m_shown, file);
+    const ProfilePtr profile = m_shown;  // while the dialog is open, another model may open behind it
+    const QString name = QString::fromStdString(profile->model.name) + QStringLiteral(".h5");
+    const QString file = askForFileToSave(this, tr("Save the report"), name, tr("Reports (*.h5)"),
+                                          {QStringLiteral("h5"), QStringLiteral("hdf5")});
+    if (!file.isEmpty()) m_session->saveReport(profile, file);
 }
 
 void MainWindow::exportTable() {

@@ -187,6 +187,9 @@ private:
     void showAdvice();
     void askWhereToSaveTrace();
     void askWhereToSaveSummary();
+    using SummaryWriter = std::function<void(const report::Sink&)>;
+    /// Writes the summary of what is shown at this moment; empty where there is nothing to sum up.
+    [[nodiscard]] SummaryWriter summaryWriter() const;
 
     // main_compare.cpp
     /// A run to compare with.

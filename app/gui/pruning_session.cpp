@@ -263,7 +263,7 @@ void PruningSession::price() {
         const study::CostPtr cost =
             study::measureCostOfStates(m_workers.engine(r.target), backendsOf(r.target),
                                        study::defaultWorkloads(kPrefill), kPriceBudget_s, teller(r), r.stop);
-        answer(r, [this, cost] { Q_EMIT priced(cost); });
+        answer(r, [this, cost, target = r.target] { Q_EMIT priced(cost, target); });
     });
 }
 
@@ -273,31 +273,36 @@ void PruningSession::runStudy(const study::Options& options, const study::StudyP
     post("study", [this, r, options, resume, keep_as] {
         engine::Engine& engine = m_workers.engine(r.target);
         const auto tell = teller(r);
-        const auto keep = [&](const study::StudyPtr& study) {
-            m_workers.file("keep " + keep_as.toStdString(),
-                           [study, keep_as] { report::writeStudy(pathOf(keep_as), *study); });
+        const auto keep = [&](const study::StudyPtr& study, bool finished) {
+            m_workers.file("keep " + keep_as.toStdString(), [this, r, study, keep_as, finished] {
+                report::writeStudy(pathOf(keep_as), *study);
+                if (finished) answer(r, [this, study, keep_as] { Q_EMIT studyKept(study, keep_as); });
+            });
         };
         const study::StudyPtr result = study::run(
             engine, backendsOf(r.target), options, profile::provenanceOf(engine.backend().device()), resume,
             [&](const study::StudyPtr& study, const profile::Progress& now, bool cell_done) {
                 tell(now);
                 if (!cell_done) return;
-                keep(study);
+                keep(study, false);
                 answer(r, [this, study] { Q_EMIT studyChanged(study, false); });
             },
             r.stop);
-        keep(result);
         answer(r, [this, result] { Q_EMIT studyChanged(result, true); });
+        keep(result, true);
     });
 }
 
-void PruningSession::findStudy(const QString& path) {
+void PruningSession::findStudy(const QStringList& paths) {
     if (!m_target.checkpoint) return;
     const Request r = request(m_stop);
-    m_workers.file("find study", [this, r, path] {
-        const study::StudyPtr study = report::readContents(pathOf(path)).study;
-        if (!study || study->complete || study->model.hash != r.target.checkpoint->hash()) return;
-        answer(r, [this, study, path] { Q_EMIT studyFound(study, path); });
+    m_workers.file("find study", [this, r, paths] {
+        for (const QString& path : paths) {
+            const study::StudyPtr study = report::readContents(pathOf(path)).study;
+            if (!study || study->model.hash != r.target.checkpoint->hash()) continue;
+            if (!study->complete) answer(r, [this, study, path] { Q_EMIT studyFound(study, path); });
+            return;
+        }
     });
 }
 

@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <QString>
+#include <QStringList>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -49,8 +50,9 @@ public:
     /// @param resume  the study to go on with, or null
     /// @param keep_as  the report that is written after each cell
     void runStudy(const study::Options& options, const study::StudyPtr& resume, const QString& keep_as);
-    /// Looks whether that report holds an unfinished study of the target's model; if so it arrives as studyFound().
-    void findStudy(const QString& path);
+    /// Looks for the first of these reports of the target's model; if its study is unfinished it arrives as
+    /// studyFound().
+    void findStudy(const QStringList& paths);
     void dryRun(const prune::PlanPtr& plan, prune::Form form);
     /// @param results  JSON to note in pruning.json
     void exportPlan(const prune::PlanPtr& plan, prune::Form form, const prune::Target& target,
@@ -72,8 +74,11 @@ Q_SIGNALS:
     void measuring(const perfmamba::prune::PlanPtr& plan, bool full);
     void measured(const perfmamba::prune::PlanPtr& plan, const perfmamba::study::Measurement& measured, bool masked);
     void measuringEnded();
-    void priced(const perfmamba::study::CostPtr& cost);
+    /// `target`: what it was measured on.
+    void priced(const perfmamba::study::CostPtr& cost, const perfmamba::app::Target& target);
     void studyChanged(const perfmamba::study::StudyPtr& study, bool finished);
+    /// What studyChanged() told as finished is written.
+    void studyKept(const perfmamba::study::StudyPtr& study, const QString& path);
     void studyFound(const perfmamba::study::StudyPtr& study, const QString& path);
     void dryRunReady(const perfmamba::prune::PlanPtr& plan, perfmamba::prune::Form form,
                      const std::vector<perfmamba::prune::TensorChange>& changes);

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 #include "core/model/checkpoint.h"
 #include "core/profile/measure_ceilings.h"
 #include "core/report/ceilings_file.h"
+#include "core/report/command.h"
 #include "core/report/report.h"
 #include "kernels/error.h"
 
@@ -74,18 +76,20 @@ void ScalingSession::run(const std::vector<profile::ModelSummary>& models, const
     detach();
     m_stop = std::stop_source();
     const std::uint64_t generation = m_generation;
-    const bool replaced = m_workers.measure(
-        "scaling", [this, generation, models, options, resume, keep_as, open = m_open, stop = m_stop.get_token()] {
-            m_workers.guarded([&] {
-                const study::Models checkpoints = opened(models, open);
-                study::ScalingPtr plan = study::planScaling(checkpoints, options);
-                if (resume) plan = study::resumeScaling(*plan, *resume);
-                measure(generation, checkpoints, plan, keep_as, stop);
-            });
-            m_workers.answer([this] {
-                if (--m_jobs == 0) Q_EMIT busyChanged(false);
-            });
+    const bool replaced = m_workers.measure("scaling", [this, generation, models, options, resume, keep_as,
+                                                        open = m_open, stop = m_stop.get_token()] {
+        m_workers.guarded([&] {
+            const study::Models checkpoints = opened(models, open);
+            // A part of a study stays that part: the other cells are for other machines.
+            study::ScalingPtr plan = resume ? study::planScaling(checkpoints, options, resume->shard, resume->shards)
+                                            : study::planScaling(checkpoints, options);
+            if (resume) plan = study::resumeScaling(*plan, *resume);
+            measure(generation, checkpoints, plan, keep_as, stop);
         });
+        m_workers.answer([this] {
+            if (--m_jobs == 0) Q_EMIT busyChanged(false);
+        });
+    });
     if (replaced) return;
     if (m_jobs++ == 0) Q_EMIT busyChanged(true);
 }
@@ -93,13 +97,17 @@ void ScalingSession::run(const std::vector<profile::ModelSummary>& models, const
 void ScalingSession::measure(std::uint64_t generation, const study::Models& models, const study::ScalingPtr& plan,
                              const QString& keep_as, const std::stop_token& stop) {
     const auto tell = [&](const study::ScalingPtr& study, bool finished) {
-        keep(study, keep_as);
         answer(generation, [this, study, finished] { Q_EMIT studyChanged(study, finished); });
+        keep(study, keep_as, [this, generation, study, keep_as, finished] {
+            if (finished) answer(generation, [this, study, keep_as] { Q_EMIT kept(study, keep_as); });
+        });
     };
     answer(generation, [this, plan] { Q_EMIT studyChanged(plan, false); });
     study::ScalingMachine machine;
     machine.make_backend = kernels::makeBackend;
+    machine.command = report::commandOf(*plan);
     machine.ceilings = [this, &stop](kernels::Backend& backend) { return ceilingsOf(backend, stop); };
+    m_workers.releaseEngine();  // the study makes its own, and memory may hold one only
     const study::ScalingPtr result = study::runScaling(
         models, plan, machine,
         [&](const study::ScalingPtr& study, const profile::Progress& now, bool cell_done) {
@@ -110,27 +118,43 @@ void ScalingSession::measure(std::uint64_t generation, const study::Models& mode
     tell(result, true);
 }
 
-/// Those that are known; otherwise they are measured, for what a time means shows beside its floor.
+/// Those that are known; otherwise they are measured, for what a time means shows beside its floor. None where that
+/// fails: times are worth having without.
 std::optional<profile::Ceilings> ScalingSession::ceilingsOf(kernels::Backend& backend, const std::stop_token& stop) {
-    std::optional<profile::Ceilings> ceilings = report::findCeilings(report::ceilingsFile(), backend);
-    if (ceilings || report::ceilingsAreOff()) return ceilings;
-    ceilings = profile::measureCeilings(backend, {}, {}, stop);
-    m_workers.guarded([&] { report::keepCeilings(report::ceilingsFile(), *ceilings); });
-    return ceilings;
+    const auto unknown = [this](const QString& why) { m_workers.answer([this, why] { Q_EMIT floorsUnknown(why); }); };
+    try {
+        std::optional<profile::Ceilings> ceilings = report::findCeilings(report::ceilingsFile(), backend);
+        if (ceilings || report::ceilingsAreOff()) return ceilings;
+        ceilings = profile::measureCeilings(backend, {}, {}, stop);
+        m_workers.guarded([&] { report::keepCeilings(report::ceilingsFile(), *ceilings); });
+        return ceilings;
+    } catch (const Error& error) {
+        unknown(QString::fromUtf8(error.what()));
+    } catch (const std::bad_alloc&) {
+        unknown(tr("there is not enough memory to measure what the device can do"));
+    }
+    return std::nullopt;
 }
 
-void ScalingSession::keep(const study::ScalingPtr& study, const QString& keep_as) {
+void ScalingSession::keep(const study::ScalingPtr& study, const QString& keep_as,
+                          const std::function<void()>& written) {
     if (keep_as.isEmpty() || study->done() == 0) return;
-    m_workers.file("keep " + keep_as.toStdString(),
-                   [study, keep_as] { report::writeScaling(pathOf(keep_as), *study); });
+    m_workers.file("keep " + keep_as.toStdString(), [study, keep_as, written] {
+        report::writeScaling(pathOf(keep_as), *study);
+        written();
+    });
 }
 
-void ScalingSession::find(const QString& path, const std::string& model_hash) {
-    m_workers.file("find scaling", [this, path, model_hash] {
-        const study::ScalingPtr study = report::readContents(pathOf(path)).scaling;
-        if (!study || study->complete) return;
-        if (std::ranges::find(study->models, model_hash, &profile::ModelSummary::hash) == study->models.end()) return;
-        m_workers.answer([this, study, path] { Q_EMIT studyFound(study, path); });
+void ScalingSession::find(const QStringList& paths, const std::string& model_hash) {
+    m_workers.file("find scaling", [this, paths, model_hash] {
+        for (const QString& path : paths) {
+            const study::ScalingPtr study = report::readContents(pathOf(path)).scaling;
+            const bool with_model = study && std::ranges::find(study->models, model_hash,
+                                                               &profile::ModelSummary::hash) != study->models.end();
+            if (!with_model) continue;
+            if (!study->complete) m_workers.answer([this, study, path] { Q_EMIT studyFound(study, path); });
+            return;
+        }
     });
 }
 

@@ -4,7 +4,9 @@
 
 #include <QObject>
 #include <QString>
+#include <QStringList>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <vector>
@@ -39,21 +41,26 @@ public:
     void detach();
     [[nodiscard]] bool busy() const { return m_jobs > 0; }
 
-    /// Looks whether that report holds an unfinished study with that model; if so it arrives as studyFound().
-    void find(const QString& path, const std::string& model_hash);
+    /// Looks for the first of these reports with that model; if its study is unfinished it arrives as studyFound().
+    void find(const QStringList& paths, const std::string& model_hash);
 
 Q_SIGNALS:
     void busyChanged(bool busy);
     void progress(const perfmamba::profile::Progress& progress);
     /// `finished`: it is complete or was stopped.
     void studyChanged(const perfmamba::study::ScalingPtr& study, bool finished);
+    /// What studyChanged() told as finished is written.
+    void kept(const perfmamba::study::ScalingPtr& study, const QString& path);
+    /// The ceilings of a device cannot be measured; the study goes on without.
+    void floorsUnknown(const QString& why);
     void studyFound(const perfmamba::study::ScalingPtr& study, const QString& path);
     void modelAdded(const perfmamba::profile::ModelSummary& model);
 
 private:
     void measure(std::uint64_t generation, const study::Models& models, const study::ScalingPtr& plan,
                  const QString& keep_as, const std::stop_token& stop);
-    void keep(const study::ScalingPtr& study, const QString& keep_as);
+    /// @param written  called on the files' thread afterwards
+    void keep(const study::ScalingPtr& study, const QString& keep_as, const std::function<void()>& written);
     std::optional<profile::Ceilings> ceilingsOf(kernels::Backend& backend, const std::stop_token& stop);
     void answer(std::uint64_t generation, std::function<void()> on_gui_thread);
 

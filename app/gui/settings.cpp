@@ -134,11 +134,15 @@ QString newKeptStudy(const QString& model_name) {
     return newFile(keptStudiesFolder(), model_name);
 }
 
-QString newestKeptStudy(const QString& model_name) {
-    const QDir folder(keptStudiesFolder());
-    const QFileInfoList files =
-        folder.entryInfoList({plainName(model_name) + QStringLiteral("-*.h5")}, QDir::Files, QDir::Time);
-    return files.isEmpty() ? QString() : files.front().absoluteFilePath();
+QStringList keptStudies(const QString& model_name) {
+    // The time follows at once: mamba2's files are not those of mamba2-130m.
+    const QRegularExpression named(QRegularExpression::anchoredPattern(
+        QRegularExpression::escape(plainName(model_name)) + QStringLiteral(R"(-\d{8}-\d{6}(-\d{3})?\.h5)")));
+    QStringList paths;
+    for (const QFileInfo& file : QDir(keptStudiesFolder()).entryInfoList(QDir::Files, QDir::Time)) {
+        if (named.match(file.fileName()).hasMatch()) paths << file.absoluteFilePath();
+    }
+    return paths;
 }
 
 }  // namespace perfmamba::app

@@ -44,7 +44,7 @@ QString keptStudiesFolder();
 QString newKeptReport(const QString& model_name, const QString& spared);
 /// The same in the folder of studies. Deletes nothing.
 QString newKeptStudy(const QString& model_name);
-/// The newest study of that model in that folder; empty where there is none.
-QString newestKeptStudy(const QString& model_name);
+/// The studies of models of that name in that folder, the newest first.
+QStringList keptStudies(const QString& model_name);
 
 }  // namespace perfmamba::app

@@ -50,6 +50,8 @@ public:
     void guarded(const Job& job);
     /// On the engine's thread: the loaded model, kept from job to job.
     engine::Engine& engine(const Target& target);
+    /// On the engine's thread: gives its memory back, for a job that makes engines of its own.
+    void releaseEngine() { m_engine.reset(); }
 
 Q_SIGNALS:
     /// What went wrong, to be shown as it stands.

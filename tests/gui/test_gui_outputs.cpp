@@ -2,17 +2,21 @@
 #include <QAction>
 #include <QApplication>
 #include <QClipboard>
+#include <QDir>
 #include <QDockWidget>
+#include <QFileDialog>
 #include <QListWidget>
 #include <QSignalSpy>
 #include <QTest>
 
 #include "app/gui/main_window.h"
+#include "app/gui/save_dialog.h"
 #include "core/report/chrome_trace.h"
 #include "core/report/report.h"
 #include "gui_test.h"
 #include "tests/unit/fabricated_profile.h"
 #include "widgets/advice_panel.h"
+#include "widgets/background.h"
 #include "widgets/messages_panel.h"
 
 using namespace perfmamba;
@@ -38,6 +42,60 @@ class TestGuiOutputs : public QObject {
 private Q_SLOTS:
     void initTestCase() { m_place = std::make_unique<test::OwnPlace>(); }
     void init() { test::failOnAnyWarning(); }
+
+    void endings() {
+        const QStringList html = {QStringLiteral("html"), QStringLiteral("htm")};
+        QCOMPARE(app::withSuffix(QStringLiteral("mamba-2.8b"), html), QStringLiteral("mamba-2.8b.html"));
+        QCOMPARE(app::withSuffix(QStringLiteral("run.HTM"), html), QStringLiteral("run.HTM"));
+    }
+
+    /// The newest study of a model is not that of a longer name, nor the other way round.
+    void keptStudiesAreOfThatName() {
+        const QDir folder(app::keptStudiesFolder());
+        for (const char* name : {"mamba2-20260102-030405-678.h5", "mamba2-130m-20260102-030405-678.h5"}) {
+            QFile file(folder.filePath(QLatin1String(name)));
+            QVERIFY(file.open(QIODevice::WriteOnly));
+        }
+        const QStringList found = app::keptStudies(QStringLiteral("mamba2"));
+        QCOMPARE(found.size(), 1);
+        QVERIFY(found.front().endsWith(QStringLiteral("/mamba2-20260102-030405-678.h5")));
+        QCOMPARE(app::keptStudies(QStringLiteral("mamba2-130m")).size(), 1);
+        QVERIFY(app::keptStudies(QStringLiteral("mamba")).isEmpty());
+    }
+
+    /// A job that throws has no answer, and the next one is answered.
+    void backgroundSurvivesAJobThatThrows() {
+        Background background;
+        background.ask([]() -> Background::Answer { throw std::bad_alloc(); });
+        QTRY_VERIFY_WITH_TIMEOUT(!background.busy(), kPatience);
+        bool answered = false;
+        background.ask([&answered] { return [&answered] { answered = true; }; });
+        QTRY_VERIFY_WITH_TIMEOUT(answered, kPatience);
+    }
+
+    /// What is saved is what was shown when it was asked for.
+    void aModelThatOpensBehindTheDialogIsNotSaved() {
+        const QString report = m_place->path(QStringLiteral("behind.h5"));
+        report::write(report.toStdString(), *test::fabricatedProfile());
+        MainWindow window;
+        window.show();
+        window.openPath(report);
+        QTRY_VERIFY_WITH_TIMEOUT(window.shown() != nullptr, kPatience);
+        const QString trace = m_place->path(QStringLiteral("behind.json"));
+        QSignalSpy saved(&window.session(), &app::Session::textSaved);
+        connect(&window.session(), &app::Session::modelOpened, &window, [&] {
+            auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
+            QVERIFY(dialog != nullptr);
+            dialog->selectFile(trace);
+            QMetaObject::invokeMethod(dialog, "accept", Qt::QueuedConnection);
+        });
+        window.openPath(QStringLiteral(PERFMAMBA_SOURCE_DIR "/resources/demo/mamba2-recall"));
+        window.action(QStringLiteral("saveTrace"))->trigger();
+        QTRY_COMPARE_WITH_TIMEOUT(saved.count(), 1, kPatience);
+        QVERIFY(window.session().model());
+        QVERIFY(contentOf(trace).startsWith("{\"traceEvents\":["));
+        QCOMPARE(window.messages()->count(), 0);
+    }
 
     /// A click, or Enter, selects what the sentence is about.
     void adviceLeadsThere() {
@@ -65,9 +123,12 @@ private Q_SLOTS:
 
         list.actions().front()->trigger();
         QCOMPARE(QApplication::clipboard()->text(), QString::fromStdString(advice[0].sentence));
-        // The same again, as during a run, leaves what is marked.
-        panel.setAdvice(advice);
+        // The same again, as during a run, leaves what is marked; the numbers behind it are the new ones.
+        auto newer = advice;
+        newer[0].evidence[0].text = "another number";
+        panel.setAdvice(newer);
         QCOMPARE(list.selectedItems().size(), 1);
+        QVERIFY(list.item(0)->toolTip().contains(QStringLiteral("another number")));
         list.clearSelection();
         list.actions().front()->trigger();
         QCOMPARE(QApplication::clipboard()->text(), panel.text());
@@ -81,6 +142,7 @@ private Q_SLOTS:
         const auto action = [&](const char* id) { return window.action(QString::fromLatin1(id)); };
         QVERIFY(!action("saveSummary")->isEnabled());
         QVERIFY(!action("saveTrace")->isEnabled());
+        window.saveSummary(m_place->path(QStringLiteral("of-nothing.html")));  // nothing happens
         window.openPath(report);
         QTRY_VERIFY_WITH_TIMEOUT(window.shown() != nullptr, kPatience);
         QVERIFY(action("saveSummary")->isEnabled());

@@ -6,6 +6,7 @@
 #include <QTableWidget>
 #include <QTest>
 #include <QToolButton>
+#include <QWheelEvent>
 #include <cmath>
 
 #include "app/gui/main_window.h"
@@ -55,6 +56,13 @@ int rowOf(const QTableWidget& table, const QString& name) {
     return -1;
 }
 
+void zoomIn(QWidget& plot) {
+    // In the left half, where the first panel is.
+    const QPointF at(plot.width() * 0.3, plot.height() * 0.4);
+    QWheelEvent turn(at, plot.mapToGlobal(at), {}, {0, 120}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false);
+    QCoreApplication::sendEvent(&plot, &turn);
+}
+
 /// By the head without its unit.
 int columnOf(const QTableWidget& table, const QString& name) {
     for (int column = 0; column < table.columnCount(); ++column) {
@@ -95,15 +103,15 @@ private Q_SLOTS:
     void namesSayOnlyWhatDiffers() {
         const auto made = test::fabricatedScaling();
         const QString first = QString::fromStdString(made->models[0].name);
-        const QStringList names = seriesNames(*made);
+        const QStringList names = seriesNames(*made, seriesOf(*made));
         QCOMPARE(names.size(), 8);
         QCOMPARE(names[0], first + QStringLiteral(" · prefill · N = 64 (own)"));
         QCOMPARE(names[7], QStringLiteral("another-model · decode · N = 8"));
-        QCOMPARE(commonText(*made), QStringLiteral("cpu · f32 · batch 1"));
+        QCOMPARE(commonText(*made, seriesOf(*made)), QStringLiteral("cpu · f32 · batch 1"));
         study::ScalingStudy one = *made;
         std::erase_if(one.cells, [&](const auto& cell) { return !(cell.series == made->cells.front().series); });
-        QCOMPARE(seriesNames(one), QStringList{first});
-        QCOMPARE(seriesNames(study::ScalingStudy()), QStringList());
+        QCOMPARE(seriesNames(one, seriesOf(one)), QStringList{first});
+        QCOMPARE(seriesNames(study::ScalingStudy(), {}), QStringList());
     }
 
     void readingsByHand() {
@@ -133,7 +141,7 @@ private Q_SLOTS:
         QCOMPARE(curves.size(), std::size_t{8});
         QCOMPARE(curves[0].points.size(), std::size_t{4});
         QCOMPARE(curves[7].points.size(), std::size_t{2});  // one cell failed, one waits
-        const study::PowerLaw law = lawOf(*made, made->cells.front().series, ScalingMeasure::Time);
+        const study::PowerLaw law = lawOf(*made, seriesOf(*made).front(), ScalingMeasure::Time);
         QVERIFY(law.exponent > 0.5 && law.exponent < 1.1);
         QCOMPARE(curves[0].law->exponent, law.exponent);
         QVERIFY2(view.curves()->legend()[0].contains(QStringLiteral("L^%1 ± ").arg(law.exponent, 0, 'f', 2)),
@@ -152,6 +160,52 @@ private Q_SLOTS:
         QVERIFY(
             view.curves()->csv().startsWith(QStringLiteral("series,length,peak memory [B],low,high,floor,exponent")));
         QCOMPARE(view.curves()->csv().count(QLatin1Char('\n')), 1 + 6 * 4 + 2);
+    }
+
+    void whatComesFromSeveralMachinesIsNoCurve() {
+        const auto made = withFloors();
+        profile::Provenance other = made->provenances.front();
+        other.host = "another-host";
+        made->provenances.push_back(other);
+        made->cells[1].provenance = 1;  // prefill of 256, N = 64 (own)
+        const std::vector<SeriesCells> all = seriesOf(*made);
+        QVERIFY(all[0].mixed && !all[1].mixed);
+        QCOMPARE(all[0].mixed, study::mixesMachines(*made, all[0].series));
+        QVERIFY(!std::isfinite(lawOf(*made, all[0], ScalingMeasure::Time).exponent));
+        QVERIFY(seriesNames(*made, all)[0].endsWith(QStringLiteral("several machines")));
+        ScalingView view;
+        view.setStudy(made);
+        QCOMPARE(view.table()->item(0, 1)->text(), QStringLiteral("n/a"));
+        QVERIFY(view.table()->item(0, 1)->toolTip().contains(QStringLiteral("several machines")));
+        QVERIFY(view.curves()->curves()[0].points[1].tip.contains(QStringLiteral("measured on another-host")));
+        // The model's own N = 64 ran elsewhere: N = 8 is no multiple of it.
+        StatesCostView states;
+        states.setStudy(made);
+        states.setShape({profile::Mode::Prefill, 1, 256});
+        QVERIFY(states.curves()->curves()[0].name.endsWith(QStringLiteral("several machines")));
+        QCOMPARE(states.table()->item(0, columnOf(*states.table(), QStringLiteral("× own")))->text(),
+                 QStringLiteral("n/a"));
+    }
+
+    void aPartOfAStudyIsDoneWhenItsOwnCellsAre() {
+        const auto made = test::fabricatedScaling();
+        made->shards = 2;
+        const std::size_t waits = made->cells.size() - 1, failed = waits - 1;
+        made->shard = made->shardOf(waits, 2);
+        QVERIFY(made->shardOf(failed, 2) != made->shard);
+        QVERIFY(canGoOn(*made));
+        QCOMPARE(progressText(*made), QStringLiteral("15 of 16 cells of part %1/2 measured").arg(made->shard));
+        made->cells[waits].state = study::CellState::Measured;
+        made->cells[waits].point = made->cells[waits - 4].point;
+        QVERIFY(!canGoOn(*made));  // what failed is for another machine
+        ScalingPage page;
+        page.openStudy(made);
+        QVERIFY(!page.resumes());
+    }
+
+    void fewPassesHaveNoInterval() {
+        QVERIFY(intervalText(profile::summarise({1, 2, 3, 4, 5, 6})).startsWith(QStringLiteral("95 % interval")));
+        QVERIFY(intervalText(profile::summarise({1, 2, 3})).startsWith(QStringLiteral("all passes within")));
     }
 
     void theTableSaysWhatBecameOfEachCell() {
@@ -196,6 +250,7 @@ private Q_SLOTS:
         view.setPanels(3, -1);
         QCOMPARE(view.stacks()->panels().size(), std::size_t{1});
         QVERIFY(view.stacks()->csv().startsWith(QStringLiteral("series,length,weights [")));
+        QVERIFY(view.stacks()->csv().contains(QStringLiteral(",4096,")));
     }
 
     void dotsAndBarsTellTheirNumbers() {
@@ -221,6 +276,41 @@ private Q_SLOTS:
         for (int i = 0; i < 10; ++i) QTest::keyClick(stacks, Qt::Key_Right);
         QVERIFY(stacks->accessibleDescription().startsWith(QStringLiteral("another-model")));
         QVERIFY(stacks->accessibleDescription().contains(QStringLiteral("4k tokens")));
+    }
+
+    void aCellMoreLeavesTheView() {
+        const auto made = test::fabricatedScaling();
+        ScalingView view;
+        view.resize(800, 600);
+        view.setStudy(made);
+        view.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&view));
+        QCoreApplication::processEvents();
+        const auto fitted = view.curves()->view();
+        zoomIn(*view.curves()->findChild<QWidget*>(QStringLiteral("scaling")));
+        const auto zoomed = view.curves()->view();
+        QVERIFY(zoomed != fitted);
+        const auto more = std::make_shared<study::ScalingStudy>(*made);
+        more->cells.back().state = study::CellState::Measured;
+        more->cells.back().point = more->cells[3].point;
+        view.setStudy(more);
+        QCOMPARE(view.curves()->view()[0], zoomed[0]);
+        QCOMPARE(view.curves()->view()[1], zoomed[1]);
+        view.setShown(ScalingShown::PerToken);  // another axis
+        QCOMPARE(view.curves()->view()[0], fitted[0]);
+        view.setShown(ScalingShown::Components);
+        QCoreApplication::processEvents();  // the bars' axes get their places
+        const auto whole = view.stacks()->view();
+        zoomIn(*view.stacks()->findChild<QWidget*>(QStringLiteral("scaling-stacked")));
+        const auto part = view.stacks()->view();
+        QVERIFY(part != whole);
+        view.setStudy(made);
+        QVERIFY(view.stacks()->view() == part);
+        // Another study is seen whole.
+        const auto other = std::make_shared<study::ScalingStudy>(*made);
+        other->identity = "another";
+        view.setStudy(other);
+        QVERIFY(view.stacks()->view() == whole);
     }
 
     void whatStatesCost() {
@@ -281,6 +371,15 @@ private Q_SLOTS:
         odd.options.bound = 0.0123;
         form.setStudy(odd);
         QVERIFY(form.asksFor(odd));
+        // So do devices and precisions that are not here, also when what is here is found only later.
+        odd.options.devices = {"cpu", "cuda", "cuda:5"};
+        odd.options.precisions = {"f32", "f16"};
+        form.setStudy(odd);
+        QVERIFY(form.asksFor(odd));
+        form.setDevices({{QStringLiteral("cpu"), QStringLiteral("A CPU"), {}, {DType::F32}},
+                         {QStringLiteral("cuda"), QStringLiteral("A GPU"), {}, {DType::F32, DType::F16}}});
+        QVERIFY(form.asksFor(odd));
+        QVERIFY(form.precisions()->chip(QStringLiteral("f16"))->isChecked());
         form.lengths()->chip(QStringLiteral("64"))->click();
         QVERIFY(!form.asksFor(odd));
     }
@@ -361,6 +460,7 @@ private Q_SLOTS:
         QTRY_COMPARE_WITH_TIMEOUT(page->form()->models().size(), std::size_t{2}, kPatience);
         page->form()->setOptions(smallStudy());
         QSignalSpy changed(&window.scaling(), &ScalingSession::studyChanged);
+        QSignalSpy kept(&window.scaling(), &ScalingSession::kept);
         // Stopped after its first cell: that one stays.
         const auto stop = connect(&window.scaling(), &ScalingSession::studyChanged, &window,
                                   [&window](const study::ScalingPtr& study, bool) {
@@ -383,17 +483,21 @@ private Q_SLOTS:
         QCOMPARE(complete->done(), std::size_t{8});
         QCOMPARE(complete->cells.front().point.total.median, first);  // not measured again
         QVERIFY(changed.size() > 8);                                  // it filled in cell by cell
+        QTRY_VERIFY_WITH_TIMEOUT(!kept.isEmpty() && kept.last().front().value<study::ScalingPtr>() == complete,
+                                 kPatience);  // said when it is written
+        QCOMPARE(QString::fromStdString(complete->provenances.front().command).section(QLatin1Char(' '), 0, 1),
+                 QStringLiteral("perfmamba-cli scaling"));
         QCOMPARE(page->lengths()->curves()->curves().size(), std::size_t{4});
         QVERIFY(!page->resumes());
         QCOMPARE(window.messages()->count(), 0);
 
         // It was kept, and opens as a report of its own.
-        const QDir kept(app::keptStudiesFolder());
-        const QStringList files = kept.entryList({QStringLiteral("scaling_of_*.h5")});
+        const QDir folder(app::keptStudiesFolder());
+        const QStringList files = folder.entryList({QStringLiteral("scaling_of_*.h5")});
         QCOMPARE(files.size(), 1);
         MainWindow other;
         other.show();
-        other.openPath(kept.filePath(files.front()));
+        other.openPath(folder.filePath(files.front()));
         QTRY_VERIFY_WITH_TIMEOUT(other.studiesPage()->scaling()->study(), kPatience);
         QCOMPARE(other.studiesPage()->scaling()->study()->identity, complete->identity);
         QVERIFY(other.studiesPage()->isVisible());

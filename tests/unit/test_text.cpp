@@ -55,6 +55,22 @@ private Q_SLOTS:
         QCOMPARE(report::shellQuoted(""), std::string("''"));
     }
 
+    void commandOfAStudy() {
+        study::ScalingStudy study;
+        study.models.resize(2);
+        study.models[0].path = "/models/one";
+        study.models[1].path = "two words";
+        study.options.lengths = {64, 256};
+        QCOMPARE(report::commandOf(study),
+                 std::string("perfmamba-cli scaling /models/one 'two words' --devices cpu --precisions f32 "
+                             "--modes prefill,decode --batches 1 --lengths 64,256"));
+        study.options.states = {0, 16};
+        study.options.bound = 0.003;
+        study.shard = 2;
+        study.shards = 4;
+        QVERIFY(report::commandOf(study).ends_with(" --states 0,16 --bound 0.3 --shard 2/4"));
+    }
+
     void times() {
         COMPARE_TEXT(report::formatTime(0), "0 µs");
         COMPARE_TEXT(report::formatTime(0.0123), "12.3 ns");
