@@ -84,6 +84,9 @@ std::string seriesTable(const ScalingStudy& study) {
     text += "<th>exponent</th><th>tokens/s</th><th>of floor</th></tr>\n";
     std::vector<Series> series = study.series();
     const std::size_t count = series.size();
+    // What other numbers of states take has a table of its own.
+    std::ranges::stable_sort(series, {},
+                             [&](const Series& each) { return each.states != study.options.states.front(); });
     series.resize(std::min(count, kMostSeries));
     bool mixed = false;
     for (const Series& each : series) {
