@@ -6,6 +6,7 @@
 #include "widgets/advice_panel.h"
 
 namespace perfmamba::app {
+
 bool MainWindow::priceIsOf(const profile::Profile& profile) const {
     const Target& of = m_priced_target;
     return m_cost && of.checkpoint && of.checkpoint->hash() == profile.model.hash && m_shown_from.isEmpty() &&

@@ -14,6 +14,7 @@
 
 #include "app/gui/export_dialog.h"
 #include "app/gui/main_window.h"
+#include "app/gui/save_dialog.h"
 #include "core/prune/criterion.h"
 #include "core/report/pruning_text.h"
 #include "kernels/error.h"
@@ -333,9 +334,10 @@ std::string MainWindow::recordOf(const prune::Plan& plan) const {
 
 void MainWindow::askWhereToSavePlan() {
     if (!m_plan) return;
-    QString file =
-        QFileDialog::getSaveFileName(this, tr("Save the plan"), QStringLiteral("plan.json"), tr("Plans (*.json)"));
-    if (!file.isEmpty()) m_pruning->savePlan(m_plan, file);
+    const prune::PlanPtr plan = m_plan;  // while the dialog is open, another model may open behind it
+    const QString file = askForFileToSave(this, tr("Save the plan"), QStringLiteral("plan.json"), tr("Plans (*.json)"),
+                                          {QStringLiteral("json")});
+    if (!file.isEmpty()) m_pruning->savePlan(plan, file);
 }
 
 void MainWindow::askForPlan() {

@@ -21,6 +21,7 @@
 #include "widgets/layer_map.h"
 #include "widgets/prune_page.h"
 #include "widgets/scaling_view.h"
+#include "widgets/studies_page.h"
 #include "widgets/table_menu.h"
 #include "widgets/timeline.h"
 
@@ -178,6 +179,11 @@ private Q_SLOTS:
         page.setCost(test::costOfStates(model));
         Q_EMIT m_window->pruning().studyChanged(test::tradeoffStudy(model, {"magnitude", "output-energy"}), true);
         Q_EMIT m_window->scaling().studyChanged(test::fabricatedScaling(), true);
+        // Each side is filled when it is shown.
+        widgets::StudiesPage& studies = *m_window->studiesPage();
+        for (const auto tab : {widgets::StudiesPage::Tab::States, widgets::StudiesPage::Tab::Scaling}) {
+            studies.showTab(tab);
+        }
         m_window->findChild<widgets::ScalingView*>()->setShown(widgets::ScalingShown::Components);
         for (const char* id : kPages) {
             m_window->action(QString::fromLatin1(id))->trigger();
