@@ -211,10 +211,13 @@ std::vector<StatesCurve> statesCurves(const study::ScalingStudy& study, const St
     for (StatesCurve& curve : curves) {
         curve.name = partsOf(study, curve.series, differences, several);
         if (curve.name.isEmpty()) curve.name = QString::fromStdString(study.models[curve.series.model].name);
-        std::ranges::sort(curve.cells, {}, [&](std::size_t i) { return study.statesOf(study.cells[i].series); });
+        const auto states = [&](std::size_t i) {
+            const study::Series& series = study.cells[i].series;
+            return std::pair(study.statesOf(series), study.hasOwnStates(series));
+        };
+        std::ranges::sort(curve.cells, {}, states);
         // The model's own number may have been asked for twice: by its number, and as "own".
-        const auto repeated =
-            std::ranges::unique(curve.cells, {}, [&](std::size_t i) { return study.statesOf(study.cells[i].series); });
+        const auto repeated = std::ranges::unique(curve.cells, {}, states);
         curve.cells.erase(repeated.begin(), repeated.end());
         curve.name = marked(curve.name, ofSeveralMachines(study, curve.cells));
     }
@@ -224,7 +227,7 @@ std::vector<StatesCurve> statesCurves(const study::ScalingStudy& study, const St
 
 double ratioToOwn(const study::ScalingStudy& study, const StatesCurve& curve, std::size_t cell) {
     for (const std::size_t other : curve.cells) {
-        if (study.statesOf(study.cells[other].series) != curve.own) continue;
+        if (!study.hasOwnStates(study.cells[other].series)) continue;
         if (ofSeveralMachines(study, {cell, other})) return kNaN;
         return study.cells[cell].point.total.median / study.cells[other].point.total.median;
     }

@@ -166,6 +166,7 @@ private Q_SLOTS:
         const auto made = withFloors();
         profile::Provenance other = made->provenances.front();
         other.host = "another-host";
+        other.device = "another processor";
         made->provenances.push_back(other);
         made->cells[1].provenance = 1;  // prefill of 256, N = 64 (own)
         const std::vector<SeriesCells> all = seriesOf(*made);
