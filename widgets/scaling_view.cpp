@@ -139,6 +139,7 @@ ScalingView::ScalingView(QWidget* parent) : QWidget(parent) {
     m_table->setAccessibleName(tr("Every cell of the study; a tick draws the series"));
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     styleTable(*m_table);
+    m_table->setTextElideMode(Qt::ElideMiddle);  // names differ at their ends
     m_table->setMinimumHeight(70);
     addTableActions(*m_table, QStringLiteral("scaling"));
     bottom_layout->addWidget(m_table, 1);
