@@ -35,7 +35,7 @@ constexpr std::int64_t kCopiedRows = 16;
 constexpr std::size_t kMostKept = 256;
 
 /// Whether the library uses these instructions here.
-bool libraryHas(dnnl::cpu_isa isa) {
+bool libraryHas([[maybe_unused]] dnnl::cpu_isa isa) {
 #if defined(__x86_64__)
     // Each has the bits of those that it includes.
     const auto needed = static_cast<unsigned>(isa);
