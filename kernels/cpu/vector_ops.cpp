@@ -209,11 +209,12 @@ void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int6
     if (scratch.size() < rows) scratch.resize(rows);
     float* A = scratch.front().lanes;
     float* h = A + cells;
-    float* state = args.h + b * states * args.channels + first;
+    // Not asked for where there are no states: then there may be no h.
+    const auto state = [&](std::int64_t n) { return args.h + (b * states + n) * args.channels + first; };
     if (count < kScanBlock) std::fill_n(A, 2 * cells, 0.0F);
     for (std::int64_t n = 0; n < states; ++n) {
         copyRow(args.A + n * args.channels + first, A + n * kScanBlock);
-        copyRow(state + n * args.channels, h + n * kScanBlock);
+        copyRow(state(n), h + n * kScanBlock);
     }
     sweep(states * kScanBlock,
           [&](auto d, std::int64_t i) { hn::StoreU(hn::Mul(hn::LoadU(d, A + i), hn::Set(d, kLog2E)), d, A + i); });
@@ -234,7 +235,7 @@ void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int6
         scanTile(tile, A, h, args.B.f32() + bc, args.C.f32() + bc, args.bc_stride, states, tokens);
         for (std::int64_t t = 0; t < tokens; ++t) copyRow(tile.y + t * kScanBlock, y + t * args.channels);
     }
-    for (std::int64_t n = 0; n < states; ++n) copyRow(h + n * kScanBlock, state + n * args.channels);
+    for (std::int64_t n = 0; n < states; ++n) copyRow(h + n * kScanBlock, state(n));
 }
 
 void SoftplusColumn(const float* x, std::int64_t stride, float bias, float low, float high, float* y,
