@@ -44,15 +44,8 @@ CurvePlot::CurvePlot(const QString& name, const QString& accessible_name, QWidge
     m_plot->axisRect()->setMinimumMargins(QMargins(48, 10, 14, 18));
     for (QCPAxis* axis : {m_plot->xAxis, m_plot->yAxis}) axis->setSubTicks(false);
     m_plot->xAxis->setScaleType(QCPAxis::stLogarithmic);
-    // The names stand below the axis, where they hide no point.
-    m_plot->legend->setVisible(true);
-    m_plot->plotLayout()->addElement(1, 0, m_plot->legend);
-    m_plot->plotLayout()->setRowStretchFactor(1, 0.001);
-    m_plot->legend->setMargins(QMargins(10, 0, 4, 4));
-    m_plot->legend->setRowSpacing(0);
+    putLegendBelow(*m_plot);
     m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
-    // Without an entry it must not narrow the plot: QCustomPlot takes the hint of an empty legend for its limit.
-    m_plot->legend->setMaximumSize(QWIDGETSIZE_MAX / 2, QWIDGETSIZE_MAX);
     setFocusProxy(m_plot);
     layout->addWidget(m_plot, 1);
     makeNavigable(*m_plot, [this] { fitView(); });

@@ -115,6 +115,16 @@ void stylePlot(QCustomPlot& plot) {
     }
 }
 
+void putLegendBelow(QCustomPlot& plot) {
+    plot.legend->setVisible(true);
+    plot.plotLayout()->addElement(1, 0, plot.legend);
+    plot.plotLayout()->setRowStretchFactor(1, 0.001);
+    plot.legend->setMargins(QMargins(10, 0, 4, 4));
+    plot.legend->setRowSpacing(0);
+    // Without an entry it must not narrow the plot: QCustomPlot takes the hint of an empty legend for its limit.
+    plot.legend->setMaximumSize(QWIDGETSIZE_MAX / 2, QWIDGETSIZE_MAX);
+}
+
 void makeNavigable(QCustomPlot& plot, std::function<void()> fit) {
     plot.setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     new Navigation(plot, std::move(fit));  // owned by the plot

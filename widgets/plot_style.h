@@ -9,6 +9,8 @@ namespace perfmamba::widgets {
 
 /// Backgrounds, axes, grid, fonts and colours from the theme. Call again when the theme changes.
 void stylePlot(QCustomPlot& plot);
+/// Places the plot's legend in a row of its own below the axes, where it hides no point.
+void putLegendBelow(QCustomPlot& plot);
 /// Wheel zooms at the cursor, drag pans, Shift keeps to x, double click and Home fit: `fit` is called for the last two.
 void makeNavigable(QCustomPlot& plot, std::function<void()> fit);
 /// What a plot does beside that.

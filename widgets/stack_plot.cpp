@@ -43,13 +43,9 @@ StackPlot::StackPlot(const QString& name, const QString& accessible_name, QWidge
     m_grid = new QCPLayoutGrid;
     m_plot->plotLayout()->addElement(0, 0, m_grid);
     m_plot->legend = new QCPLegend;
-    m_plot->plotLayout()->addElement(1, 0, m_plot->legend);
+    putLegendBelow(*m_plot);
     m_plot->legend->setLayer(QStringLiteral("legend"));
-    m_plot->plotLayout()->setRowStretchFactor(1, 0.001);
-    m_plot->legend->setMargins(QMargins(10, 0, 4, 4));
-    m_plot->legend->setRowSpacing(0);
     m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
-    m_plot->legend->setMaximumSize(QWIDGETSIZE_MAX / 2, QWIDGETSIZE_MAX);
     setFocusProxy(m_plot);
     layout->addWidget(m_plot, 1);
     makeNavigable(*m_plot, [this] { fitView(); });

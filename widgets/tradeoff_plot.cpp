@@ -74,14 +74,7 @@ TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
     m_plot->setAccessibleDescription(
         tr("Left and right go along a criterion, up and down to another, Enter takes the plan."));
     m_plot->axisRect()->setMinimumMargins(QMargins(44, 10, 14, 18));
-    // The names stand below the axis, where they hide no point.
-    m_plot->legend->setVisible(true);
-    m_plot->plotLayout()->addElement(1, 0, m_plot->legend);
-    m_plot->plotLayout()->setRowStretchFactor(1, 0.001);
-    m_plot->legend->setMargins(QMargins(10, 0, 4, 4));
-    m_plot->legend->setRowSpacing(0);
-    // Without an entry it must not narrow the plot: QCustomPlot takes the hint of an empty legend for its limit.
-    m_plot->legend->setMaximumSize(QWIDGETSIZE_MAX / 2, QWIDGETSIZE_MAX);
+    putLegendBelow(*m_plot);
     setFocusProxy(m_plot);
     layout->addWidget(m_plot, 1);
     makeNavigable(*m_plot, [this] { refit(); });
