@@ -227,11 +227,17 @@ public:
     }
 
     void selectiveScan(const SelectiveScanArgs& args) override {
-        const std::int64_t blocks = (args.channels + kScanBlock - 1) / kScanBlock;
-        m_pool.run(args.batch * blocks, [&](std::int64_t i) {
-            const std::int64_t first = i % blocks * kScanBlock;
-            selectiveScanBlock(args, i / blocks, first, std::min(kScanBlock, args.channels - first));
-        });
+        const bool step = args.length == 1;
+        const std::int64_t width = step ? kStepChannels : kScanBlock;
+        const std::int64_t blocks = (args.channels + width - 1) / width;
+        for (std::int64_t begin = 0; begin < args.length; begin += kScanStretch) {
+            const std::int64_t tokens = std::min(kScanStretch, args.length - begin);
+            m_pool.run(args.batch * blocks, [&](std::int64_t i) {
+                const std::int64_t first = i % blocks * width;
+                const ScanBlock block = {i / blocks, begin, tokens, first, std::min(width, args.channels - first)};
+                step ? selectiveScanStep(args, block) : selectiveScanBlock(args, block);
+            });
+        }
     }
 
     void ssd(const SsdArgs& args) override { cpu::ssd(*this, m_pool, args); }

@@ -80,9 +80,9 @@ HWY_INLINE VV exponential(DD d, VV x) {
 /// Δ·(A · log2(e)).
 template <class DD, class VV, std::size_t kCount>
 HWY_INLINE void powersOfTwo(DD d, VV (&x)[kCount]) {
-    // 2^f on [−1/2, 1/2], relative error 2e-9.
-    constexpr float kExp2[] = {1.0F,         0.69314718F,   0.24022648F,   0.055503324F,
-                               0.009618437F, 0.0013398874F, 0.00015353362F};
+    // 2^f on [−1/2, 1/2]: of this degree, the least error in ulp that a search found, with and without fused
+    // multiply-adds.
+    constexpr float kExp2[] = {1.0F, 0.693146884F, 0.240222424F, 0.0555087253F, 0.00967146456F, 0.00132230541F};
     VV rounded[kCount];
     VV power[kCount];
     for (VV& value : x) value = hn::Max(value, hn::Set(d, kLeastExponent));

@@ -187,7 +187,8 @@ void scanTile(ScanTile& tile, const float* A, float* h, const float* B, const fl
 /// The scan of a block of neighbouring channels, one a lane: the recurrence stays in the first-level cache, there is no
 /// sum across lanes, and any N works. What needs no state is done for a tile of tokens beforehand, so that neither the
 /// memory nor softplus is waited for. Floor: one exp for each channel, state and token.
-void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count) {
+void SelectiveScanBlock(const SelectiveScanArgs& args, const ScanBlock& block) {
+    const auto [b, start, length, first, count] = block;
     const std::int64_t states = args.states;
     const auto copyRow = [&](const float* from, float* to) {
         if (count == kScanBlock) {
@@ -220,9 +221,9 @@ void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int6
           [&](auto d, std::int64_t i) { hn::StoreU(hn::Mul(hn::LoadU(d, A + i), hn::Set(d, kLog2E)), d, A + i); });
 
     ScanTile tile = {};
-    for (std::int64_t begin = 0; begin < args.length; begin += kScanTile) {
-        const std::int64_t tokens = std::min(kScanTile, args.length - begin);
-        const std::int64_t row = b * args.length + begin;
+    for (std::int64_t begin = 0; begin < length; begin += kScanTile) {
+        const std::int64_t tokens = std::min(kScanTile, length - begin);
+        const std::int64_t row = b * args.length + start + begin;
         const float* x = args.x.f32() + row * args.channels + first;
         const float* dt = args.dt.f32() + row * args.channels + first;
         float* y = args.y.f32() + row * args.channels + first;
@@ -236,6 +237,59 @@ void SelectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int6
         for (std::int64_t t = 0; t < tokens; ++t) copyRow(tile.y + t * kScanBlock, y + t * args.channels);
     }
     for (std::int64_t n = 0; n < states; ++n) copyRow(h + n * kScanBlock, state(n));
+}
+
+/// kCount neighbouring states of some channels over one token: see scanStates().
+template <std::size_t kCount>
+HWY_INLINE void stepStates(const float* A, float* h, std::int64_t stride, const float* B, const float* C,
+                           const float* delta, const float* dx, float* y, std::int64_t channels) {
+    sweep(channels, [&](auto d, std::int64_t c) {
+        hn::Vec<decltype(d)> decays[kCount];
+        for (std::size_t n = 0; n < kCount; ++n) {
+            const auto rate = hn::Mul(hn::LoadU(d, A + static_cast<std::int64_t>(n) * stride + c), hn::Set(d, kLog2E));
+            decays[n] = hn::Mul(hn::LoadU(d, delta + c), rate);
+        }
+        powersOfTwo(d, decays);
+        auto sum = hn::Zero(d);
+        for (std::size_t n = 0; n < kCount; ++n) {
+            float* state = h + static_cast<std::int64_t>(n) * stride + c;
+            const auto input = hn::Mul(hn::LoadU(d, dx + c), hn::Set(d, B[n]));
+            const auto next = hn::MulAdd(decays[n], hn::LoadU(d, state), input);
+            hn::StoreU(next, d, state);
+            sum = hn::MulAdd(hn::Set(d, C[n]), next, sum);
+        }
+        hn::StoreU(hn::Add(hn::LoadU(d, y + c), sum), d, y + c);
+    });
+}
+
+void SelectiveScanStep(const SelectiveScanArgs& args, const ScanBlock& block) {
+    const auto [b, begin, tokens, first, count] = block;
+    const std::int64_t at = (b * args.length + begin) * args.channels + first;
+    const float* x = args.x.f32() + at;
+    const float* dt = args.dt.f32() + at;
+    float* y = args.y.f32() + at;
+    float delta[kStepChannels];
+    float dx[kStepChannels];
+    sweep(count, [&](auto d, std::int64_t c) {
+        const auto bias = args.dt_bias ? hn::LoadU(d, args.dt_bias + first + c) : hn::Zero(d);
+        const auto step = softplus(d, hn::Add(hn::LoadU(d, dt + c), bias));
+        const auto input = hn::LoadU(d, x + c);
+        hn::StoreU(step, d, delta + c);
+        hn::StoreU(hn::Mul(step, input), d, dx + c);
+        hn::StoreU(hn::Mul(hn::LoadU(d, args.D + first + c), input), d, y + c);
+    });
+    constexpr std::int64_t kTogether = 4;
+    const std::int64_t bc = (b * args.length + begin) * args.bc_stride;
+    std::int64_t n = 0;
+    const auto go = [&]<std::int64_t kCount>() {
+        for (; n + kCount <= args.states; n += kCount) {
+            stepStates<kCount>(args.A + n * args.channels + first,
+                               args.h + (b * args.states + n) * args.channels + first, args.channels,
+                               args.B.f32() + bc + n, args.C.f32() + bc + n, delta, dx, y, count);
+        }
+    };
+    go.template operator()<kTogether>();
+    go.template operator()<1>();
 }
 
 void SoftplusColumn(const float* x, std::int64_t stride, float bias, float low, float high, float* y,
@@ -303,6 +357,7 @@ HWY_EXPORT(GateRow);
 HWY_EXPORT(GatedRmsNormRow);
 HWY_EXPORT(Conv1dRow);
 HWY_EXPORT(SelectiveScanBlock);
+HWY_EXPORT(SelectiveScanStep);
 HWY_EXPORT(SoftplusColumn);
 HWY_EXPORT(DecayRow);
 HWY_EXPORT(ScaleRow);
@@ -331,8 +386,11 @@ void conv1dRow(const float* const* inputs, const float* weight, const float* bia
                std::int64_t channels) {
     HWY_DYNAMIC_DISPATCH(Conv1dRow)(inputs, weight, bias, y, kernel, channels);
 }
-void selectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count) {
-    HWY_DYNAMIC_DISPATCH(SelectiveScanBlock)(args, b, first, count);
+void selectiveScanBlock(const SelectiveScanArgs& args, const ScanBlock& block) {
+    HWY_DYNAMIC_DISPATCH(SelectiveScanBlock)(args, block);
+}
+void selectiveScanStep(const SelectiveScanArgs& args, const ScanBlock& block) {
+    HWY_DYNAMIC_DISPATCH(SelectiveScanStep)(args, block);
 }
 void softplusColumn(const float* x, std::int64_t stride, float bias, float low, float high, float* y,
                     std::int64_t count) {

@@ -29,8 +29,25 @@ inline constexpr std::int64_t kScanBlock = 16;
 /// Tokens that it takes at a time.
 inline constexpr std::int64_t kScanTile = 16;
 
-/// All tokens of sequence `b` for channels [first, first + count), count ≤ kScanBlock. Reads and replaces the state.
-void selectiveScanBlock(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count);
+/// Tokens after which the next block of channels has its turn: B and C, which all blocks read, stay in the second-level
+/// cache for that many.
+inline constexpr std::int64_t kScanStretch = 256;
+
+/// `tokens` tokens from `begin` of sequence `b`, and `count` ≤ kScanBlock channels from `first`.
+struct ScanBlock {
+    std::int64_t b = 0;
+    std::int64_t begin = 0, tokens = 0;
+    std::int64_t first = 0, count = 0;
+};
+/// Reads and replaces the block's states.
+void selectiveScanBlock(const SelectiveScanArgs& args, const ScanBlock& block);
+
+/// Channels that one call of selectiveScanStep() carries.
+inline constexpr std::int64_t kStepChannels = 128;
+
+/// The same to the last bit, of one token and `count` ≤ kStepChannels channels: states are read along their rows, for
+/// here memory is what is waited for.
+void selectiveScanStep(const SelectiveScanArgs& args, const ScanBlock& block);
 
 /// y[i] = softplus(x[i · stride] + bias), clamped to [low, high].
 void softplusColumn(const float* x, std::int64_t stride, float bias, float low, float high, float* y,
