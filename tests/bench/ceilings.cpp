@@ -4,9 +4,13 @@
 #include <dnnl.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <vector>
+
+#include "kernels/cpu/block_cache.h"
+#include "kernels/error.h"
 
 // clang-format off
 #undef HWY_TARGET_INCLUDE
@@ -44,6 +48,26 @@ void Powers(const float* x, float* y, std::int64_t count) {
     }
 }
 
+/// Returns its FLOP. None waits for another: enough for two multiply-adds a clock that take four.
+double MultiplyAdds(std::int64_t repeat) {
+    constexpr std::size_t kSums = 12;
+    const hn::ScalableTag<float> d;
+    hn::Vec<decltype(d)> sums[kSums];
+    for (auto& sum : sums) sum = hn::Zero(d);
+    // As numbers that the compiler does not know.
+    const volatile float factor = 0.999F;
+    const volatile float term = 1e-3F;
+    const auto by = hn::Set(d, factor);
+    const auto plus = hn::Set(d, term);
+    for (std::int64_t i = 0; i < repeat; ++i) {
+        for (auto& sum : sums) sum = hn::MulAdd(sum, by, plus);
+    }
+    auto total = sums[0];
+    for (const auto& sum : sums) total = hn::Add(total, sum);
+    [[maybe_unused]] const volatile float used = hn::GetLane(total);
+    return 2.0 * static_cast<double>(repeat * static_cast<std::int64_t>(kSums * hn::Lanes(d)));
+}
+
 }  // namespace perfmamba::kernels::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -51,11 +75,15 @@ HWY_AFTER_NAMESPACE();
 namespace perfmamba::kernels::cpu {
 
 HWY_EXPORT(SumUp);
+HWY_EXPORT(MultiplyAdds);
 HWY_EXPORT(Powers);
 
 namespace {
 float sumUp(const float* values, std::int64_t count) {
     return HWY_DYNAMIC_DISPATCH(SumUp)(values, count);
+}
+double multiplyAdds(std::int64_t repeat) {
+    return HWY_DYNAMIC_DISPATCH(MultiplyAdds)(repeat);
 }
 void powers(const float* x, float* y, std::int64_t count) {
     HWY_DYNAMIC_DISPATCH(Powers)(x, y, count);
@@ -101,13 +129,29 @@ int repetitions(double flops) {
 double readBytesPerSecond(ThreadPool& pool) {
     constexpr std::int64_t kFloats = std::int64_t{128} << 20;
     constexpr std::int64_t kTask = std::int64_t{64} << 10;
-    const std::vector<float> values = someValues(kFloats);
+    // In large pages, as the engine's weights.
+    kernels::cpu::BlockCache blocks;
+    auto* values = static_cast<float*>(blocks.take(kFloats * sizeof(float)));
+    if (!values) throw Error("memory", "there is none to measure how fast it is read");
+    std::fill_n(values, kFloats, 1.0F);
     const double seconds = secondsOf([&] {
         pool.run(kFloats / kTask, [&](std::int64_t i) {
-            [[maybe_unused]] const volatile float sum = kernels::cpu::sumUp(values.data() + i * kTask, kTask);
+            [[maybe_unused]] const volatile float sum = kernels::cpu::sumUp(values + i * kTask, kTask);
         });
     });
+    blocks.give(values);
     return static_cast<double>(kFloats) * sizeof(float) / seconds;
+}
+
+double multiplyAddFlopsPerSecond(ThreadPool& pool) {
+    constexpr std::int64_t kRepeat = 100'000;
+    constexpr std::int64_t kTasks = 64;
+    std::atomic<double> flops = 0;
+    const double seconds = secondsOf([&] {
+        flops = 0;
+        pool.run(kTasks, [&](std::int64_t) { flops += kernels::cpu::multiplyAdds(kRepeat); });
+    });
+    return flops / seconds;
 }
 
 double exponentialsPerSecond(ThreadPool& pool) {

@@ -7,8 +7,11 @@
 
 namespace perfmamba::tests {
 
-/// Reading a block that no cache holds, each thread its tasks of it.
+/// Reading a block that no cache holds, each thread its tasks of it. @throws Error  without memory
 double readBytesPerSecond(kernels::cpu::ThreadPool& pool);
+
+/// Fused multiply-adds on registers: what no product can reach.
+double multiplyAddFlopsPerSecond(kernels::cpu::ThreadPool& pool);
 
 /// The scan's exponential over values in the first-level cache: what the scan would take if it did nothing else.
 double exponentialsPerSecond(kernels::cpu::ThreadPool& pool);

@@ -52,6 +52,12 @@ profile::Ceilings ceilingsOf(const kernels::DeviceInfo& device) {
     return ceilings;
 }
 
+/// What the cores could do at most; no product reaches it.
+double multiplyAdds(const kernels::DeviceInfo& device) {
+    kernels::cpu::ThreadPool pool(device.threads);
+    return tests::multiplyAddFlopsPerSecond(pool);
+}
+
 json measure(engine::Engine& engine, Mode mode, const Options& given, const profile::Ceilings& ceilings) {
     profile::Options options;
     options.mode = mode;
@@ -150,7 +156,8 @@ json run(const Options& given) {
                    {"threads", device.threads},
                    {"read_bytes_per_second", ceilings.bytes_per_s},
                    {"flops_per_second", ceilings.flops_per_s},
-                   {"exponentials_per_second", ceilings.exponentials_per_s}};
+                   {"exponentials_per_second", ceilings.exponentials_per_s},
+                   {"multiply_add_flops_per_second", multiplyAdds(device)}};
     if (given.products) {
         result["products"] = productsOf(engine, given);
         return result;
