@@ -71,8 +71,16 @@ private:
 
 /// What a parameter is for, which decides its type on the device.
 enum class WeightUse : std::uint8_t {
-    Matrix,     // of a product, or the embedding: the device's precision
+    Matrix,     // of a product: the device's precision
+    Table,      // the embedding, of which rows are looked up, and which may be the head's matrix: the same
     Parameter,  // norms, biases, convolution, A, D: float32
+};
+
+/// How a matrix lies in its device's memory.
+enum class WeightOrder : std::uint8_t {
+    Rows,          // as stored: an output's weights after the other's
+    Blocks,        // of 64 outputs each: an input's weights for all of them after the other's
+    PairedBlocks,  // the same, by pairs of inputs: both weights of an output side by side
 };
 
 /// A parameter on the device. A matrix is (rows, cols) as stored, (out, in); a vector has rows = 1.
@@ -80,6 +88,7 @@ struct Weight {
     ConstElements data;
     std::int64_t rows = 0;
     std::int64_t cols = 0;
+    WeightOrder order = WeightOrder::Rows;
     std::shared_ptr<const void> owner;  // keeps the mapping or the buffer alive
 
     explicit operator bool() const { return static_cast<bool>(data); }

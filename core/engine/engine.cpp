@@ -71,7 +71,7 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
     const auto parameter = [this](const std::string& name) {
         return m_backend->load(m_checkpoint->tensor(name), WeightUse::Parameter);
     };
-    m_embedding = matrix("backbone.embeddings.weight");
+    m_embedding = m_backend->load(m_checkpoint->tensor("backbone.embeddings.weight"), WeightUse::Table);
     m_norm_f = parameter("backbone.norm_f.weight");
     m_lm_head = c.tie_embeddings ? m_embedding : matrix("lm_head.weight");
     for (std::int64_t i = 0; i < c.n_layer; ++i) {

@@ -21,6 +21,7 @@
 #include "kernels/cpu/ssd.h"
 #include "kernels/cpu/thread_pool.h"
 #include "kernels/cpu/vector_ops.h"
+#include "kernels/cpu/weight_blocks.h"
 #include "kernels/error.h"
 
 namespace perfmamba::kernels::cpu {
@@ -30,6 +31,9 @@ using Clock = std::chrono::steady_clock;
 
 // Elements that one task of a row-wise loop takes: some microseconds, enough to hide the cost of handing it out.
 constexpr std::int64_t kTaskElements = 16384;
+
+// The part of the machine's memory that copies of weights may take.
+constexpr std::int64_t kCopiedPart = 4;
 
 int usableCores() {
     cpu_set_t set;
@@ -141,8 +145,12 @@ public:
         Weight weight;
         weight.rows = tensor.shape.size() > 1 ? tensor.shape[0] : 1;
         weight.cols = weight.rows > 0 ? tensor.elements() / weight.rows : 0;
-        const DType type = use == WeightUse::Matrix ? m_device.precision : DType::F32;
-        if (tensor.dtype == type && reinterpret_cast<std::uintptr_t>(tensor.data) % sizeOf(type) == 0) {
+        const DType type = use == WeightUse::Parameter ? DType::F32 : m_device.precision;
+        if (use == WeightUse::Matrix) weight.order = bestOrder(type, weight.rows, weight.cols);
+        const std::int64_t elements = orderedElements(weight.order, weight.rows, weight.cols);
+        const bool usable = tensor.dtype == type && reinterpret_cast<std::uintptr_t>(tensor.data) % sizeOf(type) == 0;
+        if (usable && (use == WeightUse::Parameter || !mayCopy(elements * static_cast<std::int64_t>(sizeOf(type))))) {
+            weight.order = WeightOrder::Rows;
             weight.data = {tensor.data, type};
             const auto bytes = static_cast<std::int64_t>(tensor.bytes());
             charge(tensor.data, MemoryKind::Weights, bytes);
@@ -150,9 +158,9 @@ public:
                 tensor.data,
                 [this, bytes, owner = tensor.owner](const void* data) { charge(data, MemoryKind::Weights, -bytes); });
         } else {
-            auto copy = std::make_shared<Buffer>(
-                allocate(MemoryKind::Weights, static_cast<std::size_t>(tensor.elements()), type));
-            convert(tensor, copy->view());
+            auto copy =
+                std::make_shared<Buffer>(allocate(MemoryKind::Weights, static_cast<std::size_t>(elements), type));
+            putInOrder(m_pool, tensor, weight.order, copy->view());
             weight.data = copy->view();
             weight.owner = std::move(copy);
         }
@@ -199,8 +207,9 @@ public:
 
     void linear(ConstElements x, std::int64_t x_stride, const Weight& weight, const Weight& bias, Elements y,
                 std::int64_t rows) override {
-        cpu::linear(*this, m_pool,
-                    {x.f32(), x_stride, weight.data, bias.f32(), y.f32(), rows, weight.cols, weight.rows});
+        cpu::linear(
+            *this, m_pool,
+            {x.f32(), x_stride, weight.data, bias.f32(), y.f32(), rows, weight.cols, weight.rows, weight.order});
     }
 
     void conv1d(const Conv1dArgs& args) override {
@@ -286,17 +295,11 @@ public:
     }
 
 private:
-    /// A stretch at a time, by way of float32.
-    static void convert(const HostTensor& tensor, Elements target) {
-        constexpr std::size_t kStretch = 4096;
-        float values[kStretch];
-        const auto count = static_cast<std::size_t>(tensor.elements());
-        auto* to = static_cast<std::byte*>(target.data);
-        for (std::size_t first = 0; first < count; first += kStretch) {
-            const std::size_t part = std::min(kStretch, count - first);
-            convertToFloat(tensor.dtype, tensor.data + first * sizeOf(tensor.dtype), part, values);
-            convertFromFloat(target.type, values, part, to + first * sizeOf(target.type));
-        }
+    /// Whether a matrix that could be used where it lies in its file may be copied: large pages, and the order that
+    /// products want, make it faster, but the file's pages need no room of their own.
+    [[nodiscard]] bool mayCopy(std::int64_t bytes) const {
+        const std::int64_t held = m_ledger.current()[MemoryKind::Weights];
+        return held + bytes <= m_device.memory_bytes / kCopiedPart && bytes <= availableMemory() / 2;
     }
 
     template <class Task>

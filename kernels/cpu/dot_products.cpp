@@ -1,9 +1,11 @@
-// Each number of y is a dot product of two rows that lie contiguous in memory. The weights are read in the order in
-// which they lie, once, as one stream: at few rows of x that is what takes the time, and hardware fetches one stream
-// ahead better than several. Floor: the weights' bytes.
+// Each number of y is a dot product of two rows. The weights are read in the order in which they lie, once, as one
+// stream: at few rows of x that is what takes the time, and hardware fetches one stream ahead better than several.
+// Floor: the weights' bytes.
 #include "kernels/cpu/dot_products.h"
 
 #include <algorithm>
+
+#include "kernels/cpu/weight_blocks.h"
 
 // clang-format off
 #undef HWY_TARGET_INCLUDE
@@ -73,6 +75,93 @@ void dotRows(const ProductArgs& args, const Stored* weight, std::int64_t first, 
     }
 }
 
+// Rows of x that share what is read of a block: their sums, of four vectors each, stay in registers.
+constexpr std::int64_t kRowsTogether = 4;
+constexpr std::int64_t kVectors = 4;
+
+/// An input's weights of a vector of outputs, by `step` inputs at a time.
+template <class Stored>
+struct Single {
+    static constexpr std::int64_t kInputs = 1;
+    const Stored* block;
+    HWY_INLINE void load(D d, std::int64_t k, std::int64_t output, V (&weights)[kInputs]) const {
+        weights[0] = widen(d, block + k * kBlockOutputs + output);
+    }
+};
+/// Of bfloat16 side by side: the even input's is the low half of 32 bits, and a float's high half is a bfloat16.
+struct Paired {
+    static constexpr std::int64_t kInputs = 2;
+    const std::uint32_t* block;
+    HWY_INLINE void load(D d, std::int64_t k, std::int64_t output, V (&weights)[kInputs]) const {
+        const hn::Rebind<std::uint32_t, D> du;
+        const auto both = hn::LoadU(du, block + k / 2 * kBlockOutputs + output);
+        weights[0] = hn::BitCast(d, hn::ShiftLeft<16>(both));
+        weights[1] = hn::BitCast(d, hn::And(both, hn::Set(du, 0xFFFF0000U)));
+    }
+};
+
+/// Some rows of x by kVectors vectors of a block's outputs: each sum in the order of the inputs.
+template <std::int64_t kRows, class Weights>
+void blockSums(const float* x, std::int64_t x_stride, std::int64_t inputs, const Weights& block, std::int64_t output,
+               float* sums) {
+    const D d;
+    const auto step = static_cast<std::int64_t>(hn::Lanes(d));
+    V totals[kRows][kVectors];
+    for (auto& row : totals) {
+        for (V& total : row) total = hn::Zero(d);
+    }
+    const auto add = [&](std::int64_t k, std::int64_t count) {
+        for (std::int64_t v = 0; v < kVectors; ++v) {
+            V weights[Weights::kInputs];
+            block.load(d, k, output + v * step, weights);
+            for (std::int64_t i = 0; i < count; ++i) {
+                for (std::int64_t row = 0; row < kRows; ++row) {
+                    totals[row][v] = hn::MulAdd(hn::Set(d, x[row * x_stride + k + i]), weights[i], totals[row][v]);
+                }
+            }
+        }
+    };
+    std::int64_t k = 0;
+    for (; k + Weights::kInputs <= inputs; k += Weights::kInputs) add(k, Weights::kInputs);
+    if (k < inputs) add(k, 1);
+    for (std::int64_t row = 0; row < kRows; ++row) {
+        for (std::int64_t v = 0; v < kVectors; ++v) {
+            hn::StoreU(totals[row][v], d, sums + row * kBlockOutputs + output + v * step);
+        }
+    }
+}
+
+/// @param sums  (kRows, kBlockOutputs)
+template <std::int64_t kRows, class Weights>
+void blockRows(const float* x, const ProductArgs& args, const Weights& block, float* sums) {
+    const std::int64_t step = kVectors * static_cast<std::int64_t>(hn::Lanes(D()));
+    for (std::int64_t output = 0; output < kBlockOutputs; output += step) {
+        blockSums<kRows>(x, args.x_stride, args.inputs, block, output, sums);
+    }
+}
+
+template <class Weights>
+void multiplyBlock(const ProductArgs& args, const Weights& block, std::int64_t first) {
+    const std::int64_t count = std::min(kBlockOutputs, args.outputs - first);
+    float sums[kRowsTogether * kBlockOutputs];
+    for (std::int64_t row = 0; row < args.rows; row += kRowsTogether) {
+        const float* x = args.x + row * args.x_stride;
+        const std::int64_t rows = std::min(kRowsTogether, args.rows - row);
+        switch (rows) {
+            case 1: blockRows<1>(x, args, block, sums); break;
+            case 2: blockRows<2>(x, args, block, sums); break;
+            case 3: blockRows<3>(x, args, block, sums); break;
+            default: blockRows<kRowsTogether>(x, args, block, sums);
+        }
+        for (std::int64_t i = 0; i < rows; ++i) {
+            float* y = args.y + (row + i) * args.outputs + first;
+            for (std::int64_t j = 0; j < count; ++j) {
+                y[j] = sums[i * kBlockOutputs + j] + (args.bias ? args.bias[first + j] : 0.0F);
+            }
+        }
+    }
+}
+
 /// Calls body() with the source's elements as what they are.
 template <class Body>
 void asStored(ConstElements source, const Body& body) {
@@ -84,7 +173,19 @@ void asStored(ConstElements source, const Body& body) {
 }
 
 void DotProducts(const ProductArgs& args, std::int64_t first, std::int64_t count) {
-    asStored(args.weight, [&](const auto* weight) { dotRows(args, weight, first, count); });
+    if (args.order == WeightOrder::Rows) {
+        return asStored(args.weight, [&](const auto* weight) { dotRows(args, weight, first, count); });
+    }
+    for (std::int64_t output = first; output < first + count; output += kBlockOutputs) {
+        const ConstElements block = args.weight + output * outputStride(args.order, args.inputs);
+        if (args.order == WeightOrder::PairedBlocks) {
+            multiplyBlock(args, Paired{static_cast<const std::uint32_t*>(block.data)}, output);
+        } else {
+            asStored(block, [&]<class Stored>(const Stored* weights) {
+                multiplyBlock(args, Single<Stored>{weights}, output);
+            });
+        }
+    }
 }
 
 void WidenRow(ConstElements source, float* target, std::int64_t count) {

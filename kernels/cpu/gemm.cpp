@@ -14,21 +14,24 @@
 #include <vector>
 
 #include "kernels/cpu/panel_product.h"
+#include "kernels/cpu/weight_blocks.h"
 #include "kernels/error.h"
 #include "kernels/tensor.h"
 
 namespace perfmamba::kernels::cpu {
 namespace {
 
-// Columns of a task of few rows: 100 kB of weights and more at any usual width, some microseconds of reading.
-constexpr std::int64_t kFewRowsColumns = 64;
+// Columns of a task of few rows, at most: 100 kB of weights and more at any usual width, some microseconds of reading.
+constexpr std::int64_t kFewRowsColumns = kBlockOutputs;
+// Tasks for each thread where there are few columns, so that none has to wait for a whole one.
+constexpr std::int64_t kFewRowsShares = 4;
 // Rows of a task of many: weights that it widens or rearranges meet that many.
 constexpr std::int64_t kTaskRows = 512;
 // Rows of a task of the library's that has all columns, at least and at most: it rearranges all weights for them.
 constexpr std::int64_t kWholeRowsLeast = 64;
 constexpr std::int64_t kWholeRowsMost = 256;
 // Columns of one that has not: the sums stay in the second-level cache until they are put in place.
-constexpr std::int64_t kLibraryColumns = 64;
+constexpr std::int64_t kLibraryColumns = kBlockOutputs;
 // Rows of x that a task copies.
 constexpr std::int64_t kCopiedRows = 16;
 // Tiles that a thread keeps prepared: a model has some for each length.
@@ -46,9 +49,13 @@ bool libraryHas([[maybe_unused]] dnnl::cpu_isa isa) {
 }
 
 void fewRows(ThreadPool& pool, const ProductArgs& args) {
-    pool.run((args.outputs + kFewRowsColumns - 1) / kFewRowsColumns, [&](std::int64_t i) {
-        const std::int64_t first = i * kFewRowsColumns;
-        dotProducts(args, first, std::min(kFewRowsColumns, args.outputs - first));
+    const std::int64_t columns =
+        args.order == WeightOrder::Rows
+            ? std::clamp<std::int64_t>(args.outputs / (kFewRowsShares * pool.threads()), 1, kFewRowsColumns)
+            : kBlockOutputs;
+    pool.run((args.outputs + columns - 1) / columns, [&](std::int64_t i) {
+        const std::int64_t first = i * columns;
+        dotProducts(args, first, std::min(columns, args.outputs - first));
     });
 }
 
@@ -60,12 +67,13 @@ float* scratch(std::int64_t count) {
     return values.data();
 }
 
-/// `columns` rows of the weights in that type: as they lie, or widened into the calling thread's cache.
-ConstElements weightRows(const ProductArgs& args, std::int64_t column, std::int64_t columns, DType type) {
-    const ConstElements stored = args.weight + column * args.inputs;
+/// Weights of `columns` outputs in that type: as they lie, or widened into the calling thread's cache.
+ConstElements weightsOf(const ProductArgs& args, std::int64_t column, std::int64_t columns, DType type) {
+    const ConstElements stored = args.weight + column * outputStride(args.order, args.inputs);
     if (stored.type == type) return stored;
-    float* widened = scratch<struct Widened>(columns * args.inputs);
-    widenRow(stored, widened, columns * args.inputs);
+    const std::int64_t count = orderedElements(args.order, columns, args.inputs);
+    float* widened = scratch<struct Widened>(count);
+    widenRow(stored, widened, count);
     return widened;
 }
 
@@ -85,6 +93,7 @@ void eachTask(ThreadPool& pool, const ProductArgs& args, std::int64_t rows, std:
 struct Tile {
     std::int64_t rows = 0, columns = 0, inputs = 0;
     DType type = DType::F32;  // of x and the weights
+    WeightOrder order = WeightOrder::Rows;
 
     auto operator<=>(const Tile&) const = default;
 };
@@ -92,6 +101,17 @@ struct Tile {
 const dnnl::engine& engine() {
     static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
     return cpu;
+}
+
+/// Of weights (inputs, columns).
+dnnl::memory::format_tag tagOf(WeightOrder order) {
+    using Tag = dnnl::memory::format_tag;
+    switch (order) {
+        case WeightOrder::Rows: return Tag::ba;
+        case WeightOrder::Blocks: return Tag::BA16a64b;
+        case WeightOrder::PairedBlocks: return Tag::BA16a64b2a;
+    }
+    return Tag::undef;
 }
 
 struct Prepared {
@@ -105,7 +125,7 @@ private:
         using dnnl::memory;
         const auto type = tile.type == DType::BF16 ? memory::data_type::bf16 : memory::data_type::f32;
         const memory::desc x({tile.rows, tile.inputs}, type, memory::format_tag::ab);
-        const memory::desc weight({tile.inputs, tile.columns}, type, memory::format_tag::ba);
+        const memory::desc weight({tile.inputs, tile.columns}, type, tagOf(tile.order));
         const memory::desc y({tile.rows, tile.columns}, memory::data_type::f32, memory::format_tag::ab);
 #if DNNL_VERSION_MAJOR < 3
         return {dnnl::matmul::desc(x, weight, y), engine()};
@@ -152,7 +172,7 @@ void libraryTask(const ProductArgs& args, ConstElements x, const Tile& tile, std
     const bool in_place = tile.columns == args.outputs;
     float* y = args.y + row * args.outputs + column;
     float* sums = in_place ? y : scratch<struct Sums>(tile.rows * tile.columns);
-    multiply(tile, (x + row * args.inputs).data, weightRows(args, column, tile.columns, x.type).data, sums);
+    multiply(tile, (x + row * args.inputs).data, weightsOf(args, column, tile.columns, x.type).data, sums);
     if (in_place && !args.bias) return;
     for (std::int64_t i = 0; i < tile.rows; ++i) {
         for (std::int64_t j = 0; j < tile.columns; ++j) {
@@ -174,7 +194,7 @@ void byLibrary(Backend& backend, ThreadPool& pool, const ProductArgs& args) {
     eachTask(pool, args, rows, columns, [&](std::int64_t row, std::int64_t column) {
         try {
             const Tile tile = {std::min(rows, args.rows - row), std::min(columns, args.outputs - column), args.inputs,
-                               type};
+                               type, args.order};
             libraryTask(args, x, tile, row, column);
         } catch (const std::exception&) {
             failed = true;
@@ -195,7 +215,7 @@ void panelTask(const ProductArgs& args, const float* panels, std::int64_t row, s
     task.bias = args.bias ? args.bias + column : nullptr;
     task.y = args.y + row * args.outputs + column;
     task.y_stride = args.outputs;
-    task.weight = weightRows(args, column, task.columns, DType::F32).f32();
+    task.weight = weightsOf(args, column, task.columns, DType::F32).f32();
     panelProduct(task);
 }
 
@@ -234,7 +254,8 @@ void multiply(Layout a_layout, Layout b_layout, std::int64_t m, std::int64_t n, 
 }
 
 void linear(Backend& backend, ThreadPool& pool, const ProductArgs& args) {
-    if (args.rows <= kFewRows) return fewRows(pool, args);
+    const bool for_library = args.order != WeightOrder::Rows;
+    if (args.rows <= kFewRows || (for_library && !libraryIsBest())) return fewRows(pool, args);
     if (libraryIsBest()) return byLibrary(backend, pool, args);
     byPanels(backend, pool, args);
 }

@@ -70,7 +70,8 @@ Values DeviceMemory::read(kernels::ConstElements from, std::size_t count) {
     const float* source = from.type == DType::F32 ? from.f32() : wide.data();
     if (from.type != DType::F32) {
         const std::vector<std::int32_t> first = {0};
-        m_backend.embed(first, {from, 1, static_cast<std::int64_t>(count), nullptr}, wide.data());
+        m_backend.embed(first, {from, 1, static_cast<std::int64_t>(count), kernels::WeightOrder::Rows, nullptr},
+                        wide.data());
     }
     m_backend.toHost(source, floats);
     return {floats.begin(), floats.end()};

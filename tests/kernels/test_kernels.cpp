@@ -1,5 +1,6 @@
 // The CPU backend's kernels against the reference in double, with every instruction set that this processor has.
 #include <hwy/highway.h>
+#include <sys/mman.h>
 
 #include <QtTest>
 #include <cmath>
@@ -8,6 +9,8 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/vector_ops.h"
+#include "kernels/cpu/weight_blocks.h"
 #include "kernels/reference/reference.h"
 #include "tests/support/kernel_values.h"
 
@@ -32,19 +35,31 @@ std::vector<std::byte> rounded(Values& values, DType type) {
     return bytes;
 }
 
-/// A matrix as it is stored in that type; its values are then those of the type.
+Weight weightOf(ConstElements data, std::size_t elements, std::int64_t rows) {
+    Weight weight;
+    weight.data = data;
+    weight.rows = rows;
+    weight.cols = static_cast<std::int64_t>(elements) / rows;
+    return weight;
+}
+Weight weightOf(const std::vector<float>& values, std::int64_t rows) {
+    return weightOf(values.data(), values.size(), rows);
+}
+
+/// A matrix as it is stored in that type, and as a backend of that precision loads it; its values are then those of the
+/// type.
 struct Stored {
     std::vector<std::byte> bytes;
     Weight weight;
+    std::unique_ptr<Backend> backend;
+    Weight loaded;
 
-    Stored(Values& values, std::int64_t rows, DType type) : bytes(rounded(values, type)) {
-        weight = {{bytes.data(), type}, rows, static_cast<std::int64_t>(values.size()) / rows, nullptr};
-    }
+    Stored(Values& values, std::int64_t rows, DType type)
+        : bytes(rounded(values, type)),
+          weight(weightOf({bytes.data(), type}, values.size(), rows)),
+          backend(cpu::makeBackend({.threads = 2, .precision = type})),
+          loaded(backend->load({"w", type, {rows, weight.cols}, bytes.data(), nullptr}, WeightUse::Matrix)) {}
 };
-
-Weight weightOf(const std::vector<float>& values, std::int64_t rows) {
-    return {values.data(), rows, static_cast<std::int64_t>(values.size()) / rows, nullptr};
-}
 
 void compare(const std::vector<float>& got, const Values& expected, const char* what) {
     QCOMPARE(got.size(), expected.size());
@@ -108,7 +123,14 @@ private Q_SLOTS:
                               {257, 96, 768},
                               {9, 130, 100},
                               {70, 200, 131},
-                              {600, 130, 50}}) {
+                              {600, 130, 50},
+                              // In blocks, where there are any.
+                              {1, 191, 190},
+                              {3, 96, 64},
+                              {7, 191, 190},
+                              {20, 190, 126},
+                              {257, 191, 190},
+                              {600, 130, 128}}) {
             for (const DType type : kDTypes) linearOf(s.rows, s.inputs, s.outputs, type);
         }
     }
@@ -116,25 +138,32 @@ private Q_SLOTS:
     void linearRows_data() { addTargets(); }
     void linearRows() {
         constexpr std::int64_t kRows = 600;
-        constexpr std::int64_t kInputs = 130;
-        constexpr std::int64_t kOutputs = 201;
+        constexpr std::int64_t kInputs = 158;
+        constexpr std::int64_t kOutputs = 250;
         for (const DType type : kDTypes) {
             Random random(7);
             Values values = random.values(kOutputs * kInputs);
-            const Stored weight(values, kOutputs, type);
+            const Stored stored(values, kOutputs, type);
             const std::vector<float> x = toFloat(random.values(kRows * kInputs));
-            std::vector<float> all(kRows * kOutputs);
-            m_backend->linear(x.data(), kInputs, weight.weight, {}, all.data(), kRows);
-            for (const int threads : {1, 7}) {
-                std::vector<float> y(all.size());
-                cpu::makeBackend({.threads = threads})->linear(x.data(), kInputs, weight.weight, {}, y.data(), kRows);
-                QVERIFY(y == all);
-            }
-            for (const std::int64_t rows : {10, 65, 300}) {
-                const std::int64_t first = 250;
-                std::vector<float> y(static_cast<std::size_t>(rows * kOutputs));
-                m_backend->linear(x.data() + first * kInputs, kInputs, weight.weight, {}, y.data(), rows);
-                QVERIFY(std::equal(y.begin(), y.end(), all.begin() + first * kOutputs));
+            for (const Weight& weight : {stored.weight, stored.loaded}) {
+                std::vector<float> all(kRows * kOutputs);
+                m_backend->linear(x.data(), kInputs, weight, {}, all.data(), kRows);
+                for (const int threads : {1, 7}) {
+                    std::vector<float> y(all.size());
+                    cpu::makeBackend({.threads = threads})->linear(x.data(), kInputs, weight, {}, y.data(), kRows);
+                    QVERIFY(y == all);
+                }
+                for (const std::int64_t rows : {10, 65, 300}) {
+                    const std::int64_t first = 250;
+                    std::vector<float> y(static_cast<std::size_t>(rows * kOutputs));
+                    m_backend->linear(x.data() + first * kInputs, kInputs, weight, {}, y.data(), rows);
+                    QVERIFY(std::equal(y.begin(), y.end(), all.begin() + first * kOutputs));
+                }
+                std::vector<float> few(5 * kOutputs);
+                m_backend->linear(x.data(), kInputs, weight, {}, few.data(), 5);
+                std::vector<float> one(kOutputs);
+                m_backend->linear(x.data() + 4 * kInputs, kInputs, weight, {}, one.data(), 1);
+                QVERIFY(std::equal(one.begin(), one.end(), few.begin() + 4 * kOutputs));
             }
         }
     }
@@ -155,7 +184,7 @@ private Q_SLOTS:
         }
     }
 
-    /// What is stored in the backend's precision is used where it lies; all else is converted, and charged.
+    /// A table is in rows, a matrix in the order that products want; both are copied, and charged.
     void load_data() { addTargets(); }
     void load() {
         const std::vector<float> values = {1, -2, 0.1F, 65504, 1e30F, 6e-8F};
@@ -169,18 +198,59 @@ private Q_SLOTS:
                 const auto backend = cpu::makeBackend({.threads = 1, .precision = precision});
                 QCOMPARE(backend->device().precision, precision);
                 QCOMPARE(backend->device().activations, DType::F32);
-                const Weight matrix = backend->load(tensor, WeightUse::Matrix);
-                QCOMPARE(matrix.data.type, precision);
-                QCOMPARE(matrix.data.data == bytes.data(), precision == stored);
+                const Weight table = backend->load(tensor, WeightUse::Table);
+                QCOMPARE(table.data.type, precision);
                 QCOMPARE(backend->ledger().current()[MemoryKind::Weights],
                          static_cast<std::int64_t>(values.size() * sizeOf(precision)));
                 std::vector<std::byte> expected(values.size() * sizeOf(precision));
                 convertFromFloat(precision, held.data(), held.size(), expected.data());
-                QVERIFY(std::memcmp(matrix.data.data, expected.data(), expected.size()) == 0);
+                QVERIFY(std::memcmp(table.data.data, expected.data(), expected.size()) == 0);
                 const Weight parameter = backend->load(tensor, WeightUse::Parameter);
                 QVERIFY(std::equal(held.begin(), held.end(), parameter.f32()));
+                QCOMPARE(parameter.data.data == bytes.data(), stored == DType::F32);
             }
         }
+    }
+
+    void order_data() { addTargets(); }
+    void order() {
+        constexpr std::int64_t kOutputs = 126;
+        constexpr std::int64_t kInputs = 190;
+        const bool blocks = cpu::libraryIsBest();
+        for (const DType type : kDTypes) {
+            Random random(9);
+            Values values = random.values(kOutputs * kInputs);
+            const Stored stored(values, kOutputs, type);
+            const bool pairs = type == DType::BF16 && cpu::multipliesBfloat16();
+            QCOMPARE(stored.loaded.order, !blocks ? WeightOrder::Rows
+                                          : pairs ? WeightOrder::PairedBlocks
+                                                  : WeightOrder::Blocks);
+            const std::int64_t elements = blocks ? 128 * 192 : kOutputs * kInputs;
+            QCOMPARE(stored.backend->ledger().current()[MemoryKind::Weights],
+                     elements * static_cast<std::int64_t>(sizeOf(type)));
+            // Blocks that were mostly zeros are not made.
+            QCOMPARE(cpu::bestOrder(type, 80, kInputs), WeightOrder::Rows);
+            QCOMPARE(cpu::bestOrder(type, kOutputs, 5), WeightOrder::Rows);
+        }
+    }
+
+    /// Matrices that would take more than their part of the machine's memory are used where they lie in the file.
+    void inPlace_data() { addTargets(); }
+    void inPlace() {
+        const std::int64_t inputs = 1 << 16;
+        const std::int64_t outputs = m_backend->device().memory_bytes / 2 / (inputs * 4);
+        const std::size_t bytes = static_cast<std::size_t>(outputs * inputs) * sizeof(float);
+        // Address space only: nothing of it is read.
+        void* data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        QVERIFY(data != MAP_FAILED);
+        const HostTensor tensor{"w", DType::F32, {outputs, inputs}, static_cast<const std::byte*>(data), nullptr};
+        for (const WeightUse use : {WeightUse::Matrix, WeightUse::Table}) {
+            const Weight weight = m_backend->load(tensor, use);
+            QCOMPARE(weight.data.data, data);
+            QCOMPARE(weight.order, WeightOrder::Rows);
+            QCOMPARE(m_backend->ledger().current()[MemoryKind::Weights], static_cast<std::int64_t>(bytes));
+        }
+        QCOMPARE(::munmap(data, bytes), 0);
     }
 
     /// Two calls in a row, so that the second starts from the state that the first left.
@@ -209,40 +279,40 @@ private Q_SLOTS:
     void selectiveScan_data() { addTargets(); }
     void selectiveScan() {
         for (const std::int64_t states : {0, 1, 5, 16, 96, 256}) {
-            for (const std::int64_t channels : {1, 16, 37}) {
-                const std::int64_t length = 19;
-                Random random(4);
-                reference::SelectiveScan a;
-                a.batch = 2;
-                a.length = length;
-                a.channels = channels;
-                a.states = states;
-                a.dt_bias = random.values(channels, -3, 0);
-                a.A = random.values(states * channels, -16, -0.5);
-                a.D = random.values(channels);
-                Values state = random.values(2 * states * channels);
-                std::vector<float> h = toFloat(state);
-                const std::vector<float> bias = toFloat(a.dt_bias);
-                const std::vector<float> A = toFloat(a.A);
-                const std::vector<float> D = toFloat(a.D);
-                for (int call = 0; call < 2; ++call) {
-                    a.x = random.values(2 * length * channels);
-                    // From steps that vanish to steps beyond softplus' threshold.
-                    a.dt = random.values(2 * length * channels, -30, 30);
-                    a.B = random.values(2 * length * states);
-                    a.C = random.values(2 * length * states);
-                    const std::vector<float> x = toFloat(a.x);
-                    const std::vector<float> dt = toFloat(a.dt);
-                    const std::vector<float> B = toFloat(a.B);
-                    const std::vector<float> C = toFloat(a.C);
-                    std::vector<float> y(x.size());
-                    m_backend->selectiveScan({2, length, channels, states, x.data(), dt.data(), bias.data(), A.data(),
-                                              B.data(), C.data(), states, D.data(), h.data(), y.data()});
-                    compare(y, reference::selectiveScan(a, state), "y");
-                    compare(h, state, "h");
-                }
+            for (const std::int64_t channels : {1, 16, 37, 150}) {
+                for (const std::int64_t length : {1, 19}) selectiveScanOf(states, channels, length);
             }
         }
+        selectiveScanOf(5, 37, 2 * cpu::kScanStretch + 3);
+    }
+    /// Tokens one by one give what they give together.
+    void scanSteps_data() { addTargets(); }
+    void scanSteps() {
+        constexpr std::int64_t kLength = 5;
+        constexpr std::int64_t kStates = 7;
+        constexpr std::int64_t kChannels = 150;
+        Random random(11);
+        const std::vector<float> bias = toFloat(random.values(kChannels, -3, 0));
+        const std::vector<float> A = toFloat(random.values(kStates * kChannels, -16, -0.5));
+        const std::vector<float> D = toFloat(random.values(kChannels));
+        const std::vector<float> x = toFloat(random.values(kLength * kChannels));
+        const std::vector<float> dt = toFloat(random.values(kLength * kChannels, -30, 30));
+        const std::vector<float> B = toFloat(random.values(kLength * kStates));
+        const std::vector<float> C = toFloat(random.values(kLength * kStates));
+        const auto run = [&](std::int64_t begin, std::int64_t tokens, std::vector<float>& h, std::vector<float>& y) {
+            m_backend->selectiveScan({1, tokens, kChannels, kStates, x.data() + begin * kChannels,
+                                      dt.data() + begin * kChannels, bias.data(), A.data(), B.data() + begin * kStates,
+                                      C.data() + begin * kStates, kStates, D.data(), h.data(),
+                                      y.data() + begin * kChannels});
+        };
+        std::vector<float> h(kStates * kChannels);
+        std::vector<float> y(kLength * kChannels);
+        run(0, kLength, h, y);
+        std::vector<float> h_steps(h.size());
+        std::vector<float> y_steps(y.size());
+        for (std::int64_t t = 0; t < kLength; ++t) run(t, 1, h_steps, y_steps);
+        QVERIFY(h_steps == h);
+        QVERIFY(y_steps == y);
     }
 
     void ssd_data() { addTargets(); }
@@ -358,22 +428,57 @@ private Q_SLOTS:
     }
 
 private:
+    void selectiveScanOf(std::int64_t states, std::int64_t channels, std::int64_t length) {
+        Random random(4);
+        reference::SelectiveScan a;
+        a.batch = 2;
+        a.length = length;
+        a.channels = channels;
+        a.states = states;
+        a.dt_bias = random.values(channels, -3, 0);
+        a.A = random.values(states * channels, -16, -0.5);
+        a.D = random.values(channels);
+        Values state = random.values(2 * states * channels);
+        std::vector<float> h = toFloat(state);
+        const std::vector<float> bias = toFloat(a.dt_bias);
+        const std::vector<float> A = toFloat(a.A);
+        const std::vector<float> D = toFloat(a.D);
+        for (int call = 0; call < 2; ++call) {
+            a.x = random.values(2 * length * channels);
+            // From steps that vanish to steps beyond softplus' threshold.
+            a.dt = random.values(2 * length * channels, -30, 30);
+            a.B = random.values(2 * length * states);
+            a.C = random.values(2 * length * states);
+            const std::vector<float> x = toFloat(a.x);
+            const std::vector<float> dt = toFloat(a.dt);
+            const std::vector<float> B = toFloat(a.B);
+            const std::vector<float> C = toFloat(a.C);
+            std::vector<float> y(x.size());
+            m_backend->selectiveScan({2, length, channels, states, x.data(), dt.data(), bias.data(), A.data(), B.data(),
+                                      C.data(), states, D.data(), h.data(), y.data()});
+            compare(y, reference::selectiveScan(a, state), "y");
+            compare(h, state, "h");
+        }
+    }
+
     void linearOf(std::int64_t rows, std::int64_t inputs, std::int64_t outputs, DType type) {
         Random random(2);
         Values x = random.values(rows * inputs);
         if (type == DType::BF16 && rows > cpu::kFewRows && cpu::multipliesBfloat16()) (void)rounded(x, type);
         Values values = random.values(outputs * inputs);
-        const Stored weight(values, outputs, type);
+        const Stored stored(values, outputs, type);
         const Values bias = random.values(outputs);
         const std::vector<float> b = toFloat(bias);
         // x lies in rows that are wider than it.
         const std::int64_t stride = inputs + 3;
         const std::vector<float> wide = toFloat(tests::beside(rows, {&x}, 3));
         std::vector<float> y(static_cast<std::size_t>(rows * outputs));
-        m_backend->linear(wide.data(), stride, weight.weight, weightOf(b, 1), y.data(), rows);
-        compare(y, reference::linear(x, values, bias, inputs, outputs), "with bias");
-        m_backend->linear(wide.data(), stride, weight.weight, {}, y.data(), rows);
-        compare(y, reference::linear(x, values, {}, inputs, outputs), "without");
+        for (const Weight& weight : {stored.weight, stored.loaded}) {
+            m_backend->linear(wide.data(), stride, weight, weightOf(b, 1), y.data(), rows);
+            compare(y, reference::linear(x, values, bias, inputs, outputs), "with bias");
+            m_backend->linear(wide.data(), stride, weight, {}, y.data(), rows);
+            compare(y, reference::linear(x, values, {}, inputs, outputs), "without");
+        }
     }
 
     static void addTargets() {

@@ -97,7 +97,7 @@ Weight CudaBackend::load(const HostTensor& tensor, WeightUse use) {
     Weight weight;
     weight.rows = tensor.shape.size() > 1 ? tensor.shape[0] : 1;
     weight.cols = weight.rows > 0 ? tensor.elements() / weight.rows : 0;
-    const DType type = use == WeightUse::Matrix ? m_device.precision : DType::F32;
+    const DType type = use == WeightUse::Parameter ? DType::F32 : m_device.precision;
     auto buffer =
         std::make_shared<Buffer>(allocate(MemoryKind::Weights, static_cast<std::size_t>(tensor.elements()), type));
     upload(tensor, buffer->view());
