@@ -205,10 +205,10 @@ QString ChangePlot::csv() const {
         QStringList fields{csvField(subjectText(change))};
         const bool interval = change.ratio.known();
         for (const double value : {change.before, change.after, change.ratio.median}) {
-            fields << QString::number(value, 'g', 8);
+            fields << csvNumber(value);
         }
-        fields << (interval ? QString::number(change.ratio.ci_low, 'g', 8) : QString());
-        fields << (interval ? QString::number(change.ratio.ci_high, 'g', 8) : QString());
+        fields << (interval ? csvNumber(change.ratio.ci_low) : QString());
+        fields << (interval ? csvNumber(change.ratio.ci_high) : QString());
         fields << verdictText(change);
         text += fields.join(QLatin1Char(',')) + QLatin1Char('\n');
     }

@@ -20,10 +20,6 @@ constexpr int kTickGap = 6;        // pixels between the names of two ticks
 constexpr int kLegendEntry = 340;  // pixels of a name in the legend at most
 constexpr int kLegendIcon = 34;    // pixels beside it
 
-QString csvNumber(double value) {
-    return std::isfinite(value) ? QString::number(value, 'g', 8) : QString();
-}
-
 }  // namespace
 
 CurvePlot::CurvePlot(const QString& name, const QString& accessible_name, QWidget* parent) : QWidget(parent) {

@@ -474,8 +474,7 @@ QString LayerMap::csv() const {
         text += QString::number(layer);
         for (std::size_t column = 0; column < m_columns.size(); ++column) {
             const double value = m_values[static_cast<std::size_t>(layer) * m_columns.size() + column];
-            text +=
-                QLatin1Char(',') + (std::isfinite(value) ? QString::number(value * m_unit.factor, 'g', 8) : QString());
+            text += QLatin1Char(',') + csvNumber(value * m_unit.factor);
         }
         text += QLatin1Char('\n');
     }

@@ -11,6 +11,7 @@
 #include <QPdfWriter>
 #include <QSaveFile>
 #include <QSvgGenerator>
+#include <cmath>
 #include <QToolTip>
 
 #include "widgets/theme.h"
@@ -146,5 +147,9 @@ QString csvField(const QString& text) {
     quoted.replace(QLatin1Char('"'), QStringLiteral("\"\""));
     return QLatin1Char('"') + quoted + QLatin1Char('"');
 }
+QString csvNumber(double value) {
+    return std::isfinite(value) ? QString::number(value, 'g', 8) : QString();
+}
+
 
 }  // namespace perfmamba::widgets

@@ -39,5 +39,7 @@ bool writeText(const QString& text, const QString& path);
 
 /// One CSV field, quoted where RFC 4180 wants it.
 QString csvField(const QString& text);
+/// A number to 8 digits; empty where it is none.
+QString csvNumber(double value);
 
 }  // namespace perfmamba::widgets

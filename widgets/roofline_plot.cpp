@@ -345,12 +345,12 @@ QPoint RooflinePlot::dotCentre(Component component) const {
 QString RooflinePlot::csv() const {
     QString text = QStringLiteral("component,work a byte [FLOP/B],measured [GFLOP/s],floor [GFLOP/s],of floor,limit\n");
     for (const RooflineDot& dot : m_dots) {
-        const auto number = [](double value) {
-            return std::isfinite(value) ? QString::number(value, 'g', 8) : QString();
-        };
-        text += QStringList{nameOf(dot.cost->component),         number(dot.flops_per_byte),
-                            number(dot.flops_per_s / kGiga),     number(dot.floor_flops_per_s / kGiga),
-                            number(profile::ofFloor(*dot.cost)), limitText(*m_profile, *m_point, *dot.cost)}
+        text += QStringList{nameOf(dot.cost->component),
+                            csvNumber(dot.flops_per_byte),
+                            csvNumber(dot.flops_per_s / kGiga),
+                            csvNumber(dot.floor_flops_per_s / kGiga),
+                            csvNumber(profile::ofFloor(*dot.cost)),
+                            limitText(*m_profile, *m_point, *dot.cost)}
                     .join(QLatin1Char(',')) +
                 QLatin1Char('\n');
     }

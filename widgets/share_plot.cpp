@@ -447,7 +447,7 @@ QString SharePlot::csv() const {
     text += QLatin1Char('\n');
     for (const profile::Point& point : m_profile->points) {
         text += QString::number(point.length);
-        for (const double height : heightsOf(point)) text += QLatin1Char(',') + QString::number(height, 'g', 8);
+        for (const double height : heightsOf(point)) text += QLatin1Char(',') + csvNumber(height);
         text += QLatin1Char('\n');
     }
     return text;

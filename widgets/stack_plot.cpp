@@ -303,7 +303,7 @@ QString StackPlot::csv() const {
     for (const StackPanel& panel : m_panels) {
         for (std::size_t bar = 0; bar < panel.heights.size(); ++bar) {
             text += csvField(panel.title) + QLatin1Char(',') + QString::number(panel.lengths[bar]);
-            for (const double height : panel.heights[bar]) text += QLatin1Char(',') + QString::number(height, 'g', 8);
+            for (const double height : panel.heights[bar]) text += QLatin1Char(',') + csvNumber(height);
             text += QLatin1Char('\n');
         }
     }

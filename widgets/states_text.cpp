@@ -15,10 +15,6 @@ QString inOne(const QString& name) {
     return csvField(name + QStringLiteral(" [1]"));
 }
 
-QString csvNumber(double value) {
-    return std::isfinite(value) ? QString::number(value, 'g', 7) : QString();
-}
-
 }  // namespace
 
 const activity::LayerActivity& StatesPage::layer() const {
