@@ -4,16 +4,16 @@
 
 #include <QApplication>
 #include <QClipboard>
-#include <QFileDialog>
 #include <QImage>
 #include <QMenu>
 #include <QPageSize>
 #include <QPdfWriter>
 #include <QSaveFile>
 #include <QSvgGenerator>
-#include <cmath>
 #include <QToolTip>
+#include <cmath>
 
+#include "widgets/save_dialog.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -89,10 +89,9 @@ void addPictureMenu(QWidget& view, Picture picture) {
 
 void saveAs(QWidget& view, const QString& name, const QString& suffix,
             const std::function<bool(const QString& path)>& write) {
-    QString path = QFileDialog::getSaveFileName(&view, QObject::tr("Save"), name + QLatin1Char('.') + suffix,
-                                                QStringLiteral("%1 (*.%2)").arg(suffix.toUpper(), suffix));
+    const QString path = askForFileToSave(&view, QObject::tr("Save"), name + QLatin1Char('.') + suffix,
+                                          QStringLiteral("%1 (*.%2)").arg(suffix.toUpper(), suffix), {suffix});
     if (path.isEmpty()) return;
-    if (!path.endsWith(QLatin1Char('.') + suffix, Qt::CaseInsensitive)) path += QLatin1Char('.') + suffix;
     if (!write(path)) {
         QToolTip::showText(QCursor::pos(), QObject::tr("%1 cannot be written").arg(path), &view);
     }
@@ -147,9 +146,9 @@ QString csvField(const QString& text) {
     quoted.replace(QLatin1Char('"'), QStringLiteral("\"\""));
     return QLatin1Char('"') + quoted + QLatin1Char('"');
 }
+
 QString csvNumber(double value) {
     return std::isfinite(value) ? QString::number(value, 'g', 8) : QString();
 }
-
 
 }  // namespace perfmamba::widgets

@@ -1,9 +1,9 @@
 // The window's part about what a profile says: the advice beside it, and files for other people and programs.
 #include "app/gui/main_window.h"
-#include "app/gui/save_dialog.h"
 #include "core/report/chrome_trace.h"
 #include "core/report/summary_html.h"
 #include "widgets/advice_panel.h"
+#include "widgets/save_dialog.h"
 
 namespace perfmamba::app {
 
@@ -32,8 +32,8 @@ void MainWindow::askWhereToSaveTrace() {
     // As it is now: while the dialog is open, another model may open behind it.
     const ProfilePtr profile = m_shown;
     const QString name = QString::fromStdString(profile->model.name) + QStringLiteral("-trace.json");
-    const QString file = askForFileToSave(this, tr("Save the timeline as a trace"), name, tr("Traces (*.json)"),
-                                          {QStringLiteral("json")});
+    const QString file = widgets::askForFileToSave(this, tr("Save the timeline as a trace"), name,
+                                                   tr("Traces (*.json)"), {QStringLiteral("json")});
     if (file.isEmpty()) return;
     m_session->saveText(file, [profile](const report::Sink& sink) { report::chromeTrace(*profile, sink); });
 }
@@ -43,8 +43,9 @@ void MainWindow::askWhereToSaveSummary() {
     if (!writer) return;
     const bool has_points = m_shown && !m_shown->points.empty();
     const QString model = QString::fromStdString(has_points ? m_shown->model.name : m_study->model.name);
-    const QString file = askForFileToSave(this, tr("Save the summary"), model + QStringLiteral(".html"),
-                                          tr("HTML (*.html)"), {QStringLiteral("html"), QStringLiteral("htm")});
+    const QString file =
+        widgets::askForFileToSave(this, tr("Save the summary"), model + QStringLiteral(".html"), tr("HTML (*.html)"),
+                                  {QStringLiteral("html"), QStringLiteral("htm")});
     if (!file.isEmpty()) m_session->saveText(file, writer);
 }
 

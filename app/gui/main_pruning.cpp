@@ -14,7 +14,6 @@
 
 #include "app/gui/export_dialog.h"
 #include "app/gui/main_window.h"
-#include "app/gui/save_dialog.h"
 #include "core/prune/criterion.h"
 #include "core/report/pruning_text.h"
 #include "kernels/error.h"
@@ -22,6 +21,7 @@
 #include "widgets/format.h"
 #include "widgets/messages_panel.h"
 #include "widgets/prune_page.h"
+#include "widgets/save_dialog.h"
 #include "widgets/score_histogram.h"
 #include "widgets/states_page.h"
 #include "widgets/study_form.h"
@@ -335,8 +335,8 @@ std::string MainWindow::recordOf(const prune::Plan& plan) const {
 void MainWindow::askWhereToSavePlan() {
     if (!m_plan) return;
     const prune::PlanPtr plan = m_plan;  // while the dialog is open, another model may open behind it
-    const QString file = askForFileToSave(this, tr("Save the plan"), QStringLiteral("plan.json"), tr("Plans (*.json)"),
-                                          {QStringLiteral("json")});
+    const QString file = widgets::askForFileToSave(this, tr("Save the plan"), QStringLiteral("plan.json"),
+                                                   tr("Plans (*.json)"), {QStringLiteral("json")});
     if (!file.isEmpty()) m_pruning->savePlan(plan, file);
 }
 

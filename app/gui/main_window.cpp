@@ -24,7 +24,6 @@
 #include <utility>
 
 #include "app/gui/command_palette.h"
-#include "app/gui/save_dialog.h"
 #include "core/profile/floors.h"
 #include "core/report/chrome_trace.h"
 #include "widgets/advice_panel.h"
@@ -41,6 +40,7 @@
 #include "widgets/model_card.h"
 #include "widgets/plot_menu.h"
 #include "widgets/profile_page.h"
+#include "widgets/save_dialog.h"
 #include "widgets/scaling_form.h"
 #include "widgets/scaling_page.h"
 #include "widgets/studies_page.h"
@@ -592,14 +592,14 @@ void MainWindow::askWhereToSave() {
     if (!m_shown) return;
     const ProfilePtr profile = m_shown;  // while the dialog is open, another model may open behind it
     const QString name = QString::fromStdString(profile->model.name) + QStringLiteral(".h5");
-    const QString file = askForFileToSave(this, tr("Save the report"), name, tr("Reports (*.h5)"),
-                                          {QStringLiteral("h5"), QStringLiteral("hdf5")});
+    const QString file = widgets::askForFileToSave(this, tr("Save the report"), name, tr("Reports (*.h5)"),
+                                                   {QStringLiteral("h5"), QStringLiteral("hdf5")});
     if (!file.isEmpty()) m_session->saveReport(profile, file);
 }
 
 void MainWindow::exportTable() {
-    QString file =
-        QFileDialog::getSaveFileName(this, tr("Export the table"), QStringLiteral("components.csv"), tr("CSV (*.csv)"));
+    const QString file = widgets::askForFileToSave(this, tr("Export the table"), QStringLiteral("components.csv"),
+                                                   tr("CSV (*.csv)"), {QStringLiteral("csv")});
     if (file.isEmpty()) return;
     const bool changes = m_tabs->currentIndex() == m_compare_index && m_comparison;
     if (!widgets::writeText(changes ? m_compare_page->csv() : m_profile_page->table()->csv(), file)) {

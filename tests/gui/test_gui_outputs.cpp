@@ -1,4 +1,5 @@
 // What a profile says, beside it, and the files that are made of it for others.
+#include <QAbstractButton>
 #include <QAction>
 #include <QApplication>
 #include <QClipboard>
@@ -6,11 +7,12 @@
 #include <QDockWidget>
 #include <QFileDialog>
 #include <QListWidget>
+#include <QMessageBox>
 #include <QSignalSpy>
 #include <QTest>
+#include <QTimer>
 
 #include "app/gui/main_window.h"
-#include "app/gui/save_dialog.h"
 #include "core/report/chrome_trace.h"
 #include "core/report/report.h"
 #include "gui_test.h"
@@ -18,6 +20,8 @@
 #include "widgets/advice_panel.h"
 #include "widgets/background.h"
 #include "widgets/messages_panel.h"
+#include "widgets/plot_menu.h"
+#include "widgets/save_dialog.h"
 
 using namespace perfmamba;
 using namespace perfmamba::widgets;
@@ -45,8 +49,40 @@ private Q_SLOTS:
 
     void endings() {
         const QStringList html = {QStringLiteral("html"), QStringLiteral("htm")};
-        QCOMPARE(app::withSuffix(QStringLiteral("mamba-2.8b"), html), QStringLiteral("mamba-2.8b.html"));
-        QCOMPARE(app::withSuffix(QStringLiteral("run.HTM"), html), QStringLiteral("run.HTM"));
+        QCOMPARE(widgets::withSuffix(QStringLiteral("mamba-2.8b"), html), QStringLiteral("mamba-2.8b.html"));
+        QCOMPARE(widgets::withSuffix(QStringLiteral("run.HTM"), html), QStringLiteral("run.HTM"));
+    }
+
+    /// A file that a name without its ending would replace is asked about.
+    void nothingIsReplacedUnasked() {
+        const QString kept = m_place->path(QStringLiteral("kept.csv"));
+        QVERIFY(widgets::writeText(QStringLiteral("old"), kept));
+        for (const auto answer : {QMessageBox::No, QMessageBox::Yes}) {
+            QWidget view;
+            view.show();
+            bool asked = false;
+            // The first is the dialog; the second, while that is left, the question.
+            QTimer::singleShot(0, &view, [&] {
+                auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
+                QVERIFY(dialog != nullptr);
+                dialog->setDefaultSuffix(QString());
+                dialog->selectFile(m_place->path(QStringLiteral("kept")));
+                QTimer::singleShot(0, dialog, &QDialog::accept);
+                auto* poll = new QTimer(&view);
+                connect(poll, &QTimer::timeout, &view, [&asked, poll, answer] {
+                    auto* question = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+                    if (!question) return;
+                    asked = true;
+                    poll->stop();
+                    question->button(answer)->click();
+                });
+                poll->start(10);
+            });
+            widgets::saveAs(view, QStringLiteral("plot"), QStringLiteral("csv"),
+                            [](const QString& path) { return widgets::writeText(QStringLiteral("new"), path); });
+            QVERIFY(asked);
+            QCOMPARE(contentOf(kept), answer == QMessageBox::Yes ? QByteArray("new") : QByteArray("old"));
+        }
     }
 
     /// The newest study of a model is not that of a longer name, nor the other way round.

@@ -6,7 +6,7 @@
 
 class QWidget;
 
-namespace perfmamba::app {
+namespace perfmamba::widgets {
 
 /// The name with the first of these endings, where it has none of them: what follows the dot of "mamba-2.8b" is none.
 /// @param suffixes without the dot
@@ -18,4 +18,4 @@ QString withSuffix(const QString& file, const QStringList& suffixes);
 QString askForFileToSave(QWidget* parent, const QString& title, const QString& name, const QString& filter,
                          const QStringList& suffixes);
 
-}  // namespace perfmamba::app
+}  // namespace perfmamba::widgets

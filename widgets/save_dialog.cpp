@@ -1,4 +1,4 @@
-#include "app/gui/save_dialog.h"
+#include "widgets/save_dialog.h"
 
 #include <QCoreApplication>
 #include <QFileDialog>
@@ -6,7 +6,7 @@
 #include <QMessageBox>
 #include <algorithm>
 
-namespace perfmamba::app {
+namespace perfmamba::widgets {
 
 QString withSuffix(const QString& file, const QStringList& suffixes) {
     const bool has_one = std::ranges::any_of(
@@ -31,4 +31,4 @@ QString askForFileToSave(QWidget* parent, const QString& title, const QString& n
     return answer == QMessageBox::Yes ? file : QString();
 }
 
-}  // namespace perfmamba::app
+}  // namespace perfmamba::widgets
