@@ -310,6 +310,8 @@ public:
                         std::int64_t rows) = 0;
     virtual void conv1d(const Conv1dArgs& args) = 0;
     virtual void selectiveScan(const SelectiveScanArgs& args) = 0;
+    /// Whether its y may lie where dt does.
+    [[nodiscard]] virtual bool scansInPlace() const { return false; }
     virtual void ssd(const SsdArgs& args) = 0;
     /// Adds what the states do in a scan to the sums of `observation`. Reads args.h as the state before the first token
     /// and works the states out again for itself: h and y stay as they are, so it is called before the scan, with its

@@ -328,12 +328,14 @@ void Engine::mamba1(const Layer& layer, Pass& pass) {
     Buffer y;
     {
         const SpanScope span = pass.enter(backend, Component::Ssm, layer.index);
-        y = pass.activations(backend, c.d_inner);
+        const bool in_place = backend.scansInPlace();
+        if (!in_place) y = pass.activations(backend, c.d_inner);
         kernels::SelectiveScanArgs args = scanArgs(layer, pass, x.view(), dbc.view());
         args.dt = dt.view();
-        args.y = y.view();
+        args.y = in_place ? dt.view() : y.view();
         observeGroup(layer, pass, 0, args);
         backend.selectiveScan(args);
+        if (in_place) y = std::move(dt);
         x = Buffer();
         dt = Buffer();
         dbc = Buffer();

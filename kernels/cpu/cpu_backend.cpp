@@ -249,6 +249,9 @@ public:
         }
     }
 
+    /// A block's y goes into lines that it has just read: they need not be fetched again to be written.
+    [[nodiscard]] bool scansInPlace() const override { return true; }
+
     void ssd(const SsdArgs& args) override { cpu::ssd(*this, m_pool, args); }
 
     void observe(const SelectiveScanArgs& args, const Observation& observation) override {

@@ -313,6 +313,14 @@ private Q_SLOTS:
         for (std::int64_t t = 0; t < kLength; ++t) run(t, 1, h_steps, y_steps);
         QVERIFY(h_steps == h);
         QVERIFY(y_steps == y);
+        // Over dt, as the engine has it.
+        QVERIFY(m_backend->scansInPlace());
+        std::vector<float> in_place = dt;
+        std::vector<float> h_in_place(h.size());
+        m_backend->selectiveScan({1, kLength, kChannels, kStates, x.data(), in_place.data(), bias.data(), A.data(),
+                                  B.data(), C.data(), kStates, D.data(), h_in_place.data(), in_place.data()});
+        QVERIFY(h_in_place == h);
+        QVERIFY(in_place == y);
     }
 
     void ssd_data() { addTargets(); }

@@ -174,7 +174,8 @@ private Q_SLOTS:
         }
         QVERIFY(!use.contains(Component::Other));
         QCOMPARE(use.at(Component::InProj), 0);
-        QCOMPARE(use.at(Component::Ssm), 0);
+        QCOMPARE(use.at(Component::DtProj), 0);
+        QVERIFY(!use.contains(Component::Ssm));        // writes over dt
         QCOMPARE(use.at(Component::LmHead), 256 * 4);  // the logits, which the caller holds
     }
 
