@@ -110,7 +110,7 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
                                          QString text = QStringLiteral("pass,time [µs]\n");
                                          for (std::size_t i = 0; i < m_shown.samples.size(); ++i) {
                                              text +=
-                                                 QStringLiteral("%1,%2\n").arg(i).arg(m_shown.samples[i], 0, 'g', 8);
+                                                 QStringLiteral("%1,%2\n").arg(i).arg(csvNumber(m_shown.samples[i]));
                                          }
                                          return text;
                                      },

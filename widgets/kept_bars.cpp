@@ -13,6 +13,7 @@
 #include <cmath>
 
 #include "widgets/format.h"
+#include "widgets/plot_menu.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -103,7 +104,7 @@ QString KeptBars::csv() const {
                     .arg(row.most)
                     .arg(static_cast<int>(row.overridden))
                     .arg(static_cast<int>(row.locked));
-        text += row.delta ? QStringLiteral("%1,%2\n").arg(row.delta->delta, 0, 'g', 8).arg(row.delta->error, 0, 'g', 8)
+        text += row.delta ? QStringLiteral("%1,%2\n").arg(csvNumber(row.delta->delta)).arg(csvNumber(row.delta->error))
                           : QStringLiteral(",\n");
     }
     return text;

@@ -281,8 +281,8 @@ QString ScoreHistogram::csv() const {
     if (m_bins.off_axis > 0) text += QStringLiteral("-inf,0,%1\n").arg(m_bins.off_axis);
     for (std::size_t i = 0; i < m_bins.counts.size(); ++i) {
         text += QStringLiteral("%1,%2,%3\n")
-                    .arg(m_bins.edges[i], 0, 'g', 8)
-                    .arg(m_bins.edges[i + 1], 0, 'g', 8)
+                    .arg(csvNumber(m_bins.edges[i]))
+                    .arg(csvNumber(m_bins.edges[i + 1]))
                     .arg(m_bins.counts[i]);
     }
     return text;

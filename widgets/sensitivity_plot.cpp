@@ -163,9 +163,9 @@ QString SensitivityPlot::csv() const {
     for (const LayerDelta& delta : m_deltas) {
         text += QStringLiteral("%1,%2,%3,%4\n")
                     .arg(delta.layer)
-                    .arg(delta.share, 0, 'g', 6)
-                    .arg(delta.delta, 0, 'g', 8)
-                    .arg(delta.error, 0, 'g', 8);
+                    .arg(csvNumber(delta.share))
+                    .arg(csvNumber(delta.delta))
+                    .arg(csvNumber(delta.error));
     }
     return text;
 }

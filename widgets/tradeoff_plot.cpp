@@ -416,13 +416,13 @@ QString TradeoffPlot::csv() const {
     for (const Spot& spot : m_spots) {
         text += QStringLiteral("%1,%2,%3,%4,%5,%6,%7,%8\n")
                     .arg(csvField(spot.name))
-                    .arg(spot.worth.value, 0, 'g', 8)
-                    .arg(spot.worth.low, 0, 'g', 8)
-                    .arg(spot.worth.high, 0, 'g', 8)
+                    .arg(csvNumber(spot.worth.value))
+                    .arg(csvNumber(spot.worth.low))
+                    .arg(csvNumber(spot.worth.high))
                     .arg(spot.worth.standing == Standing::Estimated ? QStringLiteral("estimated")
                                                                     : QStringLiteral("measured"))
-                    .arg(spot.quality, 0, 'g', 8)
-                    .arg(spot.error, 0, 'g', 8)
+                    .arg(csvNumber(spot.quality))
+                    .arg(csvNumber(spot.error))
                     .arg(static_cast<int>(spot.frontier));
     }
     return text;
