@@ -72,7 +72,8 @@ private:
 /// What a parameter is for, which decides its type on the device.
 enum class WeightUse : std::uint8_t {
     Matrix,     // of a product: the device's precision
-    Table,      // the embedding, of which rows are looked up, and which may be the head's matrix: the same
+    Table,      // the embedding that is the head's matrix, too: the same, in rows
+    Lookup,     // an embedding that is not: the same, in rows
     Parameter,  // norms, biases, convolution, A, D: float32
 };
 
@@ -251,8 +252,10 @@ public:
     [[nodiscard]] Buffer allocate(MemoryKind kind, std::size_t elements) {
         return allocate(kind, elements, DType::F32);
     }
-    /// Puts a parameter on the device in the type for its use; uses the mapping in place where it can. `rows` of 1 for
-    /// vectors.
+    /// Told before a model is loaded, how many parameters it has: by that, a backend which could use matrices where
+    /// they lie in the file decides whether to copy them.
+    virtual void expectParameters(std::int64_t /*count*/) {}
+    /// Puts a parameter on the device in the type for its use. `rows` of 1 for vectors.
     [[nodiscard]] virtual Weight load(const HostTensor& tensor, WeightUse use) = 0;
     virtual void fillZero(Buffer& buffer) = 0;
     virtual void copy(const Buffer& source, Buffer& target) = 0;

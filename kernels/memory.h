@@ -14,7 +14,7 @@ namespace perfmamba {
 
 /// What a block of memory is for.
 enum class MemoryKind : std::uint8_t {
-    Weights,      // parameters, mapped from the file or converted
+    Weights,      // parameters, copied, or as they lie in the mapped file
     State,        // what a sequence carries from token to token: h and the last conv inputs
     Activations,  // tensors that pass from one component to the next
     Workspace,    // scratch inside a component

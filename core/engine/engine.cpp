@@ -71,7 +71,9 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
     const auto parameter = [this](const std::string& name) {
         return m_backend->load(m_checkpoint->tensor(name), WeightUse::Parameter);
     };
-    m_embedding = m_backend->load(m_checkpoint->tensor("backbone.embeddings.weight"), WeightUse::Table);
+    m_backend->expectParameters(m_checkpoint->parameters());
+    m_embedding = m_backend->load(m_checkpoint->tensor("backbone.embeddings.weight"),
+                                  c.tie_embeddings ? WeightUse::Table : WeightUse::Lookup);
     m_norm_f = parameter("backbone.norm_f.weight");
     m_lm_head = c.tie_embeddings ? m_embedding : matrix("lm_head.weight");
     for (std::int64_t i = 0; i < c.n_layer; ++i) {
@@ -106,7 +108,7 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
         m_layers.push_back(std::move(layer));
     }
     m_mask.resize(m_layers.size());
-    // What was converted is not needed twice. What is used in place comes back with the first pass.
+    // What was copied is not needed twice. What is used in place comes back with the first pass.
     m_checkpoint->releasePages();
 }
 

@@ -32,8 +32,10 @@ using Clock = std::chrono::steady_clock;
 // Elements that one task of a row-wise loop takes: some microseconds, enough to hide the cost of handing it out.
 constexpr std::int64_t kTaskElements = 16384;
 
-// The part of the machine's memory that copies of weights may take.
+// Weights are copied where they take no larger part of the machine's memory, and of what is free: a study holds two
+// models.
 constexpr std::int64_t kCopiedPart = 4;
+constexpr std::int64_t kFreePart = 2;
 
 int usableCores() {
     cpu_set_t set;
@@ -141,6 +143,12 @@ public:
         return {this, data, bytes, kind, type};
     }
 
+    /// For all matrices, so that layers of one shape cost the same.
+    void expectParameters(std::int64_t count) override {
+        const std::int64_t bytes = count * static_cast<std::int64_t>(sizeOf(m_device.precision));
+        m_copies = bytes <= std::min(m_device.memory_bytes / kCopiedPart, availableMemory() / kFreePart);
+    }
+
     [[nodiscard]] Weight load(const HostTensor& tensor, WeightUse use) override {
         Weight weight;
         weight.rows = tensor.shape.size() > 1 ? tensor.shape[0] : 1;
@@ -149,7 +157,8 @@ public:
         if (use == WeightUse::Matrix) weight.order = bestOrder(type, weight.rows, weight.cols);
         const std::int64_t elements = orderedElements(weight.order, weight.rows, weight.cols);
         const bool usable = tensor.dtype == type && reinterpret_cast<std::uintptr_t>(tensor.data) % sizeOf(type) == 0;
-        if (usable && (use == WeightUse::Parameter || !mayCopy(elements * static_cast<std::int64_t>(sizeOf(type))))) {
+        const bool copies = m_copies && (use == WeightUse::Matrix || use == WeightUse::Table);
+        if (usable && !copies) {
             weight.order = WeightOrder::Rows;
             weight.data = {tensor.data, type};
             const auto bytes = static_cast<std::int64_t>(tensor.bytes());
@@ -243,8 +252,12 @@ public:
             const std::int64_t tokens = std::min(kScanStretch, args.length - begin);
             m_pool.run(args.batch * blocks, [&](std::int64_t i) {
                 const std::int64_t first = i % blocks * width;
-                const ScanBlock block = {i / blocks, begin, tokens, first, std::min(width, args.channels - first)};
-                step ? selectiveScanStep(args, block) : selectiveScanBlock(args, block);
+                const std::int64_t count = std::min(width, args.channels - first);
+                if (step) {
+                    selectiveScanStep(args, i / blocks, first, count);
+                } else {
+                    selectiveScanBlock(args, {i / blocks, begin, tokens, first, count});
+                }
             });
         }
     }
@@ -298,13 +311,6 @@ public:
     }
 
 private:
-    /// Whether a matrix that could be used where it lies in its file may be copied: large pages, and the order that
-    /// products want, make it faster, but the file's pages need no room of their own.
-    [[nodiscard]] bool mayCopy(std::int64_t bytes) const {
-        const std::int64_t held = m_ledger.current()[MemoryKind::Weights];
-        return held + bytes <= m_device.memory_bytes / kCopiedPart && bytes <= availableMemory() / 2;
-    }
-
     template <class Task>
     void eachRow(std::int64_t rows, std::int64_t width, const Task& task) {
         const std::int64_t rows_per_task = std::max<std::int64_t>(1, kTaskElements / width);
@@ -338,6 +344,7 @@ private:
     }
 
     DeviceInfo m_device;
+    bool m_copies = true;  // of matrices
     ThreadPool m_pool;
     BlockCache m_blocks;
     MemoryLedger m_ledger;

@@ -11,7 +11,8 @@ namespace perfmamba::kernels::cpu {
 /// What the CPU backend would say of this machine. @param threads 0: as many as this process may use cores.
 DeviceInfo describe(int threads);
 
-/// Matrices that are stored in the precision asked for are used as they lie in the file. Activations are float32.
+/// Matrices are copied into the order that products want, or used as they lie in the file where they would take much of
+/// the machine's memory. Activations are float32.
 std::unique_ptr<Backend> makeBackend(const BackendOptions& options);
 
 }  // namespace perfmamba::kernels::cpu

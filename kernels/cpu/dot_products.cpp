@@ -75,11 +75,15 @@ void dotRows(const ProductArgs& args, const Stored* weight, std::int64_t first, 
     }
 }
 
-// Rows of x that share what is read of a block: their sums, of four vectors each, stay in registers.
-constexpr std::int64_t kRowsTogether = 4;
-constexpr std::int64_t kVectors = 4;
+// Rows of x that share what is read of a block, at most.
+constexpr std::int64_t kRowsTogether = 8;
 
-/// An input's weights of a vector of outputs, by `step` inputs at a time.
+/// Vectors of outputs whose sums stay in registers, for so many rows.
+constexpr std::int64_t vectorsOf(std::int64_t rows) {
+    return rows <= 4 ? 4 : 2;
+}
+
+/// Weights of a vector of outputs, of kInputs inputs at a time.
 template <class Stored>
 struct Single {
     static constexpr std::int64_t kInputs = 1;
@@ -100,10 +104,11 @@ struct Paired {
     }
 };
 
-/// Some rows of x by kVectors vectors of a block's outputs: each sum in the order of the inputs.
+/// Some rows of x by some vectors of a block's outputs: each sum in the order of the inputs.
 template <std::int64_t kRows, class Weights>
 void blockSums(const float* x, std::int64_t x_stride, std::int64_t inputs, const Weights& block, std::int64_t output,
                float* sums) {
+    constexpr std::int64_t kVectors = vectorsOf(kRows);
     const D d;
     const auto step = static_cast<std::int64_t>(hn::Lanes(d));
     V totals[kRows][kVectors];
@@ -131,12 +136,16 @@ void blockSums(const float* x, std::int64_t x_stride, std::int64_t inputs, const
     }
 }
 
-/// @param sums  (kRows, kBlockOutputs)
-template <std::int64_t kRows, class Weights>
-void blockRows(const float* x, const ProductArgs& args, const Weights& block, float* sums) {
-    const std::int64_t step = kVectors * static_cast<std::int64_t>(hn::Lanes(D()));
+/// @param rows  up to kMost
+/// @param sums  (rows, kBlockOutputs)
+template <std::int64_t kMost, class Weights>
+void blockRows(std::int64_t rows, const float* x, const ProductArgs& args, const Weights& block, float* sums) {
+    if constexpr (kMost > 1) {
+        if (rows < kMost) return blockRows<kMost - 1>(rows, x, args, block, sums);
+    }
+    const std::int64_t step = vectorsOf(kMost) * static_cast<std::int64_t>(hn::Lanes(D()));
     for (std::int64_t output = 0; output < kBlockOutputs; output += step) {
-        blockSums<kRows>(x, args.x_stride, args.inputs, block, output, sums);
+        blockSums<kMost>(x, args.x_stride, args.inputs, block, output, sums);
     }
 }
 
@@ -147,12 +156,7 @@ void multiplyBlock(const ProductArgs& args, const Weights& block, std::int64_t f
     for (std::int64_t row = 0; row < args.rows; row += kRowsTogether) {
         const float* x = args.x + row * args.x_stride;
         const std::int64_t rows = std::min(kRowsTogether, args.rows - row);
-        switch (rows) {
-            case 1: blockRows<1>(x, args, block, sums); break;
-            case 2: blockRows<2>(x, args, block, sums); break;
-            case 3: blockRows<3>(x, args, block, sums); break;
-            default: blockRows<kRowsTogether>(x, args, block, sums);
-        }
+        blockRows<kRowsTogether>(rows, x, args, block, sums);
         for (std::int64_t i = 0; i < rows; ++i) {
             float* y = args.y + (row + i) * args.outputs + first;
             for (std::int64_t j = 0; j < count; ++j) {

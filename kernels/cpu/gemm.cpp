@@ -21,9 +21,9 @@
 namespace perfmamba::kernels::cpu {
 namespace {
 
-// Columns of a task of few rows, at most: 100 kB of weights and more at any usual width, some microseconds of reading.
+// Columns of a task of few rows: a block, 100 kB of weights and more at any usual width, some microseconds of reading.
 constexpr std::int64_t kFewRowsColumns = kBlockOutputs;
-// Tasks for each thread where there are few columns, so that none has to wait for a whole one.
+// Of weights in rows, fewer where each thread had fewer such tasks, so that none waits for a whole one.
 constexpr std::int64_t kFewRowsShares = 4;
 // Rows of a task of many: weights that it widens or rearranges meet that many.
 constexpr std::int64_t kTaskRows = 512;
@@ -254,9 +254,10 @@ void multiply(Layout a_layout, Layout b_layout, std::int64_t m, std::int64_t n, 
 }
 
 void linear(Backend& backend, ThreadPool& pool, const ProductArgs& args) {
-    const bool for_library = args.order != WeightOrder::Rows;
-    if (args.rows <= kFewRows || (for_library && !libraryIsBest())) return fewRows(pool, args);
+    if (args.rows <= kFewRows) return fewRows(pool, args);
     if (libraryIsBest()) return byLibrary(backend, pool, args);
+    // Only tests take instructions away after matrices were put in the library's order.
+    if (args.order != WeightOrder::Rows) return fewRows(pool, args);
     byPanels(backend, pool, args);
 }
 

@@ -188,7 +188,9 @@ void scanTile(ScanTile& tile, const float* A, float* h, const float* B, const fl
 /// sum across lanes, and any N works. What needs no state is done for a tile of tokens beforehand, so that neither the
 /// memory nor softplus is waited for. Floor: one exp for each channel, state and token.
 void SelectiveScanBlock(const SelectiveScanArgs& args, const ScanBlock& block) {
-    const auto [b, start, length, first, count] = block;
+    const std::int64_t b = block.b;
+    const std::int64_t first = block.first;
+    const std::int64_t count = block.count;
     const std::int64_t states = args.states;
     const auto copyRow = [&](const float* from, float* to) {
         if (count == kScanBlock) {
@@ -221,9 +223,9 @@ void SelectiveScanBlock(const SelectiveScanArgs& args, const ScanBlock& block) {
           [&](auto d, std::int64_t i) { hn::StoreU(hn::Mul(hn::LoadU(d, A + i), hn::Set(d, kLog2E)), d, A + i); });
 
     ScanTile tile = {};
-    for (std::int64_t begin = 0; begin < length; begin += kScanTile) {
-        const std::int64_t tokens = std::min(kScanTile, length - begin);
-        const std::int64_t row = b * args.length + start + begin;
+    for (std::int64_t begin = 0; begin < block.tokens; begin += kScanTile) {
+        const std::int64_t tokens = std::min(kScanTile, block.tokens - begin);
+        const std::int64_t row = b * args.length + block.begin + begin;
         const float* x = args.x.f32() + row * args.channels + first;
         const float* dt = args.dt.f32() + row * args.channels + first;
         float* y = args.y.f32() + row * args.channels + first;
@@ -262,9 +264,8 @@ HWY_INLINE void stepStates(const float* A, float* h, std::int64_t stride, const 
     });
 }
 
-void SelectiveScanStep(const SelectiveScanArgs& args, const ScanBlock& block) {
-    const auto [b, begin, tokens, first, count] = block;
-    const std::int64_t at = (b * args.length + begin) * args.channels + first;
+void SelectiveScanStep(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count) {
+    const std::int64_t at = b * args.channels + first;
     const float* x = args.x.f32() + at;
     const float* dt = args.dt.f32() + at;
     float* y = args.y.f32() + at;
@@ -279,7 +280,7 @@ void SelectiveScanStep(const SelectiveScanArgs& args, const ScanBlock& block) {
         hn::StoreU(hn::Mul(hn::LoadU(d, args.D + first + c), input), d, y + c);
     });
     constexpr std::int64_t kTogether = 4;
-    const std::int64_t bc = (b * args.length + begin) * args.bc_stride;
+    const std::int64_t bc = b * args.bc_stride;
     std::int64_t n = 0;
     const auto go = [&]<std::int64_t kCount>() {
         for (; n + kCount <= args.states; n += kCount) {
@@ -389,8 +390,8 @@ void conv1dRow(const float* const* inputs, const float* weight, const float* bia
 void selectiveScanBlock(const SelectiveScanArgs& args, const ScanBlock& block) {
     HWY_DYNAMIC_DISPATCH(SelectiveScanBlock)(args, block);
 }
-void selectiveScanStep(const SelectiveScanArgs& args, const ScanBlock& block) {
-    HWY_DYNAMIC_DISPATCH(SelectiveScanStep)(args, block);
+void selectiveScanStep(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count) {
+    HWY_DYNAMIC_DISPATCH(SelectiveScanStep)(args, b, first, count);
 }
 void softplusColumn(const float* x, std::int64_t stride, float bias, float low, float high, float* y,
                     std::int64_t count) {

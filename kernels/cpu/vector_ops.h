@@ -45,9 +45,9 @@ void selectiveScanBlock(const SelectiveScanArgs& args, const ScanBlock& block);
 /// Channels that one call of selectiveScanStep() carries.
 inline constexpr std::int64_t kStepChannels = 128;
 
-/// The same to the last bit, of one token and `count` ≤ kStepChannels channels: states are read along their rows, for
-/// here memory is what is waited for.
-void selectiveScanStep(const SelectiveScanArgs& args, const ScanBlock& block);
+/// The same to the last bit, where there is one token: `count` ≤ kStepChannels channels from `first` of sequence `b`.
+/// States are read along their rows, for here memory is what is waited for.
+void selectiveScanStep(const SelectiveScanArgs& args, std::int64_t b, std::int64_t first, std::int64_t count);
 
 /// y[i] = softplus(x[i · stride] + bias), clamped to [low, high].
 void softplusColumn(const float* x, std::int64_t stride, float bias, float low, float high, float* y,

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "kernels/cpu/gemm.h"
 
 namespace perfmamba::kernels::cpu {
 namespace {
 
-// Blocks may be larger than the rows by this part: a decode reads all of it.
+// Blocks may be larger than the rows by this part: a decode reads the zeros, too.
 constexpr double kMostFilling = 0.125;
 // Elements that a task copies as they are.
 constexpr std::int64_t kCopiedElements = std::int64_t{1} << 18;
@@ -36,32 +35,41 @@ void convertPart(const HostTensor& tensor, std::int64_t first, std::int64_t coun
     }
 }
 
-/// Puts one output's weights into its block. @param grouped  inputs that lie side by side
+/// Puts `count` of an output's weights, those of input `first` and after, into its block.
+/// @param grouped  inputs that lie side by side
 template <class Element>
-void scatter(const Element* row, std::int64_t inputs, std::int64_t grouped, std::int64_t output, Element* block) {
+void scatter(const Element* weights, std::int64_t first, std::int64_t count, std::int64_t grouped, std::int64_t output,
+             Element* block) {
     Element* to = block + output % kBlockOutputs * grouped;
-    for (std::int64_t k = 0; k < inputs; ++k) to[k / grouped * grouped * kBlockOutputs + k % grouped] = row[k];
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t input = first + i;
+        to[input / grouped * grouped * kBlockOutputs + input % grouped] = weights[i];
+    }
 }
 
 template <class Element>
 void putBlock(const HostTensor& tensor, WeightOrder order, std::int64_t first, Elements target) {
-    const std::int64_t inputs = tensor.shape[1];
-    const std::int64_t count = std::min(kBlockOutputs, tensor.shape[0] - first);
+    constexpr std::int64_t kStretch = 4096;
+    const std::int64_t inputs = tensor.elements() / tensor.shape[0];
+    const std::int64_t end = std::min(first + kBlockOutputs, tensor.shape[0]);
     const std::int64_t elements = kBlockOutputs * outputStride(order, inputs);
     auto* block = static_cast<Element*>((target + first * outputStride(order, inputs)).data);
-    // What is filled up, and all else, is zero.
+    // Zeros where no weight goes.
     std::memset(block, 0, static_cast<std::size_t>(elements) * sizeof(Element));
-    std::vector<Element> row(static_cast<std::size_t>(inputs));
-    for (std::int64_t output = first; output < first + count; ++output) {
-        convertPart(tensor, output * inputs, inputs, {row.data(), target.type});
-        scatter(row.data(), inputs, order == WeightOrder::PairedBlocks ? 2 : 1, output, block);
+    Element weights[kStretch];
+    for (std::int64_t output = first; output < end; ++output) {
+        for (std::int64_t input = 0; input < inputs; input += kStretch) {
+            const std::int64_t count = std::min(kStretch, inputs - input);
+            convertPart(tensor, output * inputs + input, count, {weights, target.type});
+            scatter(weights, input, count, order == WeightOrder::PairedBlocks ? 2 : 1, output, block);
+        }
     }
 }
 
 }  // namespace
 
 WeightOrder bestOrder(DType type, std::int64_t outputs, std::int64_t inputs) {
-    if (!libraryIsBest()) return WeightOrder::Rows;
+    if (!libraryIsBest() || outputs * inputs == 0) return WeightOrder::Rows;
     const WeightOrder order =
         type == DType::BF16 && multipliesBfloat16() ? WeightOrder::PairedBlocks : WeightOrder::Blocks;
     const auto rows = static_cast<double>(outputs * inputs);

@@ -208,6 +208,7 @@ private Q_SLOTS:
                 const Weight parameter = backend->load(tensor, WeightUse::Parameter);
                 QVERIFY(std::equal(held.begin(), held.end(), parameter.f32()));
                 QCOMPARE(parameter.data.data == bytes.data(), stored == DType::F32);
+                QCOMPARE(backend->load(tensor, WeightUse::Lookup).data.data == bytes.data(), stored == precision);
             }
         }
     }
@@ -234,7 +235,7 @@ private Q_SLOTS:
         }
     }
 
-    /// Matrices that would take more than their part of the machine's memory are used where they lie in the file.
+    /// Matrices of a model that would take more than its part of the machine's memory are used where they lie.
     void inPlace_data() { addTargets(); }
     void inPlace() {
         const std::int64_t inputs = 1 << 16;
@@ -244,6 +245,7 @@ private Q_SLOTS:
         void* data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         QVERIFY(data != MAP_FAILED);
         const HostTensor tensor{"w", DType::F32, {outputs, inputs}, static_cast<const std::byte*>(data), nullptr};
+        m_backend->expectParameters(outputs * inputs);
         for (const WeightUse use : {WeightUse::Matrix, WeightUse::Table}) {
             const Weight weight = m_backend->load(tensor, use);
             QCOMPARE(weight.data.data, data);

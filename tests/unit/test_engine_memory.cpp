@@ -30,10 +30,10 @@ MemoryUse peakOf(Engine& engine, std::int64_t length) {
     return peak;
 }
 
-/// Of a token, in one layer: residual, in_proj's outputs, the convolution's, what enters the scan and leaves it.
+/// Of a token, in one layer: residual, in_proj's outputs, the convolution's, what the scan leaves (over Δ, in Mamba-1).
 std::int64_t activationBytes(const Config& c) {
     const std::int64_t low = c.architecture == model::Architecture::Mamba1 ? c.dt_rank + 2 * c.states(0) : 0;
-    return kFloat * (c.d_model + c.inProjRows(0) + c.convWidth(0) + 2 * c.d_inner + low);
+    return kFloat * (c.d_model + c.inProjRows(0) + c.convWidth(0) + c.d_inner + low);
 }
 
 /// Of a token, in one layer: x in panels; or in Mamba-2 a chunk's states and C·Bᵀ, and Δ with its sums.
