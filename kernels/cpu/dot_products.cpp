@@ -104,6 +104,23 @@ struct Paired {
     }
 };
 
+/// Adds the products of kCount inputs from `k` to the sums, which are to stay in registers: no call may come between.
+template <std::int64_t kCount, std::int64_t kRows, std::int64_t kVectors, class Weights>
+HWY_INLINE void addInputs(const float* x, std::int64_t x_stride, std::int64_t k, const Weights& block,
+                          std::int64_t output, V (&totals)[kRows][kVectors]) {
+    const D d;
+    const auto step = static_cast<std::int64_t>(hn::Lanes(d));
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+        V weights[Weights::kInputs];
+        block.load(d, k, output + v * step, weights);
+        for (std::int64_t i = 0; i < kCount; ++i) {
+            for (std::int64_t row = 0; row < kRows; ++row) {
+                totals[row][v] = hn::MulAdd(hn::Set(d, x[row * x_stride + k + i]), weights[i], totals[row][v]);
+            }
+        }
+    }
+}
+
 /// Some rows of x by some vectors of a block's outputs: each sum in the order of the inputs.
 template <std::int64_t kRows, class Weights>
 void blockSums(const float* x, std::int64_t x_stride, std::int64_t inputs, const Weights& block, std::int64_t output,
@@ -115,20 +132,11 @@ void blockSums(const float* x, std::int64_t x_stride, std::int64_t inputs, const
     for (auto& row : totals) {
         for (V& total : row) total = hn::Zero(d);
     }
-    const auto add = [&](std::int64_t k, std::int64_t count) {
-        for (std::int64_t v = 0; v < kVectors; ++v) {
-            V weights[Weights::kInputs];
-            block.load(d, k, output + v * step, weights);
-            for (std::int64_t i = 0; i < count; ++i) {
-                for (std::int64_t row = 0; row < kRows; ++row) {
-                    totals[row][v] = hn::MulAdd(hn::Set(d, x[row * x_stride + k + i]), weights[i], totals[row][v]);
-                }
-            }
-        }
-    };
     std::int64_t k = 0;
-    for (; k + Weights::kInputs <= inputs; k += Weights::kInputs) add(k, Weights::kInputs);
-    if (k < inputs) add(k, 1);
+    for (; k + Weights::kInputs <= inputs; k += Weights::kInputs) {
+        addInputs<Weights::kInputs>(x, x_stride, k, block, output, totals);
+    }
+    if (k < inputs) addInputs<1>(x, x_stride, k, block, output, totals);
     for (std::int64_t row = 0; row < kRows; ++row) {
         for (std::int64_t v = 0; v < kVectors; ++v) {
             hn::StoreU(totals[row][v], d, sums + row * kBlockOutputs + output + v * step);
