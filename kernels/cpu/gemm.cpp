@@ -27,7 +27,7 @@ constexpr std::int64_t kFewRowsColumns = kBlockOutputs;
 constexpr std::int64_t kFewRowsShares = 4;
 // Rows of a task of many: weights that it widens or rearranges meet that many.
 constexpr std::int64_t kTaskRows = 512;
-// Rows of a task of the library's that has all columns, at least and at most: it rearranges all weights for them.
+// Rows of a task of the library's that has all columns, at least and at most: it rearranges weights in rows for them.
 constexpr std::int64_t kWholeRowsLeast = 64;
 constexpr std::int64_t kWholeRowsMost = 256;
 // Columns of one that has not: the sums stay in the second-level cache until they are put in place.

@@ -301,26 +301,26 @@ private Q_SLOTS:
         const std::vector<float> dt = toFloat(random.values(kLength * kChannels, -30, 30));
         const std::vector<float> B = toFloat(random.values(kLength * kStates));
         const std::vector<float> C = toFloat(random.values(kLength * kStates));
-        const auto run = [&](std::int64_t begin, std::int64_t tokens, std::vector<float>& h, std::vector<float>& y) {
+        const auto run = [&](const std::vector<float>& steps, std::int64_t begin, std::int64_t tokens,
+                             std::vector<float>& h, std::vector<float>& y) {
             m_backend->selectiveScan({1, tokens, kChannels, kStates, x.data() + begin * kChannels,
-                                      dt.data() + begin * kChannels, bias.data(), A.data(), B.data() + begin * kStates,
-                                      C.data() + begin * kStates, kStates, D.data(), h.data(),
-                                      y.data() + begin * kChannels});
+                                      steps.data() + begin * kChannels, bias.data(), A.data(),
+                                      B.data() + begin * kStates, C.data() + begin * kStates, kStates, D.data(),
+                                      h.data(), y.data() + begin * kChannels});
         };
         std::vector<float> h(kStates * kChannels);
         std::vector<float> y(kLength * kChannels);
-        run(0, kLength, h, y);
+        run(dt, 0, kLength, h, y);
         std::vector<float> h_steps(h.size());
         std::vector<float> y_steps(y.size());
-        for (std::int64_t t = 0; t < kLength; ++t) run(t, 1, h_steps, y_steps);
+        for (std::int64_t t = 0; t < kLength; ++t) run(dt, t, 1, h_steps, y_steps);
         QVERIFY(h_steps == h);
         QVERIFY(y_steps == y);
         // Over dt, as the engine has it.
         QVERIFY(m_backend->scansInPlace());
         std::vector<float> in_place = dt;
         std::vector<float> h_in_place(h.size());
-        m_backend->selectiveScan({1, kLength, kChannels, kStates, x.data(), in_place.data(), bias.data(), A.data(),
-                                  B.data(), C.data(), kStates, D.data(), h_in_place.data(), in_place.data()});
+        run(in_place, 0, kLength, h_in_place, in_place);
         QVERIFY(h_in_place == h);
         QVERIFY(in_place == y);
     }
