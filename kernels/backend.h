@@ -253,8 +253,10 @@ public:
         return allocate(kind, elements, DType::F32);
     }
     /// Told before a model is loaded, how many parameters it has: by that, a backend which could use matrices where
-    /// they lie in the file decides whether to copy them.
-    virtual void expectParameters(std::int64_t /*count*/) {}
+    /// they lie in the file decides whether to copy them. Where times will be compared with those of another backend,
+    /// `beside`, it does as that one does.
+    virtual void expectParameters(std::int64_t /*count*/, const Backend* /*beside*/) {}
+    [[nodiscard]] virtual bool copiesMatrices() const { return true; }
     /// Puts a parameter on the device in the type for its use. `rows` of 1 for vectors.
     [[nodiscard]] virtual Weight load(const HostTensor& tensor, WeightUse use) = 0;
     virtual void fillZero(Buffer& buffer) = 0;

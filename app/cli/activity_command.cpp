@@ -26,9 +26,9 @@ void activity(const ActivityOptions& given) {
     if (!statistic) throw UsageError("--statistic: '" + given.statistic + "' is not one of those listed");
     checkReport(given.report);
     const Interruption interruption;
-    const auto engine = given.model.load();
-    const evaluate::TokenSet tokens = evaluate::load(given.tokens, engine->checkpoint());
     ProgressLine line;
+    const auto engine = given.model.load(line, interruption.token());
+    const evaluate::TokenSet tokens = evaluate::load(given.tokens, engine->checkpoint());
     const activity::ActivityPtr result = activity::collect(
         *engine, tokens, given.collecting, provenanceOf(engine->backend().device(), given.command_line),
         [&](const activity::ActivityPtr&, const profile::Progress& progress) { show(line, progress); },

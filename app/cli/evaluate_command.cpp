@@ -35,15 +35,15 @@ evaluate::TokenRequest requestOf(const EvaluateOptions& given) {
 void evaluateModel(const EvaluateOptions& given) {
     const evaluate::TokenRequest request = requestOf(given);
     const Interruption interruption;
-    const auto engine = given.model.load();
+    ProgressLine line;
+    const auto engine = given.model.load(line, interruption.token());
     const evaluate::TokenSet tokens = evaluate::load(request, engine->checkpoint());
     std::unique_ptr<engine::Engine> other;
     if (!given.against.empty()) {
         ModelOptions options = given.model;
         options.model = given.against;
-        other = options.load();
+        other = options.load(line, interruption.token());
     }
-    ProgressLine line;
     const evaluate::Subject against{other.get(), nullptr};
     evaluate::Accuracy accuracy;
     try {

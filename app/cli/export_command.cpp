@@ -23,7 +23,7 @@ void exportModel(const ExportOptions& given) {
     if (!given.json.empty() && given.json != "-") report::checkWritable(given.json);
     const Interruption interruption;
     ProgressLine line;
-    const auto engine = given.model.load();
+    const auto engine = given.model.load(line, interruption.token());
     const model::Checkpoint& checkpoint = engine->checkpoint();
     const prune::Plan all = prune::fullPlan(checkpoint.config(), checkpoint.name(), checkpoint.hash());
     const prune::Form form = given.uniform ? prune::Form::Uniform : prune::Form::Ragged;

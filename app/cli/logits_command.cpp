@@ -24,9 +24,7 @@ constexpr std::int64_t kPiece = 512;
 constexpr std::uint64_t kLargestTokenFile = std::uint64_t{1} << 30;
 
 struct LogitsOptions {
-    std::string model;
-    std::string device = "cpu";
-    ComputeOptions compute;
+    ModelOptions model;
     std::string tokens;
     std::string out;
     bool all = false;
@@ -113,14 +111,14 @@ void logits(const LogitsOptions& options) {
     report::LogitsFile::checkTarget(options.out);
     const TokenBatch tokens = readTokens(options.tokens);
     const Interruption interruption;
-    const auto checkpoint = model::Checkpoint::open(options.model);
+    const auto checkpoint = model::Checkpoint::open(options.model.model);
     checkVocabulary(tokens, checkpoint->config().vocab_size);
 
-    engine::Engine engine(checkpoint, kernels::makeBackend(options.device, options.compute.backend()));
-    engine::State state = engine.newState(tokens.batch);
-    report::LogitsFile file(options.out, tokens.batch, options.all ? tokens.length : 1, engine.config().vocab_padded,
-                            tokens.ids, checkpoint->name(), checkpoint->hash());
     ProgressLine line;
+    const auto engine = options.model.load(checkpoint, line, interruption.token());
+    engine::State state = engine->newState(tokens.batch);
+    report::LogitsFile file(options.out, tokens.batch, options.all ? tokens.length : 1, engine->config().vocab_padded,
+                            tokens.ids, checkpoint->name(), checkpoint->hash());
     try {
         for (std::int64_t first = 0; first < tokens.length; first += kPiece) {
             const std::int64_t count = std::min(kPiece, tokens.length - first);
@@ -129,12 +127,12 @@ void logits(const LogitsOptions& options) {
                                 : last      ? engine::LogitsFor::LastToken
                                             : engine::LogitsFor::None;
             const engine::Logits values =
-                engine.forward(slice(tokens, first, count), state, wanted, interruption.token());
+                engine->forward(slice(tokens, first, count), state, wanted, interruption.token());
             line.show(static_cast<double>(first + count) / static_cast<double>(tokens.length),
                       fmt::format("{} of {} tokens", first + count, tokens.length));
             if (wanted == engine::LogitsFor::None) continue;
             std::vector<float> host(static_cast<std::size_t>(values.batch * values.positions * values.vocab));
-            engine.backend().toHost(values.values.data(), host);
+            engine->backend().toHost(values.values.data(), host);
             file.write(options.all ? first : 0, values.positions, host);
         }
     } catch (const Cancelled&) {
@@ -143,7 +141,7 @@ void logits(const LogitsOptions& options) {
     file.finish();
     line.say(fmt::format("{}: logits of {} sequence{}, {} position{}, {} tokens of vocabulary", options.out,
                          tokens.batch, tokens.batch == 1 ? "" : "s", options.all ? tokens.length : 1,
-                         options.all && tokens.length != 1 ? "s" : "", engine.config().vocab_padded));
+                         options.all && tokens.length != 1 ? "s" : "", engine->config().vocab_padded));
 }
 
 }  // namespace
@@ -151,19 +149,13 @@ void logits(const LogitsOptions& options) {
 Command logitsCommand(CLI::App& app) {
     auto options = std::make_shared<LogitsOptions>();
     CLI::App* command = app.add_subcommand("logits", "Write a model's logits for given tokens as HDF5");
-    command
-        ->add_option("MODEL", options->model,
-                     "A Mamba-1 or Mamba-2 model: a folder of Hugging Face or state-spaces, or a GGUF file")
-        ->required();
+    addModelOptions(*command, options->model);
     command
         ->add_option("--tokens", options->tokens,
                      "Token ids, separated by commas or spaces, sequences by ';'; or a file of them, a sequence a line")
         ->type_name("IDS|@FILE")
         ->required();
     command->add_flag("--all", options->all, "Logits at every position, not only the last");
-    command->add_option("--device", options->device, "Where it runs; see 'perfmamba-cli devices'")
-        ->capture_default_str();
-    addComputeOptions(*command, options->compute);
     command->add_option("--out", options->out, "Where to: dataset 'logits' (batch, positions, vocabulary), float32")
         ->type_name("FILE.h5")
         ->required();

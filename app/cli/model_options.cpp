@@ -4,6 +4,7 @@
 
 #include "app/cli/common.h"
 #include "kernels/devices.h"
+#include "kernels/error.h"
 
 namespace perfmamba::cli {
 
@@ -15,8 +16,20 @@ prune::MakeBackend ModelOptions::backends() const {
     return [device = device, options = compute.backend()] { return kernels::makeBackend(device, options); };
 }
 
-std::unique_ptr<engine::Engine> ModelOptions::load() const {
-    return std::make_unique<engine::Engine>(model::Checkpoint::open(model), backends()());
+std::unique_ptr<engine::Engine> ModelOptions::load(ProgressLine& line, const std::stop_token& stop) const {
+    return load(model::Checkpoint::open(model), line, stop);
+}
+
+std::unique_ptr<engine::Engine> ModelOptions::load(std::shared_ptr<const model::Checkpoint> checkpoint,
+                                                   ProgressLine& line, const std::stop_token& stop) const {
+    engine::Loading loading;
+    loading.observer = [&](double done) { show(line, profile::loadingProgress(done)); };
+    loading.stop = stop;
+    try {
+        return std::make_unique<engine::Engine>(std::move(checkpoint), backends()(), loading);
+    } catch (const Cancelled&) {
+        throw Interrupted("interrupted while the weights were loaded: nothing was measured or written");
+    }
 }
 
 void addModelOptions(CLI::App& app, ModelOptions& options) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,11 @@ struct ModelOptions {
     ComputeOptions compute;
 
     [[nodiscard]] prune::MakeBackend backends() const;
-    /// Opens the checkpoint and loads it.
-    [[nodiscard]] std::unique_ptr<engine::Engine> load() const;
+    /// Opens the checkpoint and loads it, and shows how far it is. Throws Interrupted when a stop is requested.
+    [[nodiscard]] std::unique_ptr<engine::Engine> load(ProgressLine& line, const std::stop_token& stop) const;
+    /// The same of one that is open.
+    [[nodiscard]] std::unique_ptr<engine::Engine> load(std::shared_ptr<const model::Checkpoint> checkpoint,
+                                                       ProgressLine& line, const std::stop_token& stop) const;
 };
 void addModelOptions(CLI::App& app, ModelOptions& options);
 

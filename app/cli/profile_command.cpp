@@ -26,9 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ProfileOptions {
-    std::string model;
-    std::string device = "cpu";
-    ComputeOptions compute;
+    ModelOptions model;
     std::string mode = "prefill";
     std::string repeat = "auto";
     std::string trace = "auto";
@@ -54,7 +52,7 @@ profile::Options checkedOptions(const ProfileOptions& given) {
     if (options.trace == TraceMode::Off && !given.outputs.chrome_trace.empty()) {
         throw UsageError("--chrome-trace is of recorded passes, and --trace off records none");
     }
-    options.threads = given.compute.threads;
+    options.threads = given.model.compute.threads;
     try {
         profile::check(options);
     } catch (const Error& error) {
@@ -73,9 +71,7 @@ public:
         if (!m_report.empty() && !m_writer) m_writer.emplace(m_report, *profile);
         // The points before the one that is being measured are complete.
         keep(*profile, progress.point);
-        std::string text = progress.what;
-        if (progress.seconds_left) text += fmt::format(", {:.0f} s left", *progress.seconds_left);
-        m_line.show(progress.done, text);
+        show(m_line, progress);
     }
 
     /// Says and writes the points up to `count` that were not yet.
@@ -142,15 +138,14 @@ std::shared_ptr<const profile::Profile> withNewCeilings(std::shared_ptr<const pr
 
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
                                                 Follower& follower, ProgressLine& line, const std::stop_token& stop) {
-    const auto checkpoint = model::Checkpoint::open(given.model);
-    engine::Engine engine(checkpoint, kernels::makeBackend(given.device, given.compute.backend()));
-    kernels::Backend& backend = engine.backend();
+    const auto engine = given.model.load(line, stop);
+    kernels::Backend& backend = engine->backend();
     profile::Provenance provenance = provenanceOf(backend.device(), given.command_line);
     const bool wants_ceilings = !given.no_ceilings && !report::ceilingsAreOff();
     if (wants_ceilings) provenance.ceilings = report::findCeilings(report::ceilingsFile(), backend);
     const auto observer = [&](const auto& profile, const auto& progress) { follower(profile, progress); };
     try {
-        auto profile = profile::run(engine, options, provenance, observer, stop);
+        auto profile = profile::run(*engine, options, provenance, observer, stop);
         follower.keep(*profile, profile->points.size());
         if (!wants_ceilings || provenance.ceilings || !profile->complete) return profile;
         return withNewCeilings(std::move(profile), backend, line, stop);
@@ -190,11 +185,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
     auto given = std::make_shared<ProfileOptions>();
     given->command_line = command_line;
     CLI::App* command = app.add_subcommand("profile", "Measure where time and memory go, component by component");
-    command
-        ->add_option("MODEL", given->model,
-                     "A Mamba-1 or Mamba-2 model: a folder of Hugging Face or state-spaces, or a GGUF file")
-        ->required();
-    command->add_option("--device", given->device, "Where it runs; see 'perfmamba-cli devices'")->capture_default_str();
+    addModelOptions(*command, given->model);
     command->add_option("--mode", given->mode, "prefill: the whole prompt in a pass; decode: one token after it")
         ->type_name("prefill|decode")
         ->capture_default_str();
@@ -203,7 +194,6 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         ->delimiter(',')
         ->type_name("N,N,...")
         ->capture_default_str();
-    addComputeOptions(*command, given->compute);
     command->add_option("--repeat", given->repeat, "Recorded passes at each length; auto: until --bound or --budget")
         ->type_name("auto|N")
         ->capture_default_str();

@@ -124,7 +124,7 @@ void pruneModel(const PruneOptions& given) {
     (void)given.format.format();
     const Interruption interruption;
     ProgressLine line;
-    const auto engine = given.model.load();
+    const auto engine = given.model.load(line, interruption.token());
     const auto& checkpoint = engine->checkpoint();
     const auto progress = [&](const profile::Progress& now) { show(line, now); };
 

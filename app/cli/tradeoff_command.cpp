@@ -63,7 +63,7 @@ void tradeoff(const TradeoffOptions& given) {
     checkReport(given.report);
     const Interruption interruption;
     ProgressLine line;
-    const auto engine = given.model.load();
+    const auto engine = given.model.load(line, interruption.token());
     const study::StudyPtr resumed = earlier(given.report);
 
     bool told = resumed == nullptr;

@@ -168,7 +168,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_refresh->setInterval(kRefresh_ms);
     connect(m_refresh, &QTimer::timeout, this, &MainWindow::showNewest);
     connect(m_session, &Session::finished, this, &MainWindow::runFinished);
-    connect(m_session, &Session::ceilingsProgress, this, &MainWindow::showProgress);
+    connect(m_session, &Session::progress, this, &MainWindow::showProgress);
     connect(m_session, &Session::ceilingsMeasured, this, &MainWindow::showCeilings);
     connect(m_session, &Session::reportOpened, this, &MainWindow::reportOpened);
     connect(m_session, &Session::baselineOpened, this, &MainWindow::baselineOpened);

@@ -125,6 +125,14 @@ std::function<void(const profile::Progress&)> PruningSession::teller(const Reque
     };
 }
 
+/// On the engine's thread.
+engine::Engine& PruningSession::engineFor(const Request& request) {
+    engine::Loading loading;
+    loading.observer = [tell = teller(request)](double done) { tell(profile::loadingProgress(done)); };
+    loading.stop = request.stop;
+    return m_workers.engine(request.target, loading);
+}
+
 const evaluate::TokenSet& PruningSession::tokens(const Target& target, const evaluate::TokenRequest& request) {
     // Two sets are in use at a time: what calibrates, and what is evaluated.
     constexpr std::size_t kKept = 2;
@@ -144,7 +152,7 @@ void PruningSession::collect() {
     if (!m_target.checkpoint) return;
     const Request r = request(m_stop);
     post("activity", [this, r] {
-        engine::Engine& engine = m_workers.engine(r.target);
+        engine::Engine& engine = engineFor(r);
         const auto tell = teller(r);
         const activity::ActivityPtr result = activity::collect(
             engine, tokens(r.target, r.calibration), {}, profile::provenanceOf(engine.backend().device()),
@@ -189,7 +197,7 @@ prune::Scores PruningSession::scoresOf(const Request& r, const std::string& crit
     if (chosen.needs() == prune::Needs::Activity && collected) {
         return prune::score(chosen, checkpoint, m_activity.get(), share, seed);
     }
-    return prune::score(chosen, m_workers.engine(r.target), &calibration, share, seed, teller(r), r.stop);
+    return prune::score(chosen, engineFor(r), &calibration, share, seed, teller(r), r.stop);
 }
 
 void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores, bool full) {
@@ -202,7 +210,7 @@ void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores
             answer(r, [this, plan, full] { Q_EMIT measuring(plan, full); });
             const model::Checkpoint& checkpoint = *r.target.checkpoint;
             prune::checkFor(*plan, checkpoint.config(), checkpoint.name(), checkpoint.hash());
-            engine::Engine& engine = m_workers.engine(r.target);
+            engine::Engine& engine = engineFor(r);
             const evaluate::TokenSet evaluation = tokens(r.target, r.evaluation);
             if (!plan->calibration_hash.empty() && plan->calibration_hash == evaluation.hash) {
                 throw Error(evaluation.description, "is what this plan was calibrated on",
@@ -225,7 +233,7 @@ void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores
 /// Accuracy under a mask; once for each set of tokens the unpruned model's, too.
 void PruningSession::measureQuickly(const Request& r, const prune::PlanPtr& plan, const ScoresPtr& scores,
                                     const evaluate::TokenSet& some) {
-    engine::Engine& engine = m_workers.engine(r.target);
+    engine::Engine& engine = engineFor(r);
     evaluate::Options options;
     options.batch = std::max<std::int64_t>(1, kQuickBatchTokens / some.length);
     const auto run = [&](const prune::PlanPtr& each, const evaluate::Subject* against) {
@@ -260,9 +268,8 @@ void PruningSession::price() {
     if (!m_target.checkpoint) return;
     const Request r = request(m_stop);
     post("price", [this, r] {
-        const study::CostPtr cost =
-            study::measureCostOfStates(m_workers.engine(r.target), backendsOf(r.target),
-                                       study::defaultWorkloads(kPrefill), kPriceBudget_s, teller(r), r.stop);
+        const study::CostPtr cost = study::measureCostOfStates(
+            engineFor(r), backendsOf(r.target), study::defaultWorkloads(kPrefill), kPriceBudget_s, teller(r), r.stop);
         answer(r, [this, cost, target = r.target] { Q_EMIT priced(cost, target); });
     });
 }
@@ -271,7 +278,7 @@ void PruningSession::runStudy(const study::Options& options, const study::StudyP
     if (!m_target.checkpoint) return;
     const Request r = request(m_stop);
     post("study", [this, r, options, resume, keep_as] {
-        engine::Engine& engine = m_workers.engine(r.target);
+        engine::Engine& engine = engineFor(r);
         const auto tell = teller(r);
         const auto keep = [&](const study::StudyPtr& study, bool finished) {
             m_workers.file("keep " + keep_as.toStdString(), [this, r, study, keep_as, finished] {
@@ -325,8 +332,8 @@ void PruningSession::exportPlan(const prune::PlanPtr& plan, prune::Form form, co
     post({}, [this, r, plan, form, target, results] {
         const evaluate::TokenSet checked =
             evaluate::load({.source = "random", .length = kCheckedTokens, .sequences = 1}, *r.target.checkpoint);
-        const prune::Exported done = prune::exportModel(m_workers.engine(r.target), backendsOf(r.target), *plan, form,
-                                                        target, results, checked.sequences.front(), teller(r), r.stop);
+        const prune::Exported done = prune::exportModel(engineFor(r), backendsOf(r.target), *plan, form, target,
+                                                        results, checked.sequences.front(), teller(r), r.stop);
         answer(r, [this, done] { Q_EMIT exported(done); });
     });
 }

@@ -106,6 +106,7 @@ private:
     void post(const std::string& tag, std::function<void()> job, std::function<void()> ended = {});
     void answer(const Request& request, std::function<void()> on_gui_thread);
     std::function<void(const profile::Progress&)> teller(const Request& request);
+    engine::Engine& engineFor(const Request& request);
 
     Workers& m_workers;
     Target m_target;

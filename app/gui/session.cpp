@@ -68,7 +68,7 @@ void Session::measure(std::uint64_t generation, const Target& target, const prof
     ProfilePtr so_far;
     m_workers.guarded([&] {
         profile::check(options);
-        engine::Engine& engine = m_workers.engine(target);
+        engine::Engine& engine = engineFor(generation, target, stop);
         profile::Provenance provenance = profile::provenanceOf(engine.backend().device());
         provenance.command =
             report::commandOf(profile::summaryOf(*target.checkpoint, target.options.precision), options, target.device);
@@ -123,12 +123,8 @@ void Session::measureCeilings(const Target& target) {
         m_workers.guarded([&] {
             std::unique_ptr<kernels::Backend> own;
             if (!target.checkpoint) own = kernels::makeBackend(target.device, target.options);
-            kernels::Backend& backend = own ? *own : m_workers.engine(target).backend();
-            const auto observer = [this, generation](const profile::Progress& progress) {
-                m_workers.answer([this, generation, progress] {
-                    if (generation == m_generation) Q_EMIT ceilingsProgress(progress);
-                });
-            };
+            kernels::Backend& backend = own ? *own : engineFor(generation, target, stop).backend();
+            const auto observer = [&](const profile::Progress& now) { tell(generation, now); };
             ceilings = newCeilings(backend, observer, stop);
         });
         m_workers.answer([this, generation, ceilings] {
@@ -154,6 +150,20 @@ void Session::offer(std::uint64_t generation, const ProfilePtr& profile, const p
         }
         if (latest && latest->generation == m_generation) Q_EMIT snapshot(latest->profile, latest->progress);
     });
+}
+
+void Session::tell(std::uint64_t generation, const profile::Progress& now) {
+    m_workers.answer([this, generation, now] {
+        if (generation == m_generation) Q_EMIT progress(now);
+    });
+}
+
+/// On the engine's thread.
+engine::Engine& Session::engineFor(std::uint64_t generation, const Target& target, const std::stop_token& stop) {
+    engine::Loading loading;
+    loading.observer = [&](double done) { tell(generation, profile::loadingProgress(done)); };
+    loading.stop = stop;
+    return m_workers.engine(target, loading);
 }
 
 void Session::stop() {

@@ -61,7 +61,8 @@ Q_SIGNALS:
     /// A run's end. `profile` is null when nothing was measured; complete = false when it was stopped or failed.
     void finished(const perfmamba::app::ProfilePtr& profile);
     void ceilingsMeasured(const perfmamba::profile::Ceilings& ceilings);
-    void ceilingsProgress(const perfmamba::profile::Progress& progress);
+    /// Where there is no profile to show: of the loading, and of measuring ceilings.
+    void progress(const perfmamba::profile::Progress& progress);
     void reportOpened(const perfmamba::report::Contents& contents, const QString& path);
     void baselineOpened(const perfmamba::report::Contents& contents, const QString& path);
     /// `kept`: written by itself, not asked for.
@@ -79,6 +80,8 @@ private:
     profile::Ceilings newCeilings(kernels::Backend& backend, const profile::CeilingObserver& observer,
                                   const std::stop_token& stop);
     void offer(std::uint64_t generation, const ProfilePtr& profile, const profile::Progress& progress);
+    void tell(std::uint64_t generation, const profile::Progress& progress);
+    engine::Engine& engineFor(std::uint64_t generation, const Target& target, const std::stop_token& stop);
     void detachRun();
     void setRunning(bool running);
 

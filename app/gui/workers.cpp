@@ -68,11 +68,11 @@ void Workers::guarded(const Job& job) {
     }
 }
 
-engine::Engine& Workers::engine(const Target& target) {
+engine::Engine& Workers::engine(const Target& target, const engine::Loading& loading) {
     if (!m_engine || m_target != target) {
         m_engine.reset();  // first, so that two models never need memory at once
-        m_engine =
-            std::make_unique<engine::Engine>(target.checkpoint, kernels::makeBackend(target.device, target.options));
+        m_engine = std::make_unique<engine::Engine>(target.checkpoint,
+                                                    kernels::makeBackend(target.device, target.options), loading);
         m_target = target;
     }
     return *m_engine;

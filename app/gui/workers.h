@@ -48,8 +48,8 @@ public:
     void answer(Job on_gui_thread);
     /// From a job: does something, and what it throws arrives as failed().
     void guarded(const Job& job);
-    /// On the engine's thread: the loaded model, kept from job to job.
-    engine::Engine& engine(const Target& target);
+    /// On the engine's thread: the model, kept from job to job, and loaded as `loading` says where it is not that one.
+    engine::Engine& engine(const Target& target, const engine::Loading& loading);
     /// On the engine's thread: gives its memory back, for a job that makes engines of its own.
     void releaseEngine() { m_engine.reset(); }
 

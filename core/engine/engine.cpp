@@ -61,7 +61,8 @@ float same(float value) {
 
 }  // namespace
 
-Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<Backend> backend)
+Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<Backend> backend,
+               const Loading& loading)
     : m_checkpoint(std::move(checkpoint)), m_backend(std::move(backend)), m_config(m_checkpoint->config()) {
     m_config.chunk_size = chunkOf(m_config, m_backend->device());
     const Config& c = config();
@@ -71,12 +72,13 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
     const auto parameter = [this](const std::string& name) {
         return m_backend->load(m_checkpoint->tensor(name), WeightUse::Parameter);
     };
-    m_backend->expectParameters(m_checkpoint->parameters());
+    m_backend->expectParameters(m_checkpoint->parameters(), loading.beside);
     m_embedding = m_backend->load(m_checkpoint->tensor("backbone.embeddings.weight"),
                                   c.tie_embeddings ? WeightUse::Table : WeightUse::Lookup);
     m_norm_f = parameter("backbone.norm_f.weight");
     m_lm_head = c.tie_embeddings ? m_embedding : matrix("lm_head.weight");
     for (std::int64_t i = 0; i < c.n_layer; ++i) {
+        if (loading.stop.stop_requested()) throw Cancelled();
         const std::string prefix = fmt::format("backbone.layers.{}.", i);
         const std::string mixer = prefix + "mixer.";
         Layer layer;
@@ -106,6 +108,7 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
             layer.gated_norm = parameter(mixer + "norm.weight");
         }
         m_layers.push_back(std::move(layer));
+        if (loading.observer) loading.observer(static_cast<double>(i + 1) / static_cast<double>(c.n_layer));
     }
     m_mask.resize(m_layers.size());
     // What was copied is not needed twice. What is used in place comes back with the first pass.

@@ -38,11 +38,20 @@ struct Logits {
 /// all.
 using Mask = std::vector<std::vector<std::uint8_t>>;
 
+/// How a model is loaded, which takes as long as its file takes to be read.
+struct Loading {
+    std::function<void(double done)> observer = {};  // called after each layer with their share, 0 … 1
+    std::stop_token stop = {};
+    const kernels::Backend* beside = nullptr;  // whose times will be compared with those of the model
+};
+
 /// A model on a device. Used by one thread.
 class Engine {
 public:
-    /// Loads the weights onto the device. Throws Error when a tensor is missing or misshapen, or memory runs out.
-    Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<kernels::Backend> backend);
+    /// Loads the weights onto the device. Throws Error when a tensor is missing or misshapen, or memory runs out, and
+    /// Cancelled when a stop is requested.
+    Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_ptr<kernels::Backend> backend,
+           const Loading& loading = {});
     ~Engine();
 
     [[nodiscard]] const model::Checkpoint& checkpoint() const { return *m_checkpoint; }

@@ -284,6 +284,13 @@ ModelSummary summaryOf(const model::Checkpoint& checkpoint, DType precision) {
     return summary;
 }
 
+Progress loadingProgress(double done) {
+    Progress progress;
+    progress.done = done;
+    progress.what = "loading the weights";
+    return progress;
+}
+
 Provenance provenanceOf(const kernels::DeviceInfo& device) {
     Provenance provenance;
     provenance.creator = "PerfMamba Explorer " PERFMAMBA_VERSION;

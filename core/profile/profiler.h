@@ -19,6 +19,9 @@ struct Progress {
     std::size_t point = 0;               // index of the length being measured
 };
 
+/// How far a model is loaded: what engine::Loading's observer is told, for those who show progress.
+Progress loadingProgress(double done);
+
 /// Called on the engine's thread after a pass, at most about every 30 ms, and at the end of each length. The profile is
 /// a snapshot: complete points first, the one being measured last.
 using Observer = std::function<void(const std::shared_ptr<const Profile>&, const Progress&)>;

@@ -161,7 +161,7 @@ public:
     double largestDifference(const fs::path& folder, const MakeBackend& make_backend,
                              const std::vector<std::int32_t>& tokens) {
         report(kWritingShare, "reloading");
-        engine::Engine reloaded(Checkpoint::open(folder), make_backend());
+        engine::Engine reloaded(Checkpoint::open(folder), make_backend(), {.stop = m_stop});
         engine::State live_state = m_live.newState(1);
         engine::State reloaded_state = reloaded.newState(1);
         m_live.setMask(maskOf(m_plan));

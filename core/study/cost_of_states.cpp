@@ -72,7 +72,8 @@ CostPtr measureCostOfStates(engine::Engine& engine, const prune::MakeBackend& ma
         const prune::Plan& plan = plans[visit];
         std::optional<engine::Engine> compact;
         if (plan.kept() < plan.states()) {
-            compact.emplace(prune::apply(engine.sharedCheckpoint(), plan, prune::Form::Ragged), make_backend());
+            compact.emplace(prune::apply(engine.sharedCheckpoint(), plan, prune::Form::Ragged), make_backend(),
+                            engine::Loading{.stop = stop, .beside = &engine.backend()});
         }
         for (std::size_t i = 0; i < workloads.size(); ++i) {
             if (progress) {

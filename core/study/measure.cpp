@@ -94,7 +94,8 @@ Measurement measure(engine::Engine& engine, const prune::MakeBackend& make_backe
                     const Progress& progress, const std::stop_token& stop) {
     checkPlan(engine, plan);
     const prune::Unmasked unmasked(engine);
-    engine::Engine compact(prune::apply(engine.sharedCheckpoint(), plan, prune::Form::Ragged), make_backend());
+    engine::Engine compact(prune::apply(engine.sharedCheckpoint(), plan, prune::Form::Ragged), make_backend(),
+                           {.stop = stop, .beside = &engine.backend()});
 
     Measurement result;
     result.facts = facts;

@@ -160,9 +160,11 @@ private:
             m_made_for = std::move(wanted);
             m_engine.reset();  // before the next: memory may hold one only
             m_failure = nullptr;
-            notify(forecast(0, inWords(m_study, m_study.cells[m_index]) + ": loading"), false);
             try {
                 makeEngine(series);
+            } catch (const Cancelled&) {
+                m_made_for = {};
+                throw;
             } catch (...) {
                 m_failure = std::current_exception();
             }
@@ -179,7 +181,13 @@ private:
         if (!m_machine.creator.empty()) m_provenance.creator = m_machine.creator;
         m_provenance.command = m_machine.command;
         m_provenance.ceilings = ceilingsOf(*backend);
-        m_engine.emplace(withStates(m_models[series.model], series.states), std::move(backend));
+        const ScalingCell& cell = m_study.cells[m_index];
+        notify(forecast(0, inWords(m_study, cell) + ": loading"), false);
+        m_engine.emplace(
+            withStates(m_models[series.model], series.states), std::move(backend),
+            engine::Loading{
+                .observer = [&](double done) { report(cell, 0, fmt::format("loading, {:.0f} %", 100 * done)); },
+                .stop = m_stop});
     }
 
     [[nodiscard]] std::optional<profile::Ceilings> ceilingsOf(kernels::Backend& backend) const {

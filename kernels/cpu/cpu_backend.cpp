@@ -144,10 +144,12 @@ public:
     }
 
     /// For all matrices, so that layers of one shape cost the same.
-    void expectParameters(std::int64_t count) override {
+    void expectParameters(std::int64_t count, const Backend* beside) override {
         const std::int64_t bytes = count * static_cast<std::int64_t>(sizeOf(m_device.precision));
-        m_copies = bytes <= std::min(m_device.memory_bytes / kCopiedPart, availableMemory() / kFreePart);
+        m_copies = beside ? beside->copiesMatrices()
+                          : bytes <= std::min(m_device.memory_bytes / kCopiedPart, availableMemory() / kFreePart);
     }
+    [[nodiscard]] bool copiesMatrices() const override { return m_copies; }
 
     [[nodiscard]] Weight load(const HostTensor& tensor, WeightUse use) override {
         Weight weight;

@@ -245,7 +245,7 @@ private Q_SLOTS:
         void* data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         QVERIFY(data != MAP_FAILED);
         const HostTensor tensor{"w", DType::F32, {outputs, inputs}, static_cast<const std::byte*>(data), nullptr};
-        m_backend->expectParameters(outputs * inputs);
+        m_backend->expectParameters(outputs * inputs, nullptr);
         for (const WeightUse use : {WeightUse::Matrix, WeightUse::Table}) {
             const Weight weight = m_backend->load(tensor, use);
             QCOMPARE(weight.data.data, data);
@@ -253,6 +253,13 @@ private Q_SLOTS:
             QCOMPARE(m_backend->ledger().current()[MemoryKind::Weights], static_cast<std::int64_t>(bytes));
         }
         QCOMPARE(::munmap(data, bytes), 0);
+
+        // One that is compared with it reads its matrices alike, however small it is.
+        const std::unique_ptr<Backend> other = cpu::makeBackend({.threads = 2});
+        other->expectParameters(1, m_backend.get());
+        QVERIFY(!other->copiesMatrices());
+        other->expectParameters(1, nullptr);
+        QVERIFY(other->copiesMatrices());
     }
 
     /// Two calls in a row, so that the second starts from the state that the first left.
