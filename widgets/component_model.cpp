@@ -7,6 +7,7 @@
 
 #include "core/profile/floors.h"
 #include "widgets/derive.h"
+#include "widgets/plot_menu.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -41,7 +42,7 @@ void ComponentModel::setProfile(const ProfilePtr& profile, const Focus& focus, c
     // The finer unit where the largest number is short in the coarser one: rows differ by orders of magnitude.
     constexpr double kFiner = 0.1;
     units[Time] = timeUnit(kFiner * largest[Time]);
-    units[Spread] = timeUnit(kFiner * largest[Spread]);
+    units[Spread] = units[Time];
     units[Share] = units[OfFloor] = {100, QStringLiteral("%")};
     units[Floor] = units[Time];
     units[Flops] = countUnit(kFiner * largest[Flops], QStringLiteral("FLOP"));
@@ -194,6 +195,26 @@ QVariant ComponentModel::data(const QModelIndex& index, int role) const {
     }
 }
 
+QStringList ComponentModel::csvNames(int column) {
+    static const std::array<const char*, kColumns> kNames = {
+        "component", "median_us",   "mad_us", "share",       "floor_us",   "of_floor", "limit", "n", "calls",
+        "flops",     "flops_per_s", "bytes",  "bytes_per_s", "peak_bytes", "delta_us", "ratio", ""};
+    if (column == Interval) return {QStringLiteral("ratio_ci_low"), QStringLiteral("ratio_ci_high")};
+    return {QString::fromLatin1(kNames[static_cast<std::size_t>(column)])};
+}
+
+QStringList ComponentModel::csvValues(int row, int column) const {
+    const profile::ComponentCost& cost = *m_rows[static_cast<std::size_t>(row)];
+    if (column == Name) return {nameOf(cost.component)};
+    if (column == Limit) {
+        return {cost.bound == profile::Bound::None ? QString() : limitText(*m_profile, *m_point, cost)};
+    }
+    if (column != Interval) return {csvNumber(value(cost, column))};
+    const profile::Change* change = changeOf(cost);
+    return {csvNumber(change != nullptr ? change->ratio.ci_low : kMissing),
+            csvNumber(change != nullptr ? change->ratio.ci_high : kMissing)};
+}
+
 QVariant ComponentModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= kColumns) return {};
     const QString& unit = m_units[static_cast<std::size_t>(section)].name;
@@ -227,7 +248,7 @@ QVariant ComponentModel::headerData(int section, Qt::Orientation orientation, in
         switch (section) {
             case Time: return tr("Median over the recorded passes of the time in one pass");
             case Spread: return tr("Median absolute deviation of that time");
-            case Share: return tr("Of the whole pass: ratio of the medians");
+            case Share: return tr("Of the whole pass, over the calmer half of the passes");
             case Floor: return tr("Least time of one pass: the cost model's work over what the device reaches");
             case OfFloor: return tr("Floor over time: at 100 % nothing is left to win");
             case Limit: return tr("What the floor is made of: memory, work, exponentials; or that caches serve it");

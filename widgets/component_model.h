@@ -43,6 +43,11 @@ public:
     void setProfile(const ProfilePtr& profile, const Focus& focus, const ComparisonPtr& comparison = {});
     [[nodiscard]] const profile::ComponentCost* row(int row) const;
 
+    /// A column as it stands in a CSV: its names (an interval has two) and a row's values, in µs, bytes, FLOPs, a
+    /// second, and shares of 1; empty where not known.
+    [[nodiscard]] static QStringList csvNames(int column);
+    [[nodiscard]] QStringList csvValues(int row, int column) const;
+
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;

@@ -97,7 +97,7 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     layout->addWidget(m_footer);
     setFocusProxy(m_view);
 
-    addTableActions(*m_view, QStringLiteral("components"));
+    addTableActions(*m_view, QStringLiteral("components"), [this] { return csv(); });
     auto* fit = new QAction(tr("Fit columns"), m_view);
     connect(fit, &QAction::triggered, this, [this] { fitColumns(false); });
     // As wide as their numbers, and again when the units change; between those they only grow, so that a live table
@@ -108,8 +108,9 @@ ComponentTable::ComponentTable(Selection& selection, QWidget* parent) : QWidget(
     m_view->addAction(fit);
 
     connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
-            [this](const QModelIndex& current) {
-                if (m_marking || !current.isValid()) return;
+            [this](const QModelIndex& current, const QModelIndex& previous) {
+                // The first row becomes the current one when the focus comes: nobody has chosen it.
+                if (m_marking || !current.isValid() || !previous.isValid()) return;
                 m_selection.setComponent(
                     static_cast<Component>(current.siblingAtColumn(0).data(ComponentModel::kComponentRole).toInt()));
             });
@@ -213,7 +214,24 @@ void ComponentTable::markSelection() {
 }
 
 QString ComponentTable::csv() const {
-    return tableText(*m_view, QLatin1Char(','));
+    const profile::Point* point = m_profile ? pointOf(*m_profile, m_selection.focus()) : nullptr;
+    if (point == nullptr) return {};
+    QList<int> columns;
+    QStringList head{QStringLiteral("length"), QStringLiteral("layer")};
+    for (int column = 0; column < ComponentModel::kColumns; ++column) {
+        if (m_view->isColumnHidden(column)) continue;
+        columns << column;
+        head << ComponentModel::csvNames(column);
+    }
+    QString text = head.join(QLatin1Char(',')) + QLatin1Char('\n');
+    for (int row = 0; row < m_proxy->rowCount(); ++row) {
+        const int source = m_proxy->mapToSource(m_proxy->index(row, 0)).row();
+        const std::int32_t layer = m_model->row(source)->layer;
+        QStringList fields{QString::number(point->length), layer == kNoLayer ? QString() : QString::number(layer)};
+        for (const int column : std::as_const(columns)) fields << m_model->csvValues(source, column);
+        text += fields.join(QLatin1Char(',')) + QLatin1Char('\n');
+    }
+    return text;
 }
 
 }  // namespace perfmamba::widgets

@@ -104,7 +104,8 @@ bool isBlank(const QImage& image) {
 
 /// "µs", "[B]", "…": in the header, or with every value where a column has several units.
 bool hasUnits(const QByteArray& csv) {
-    static const QRegularExpression unit(QStringLiteral("\\[[^\\]]+\\]|\\d[ \u00A0]?(ns|µs|ms|s|B|KiB|MiB|GiB)\\b"));
+    static const QRegularExpression unit(
+        QStringLiteral("\\[[^\\]]+\\]|\\d[ \u00A0]?(ns|µs|ms|s|B|KiB|MiB|GiB)\\b|_(us|bytes|per_s)\\b"));
     return unit.match(QString::fromUtf8(csv)).hasMatch();
 }
 

@@ -177,8 +177,17 @@ private Q_SLOTS:
         QCOMPARE(view->model()->rowCount(), 2);
         const QStringList lines = table.csv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
         QCOMPARE(lines.size(), qsizetype{3});
-        QVERIFY(lines[0].startsWith(QStringLiteral("component,time ")));
-        QCOMPARE(lines[1].count(QLatin1Char(',')), lines[0].count(QLatin1Char(',')));
+        // As programs read it: names without units in brackets, plain numbers in every column but two.
+        const QStringList names = lines[0].split(QLatin1Char(','));
+        QCOMPARE(names.mid(0, 4), QStringList({QStringLiteral("length"), QStringLiteral("layer"),
+                                               QStringLiteral("component"), QStringLiteral("median_us")}));
+        const QStringList fields = lines[1].split(QLatin1Char(','));
+        QCOMPARE(fields.size(), names.size());
+        for (qsizetype i = 0; i < fields.size(); ++i) {
+            bool number = fields[i].isEmpty();
+            if (!number) (void)fields[i].toDouble(&number);
+            QCOMPARE(number, names[i] != QLatin1String("component") && names[i] != QLatin1String("limit"));
+        }
         QTest::mouseClick(view->viewport(), Qt::LeftButton, {}, view->visualRect(view->model()->index(0, 1)).center());
         const QStringList copied =
             tableText(*view, QLatin1Char('\t'), true).split(QLatin1Char('\n'), Qt::SkipEmptyParts);
@@ -193,6 +202,20 @@ private Q_SLOTS:
                     QVERIFY(!index.data(Qt::ToolTipRole).toString().isEmpty());
             }
         }
+    }
+
+    /// The focus alone chooses nothing.
+    void tableIsPassedByTab() {
+        Selection selection;
+        ComponentTable table(selection);
+        table.setProfile(test::fabricatedProfile());
+        table.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&table));
+        table.view()->setFocus(Qt::TabFocusReason);
+        QTRY_VERIFY(table.view()->hasFocus());
+        QVERIFY(!selection.focus().component);
+        QTest::keyClick(table.view(), Qt::Key_Down);
+        QVERIFY(selection.focus().component);
     }
 
     void pictures() {
