@@ -153,7 +153,9 @@ void addMemory(PointComparison& to, const MemoryProfile& before, const MemoryPro
             bytesChange({.subject = Subject::MemoryKind, .kind = kind}, before.peak[kind], after.peak[kind]));
     }
     to.changes.push_back(bytesChange({.subject = Subject::MemoryPeak}, before.peak.total(), after.peak.total()));
-    to.changes.push_back(bytesChange({.subject = Subject::Reserved}, before.reserved_bytes, after.reserved_bytes));
+    if (before.reserved_bytes > 0 && after.reserved_bytes > 0) {  // 0: not known
+        to.changes.push_back(bytesChange({.subject = Subject::Reserved}, before.reserved_bytes, after.reserved_bytes));
+    }
 }
 
 PointComparison comparePoints(const Comparison& of, const Point& before, const Point& after) {
