@@ -5,15 +5,18 @@
 #include <QMenu>
 #include <QRegularExpression>
 #include <QToolButton>
+#include <QToolTip>
 #include <QWidgetAction>
 #include <algorithm>
 
+#include "widgets/format.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
 namespace {
 
 constexpr int kRoom = 190;  // pixels of a row
+constexpr qlonglong kMostNumber = 1 << 24;
 constexpr char kId[] = "chipId";
 
 QString idOf(const QToolButton* chip) {
@@ -57,7 +60,12 @@ void ChipRow::offerNumbers(const QString& tip) {
     m_more->setMenu(menu);
     connect(menu, &QMenu::aboutToShow, line, [line] { line->setFocus(); });
     connect(line, &QLineEdit::returnPressed, this, [this, line, menu] {
-        numbersTyped(line->text());
+        if (!numbersTyped(line->text())) {
+            line->selectAll();
+            QToolTip::showText(line->mapToGlobal(QPoint(0, line->height())),
+                               tr("Whole numbers from 1 to %1, separated by commas").arg(grouped(kMostNumber)), line);
+            return;
+        }
         line->clear();
         menu->hide();
     });
@@ -100,17 +108,19 @@ void ChipRow::toggled(QToolButton* chip) {
     Q_EMIT changed();
 }
 
-void ChipRow::numbersTyped(const QString& text) {
+/// False where there is something else than numbers that can be.
+bool ChipRow::numbersTyped(const QString& text) {
     QStringList ids = chosen();
-    static const QRegularExpression kBetween(QStringLiteral("[^0-9]+"));
+    static const QRegularExpression kBetween(QStringLiteral("[,;\\s]+"));
     for (const QString& word : text.split(kBetween, Qt::SkipEmptyParts)) {
         bool known = false;
         const qlonglong number = word.toLongLong(&known);
-        constexpr qlonglong kMost = 1 << 24;
-        if (known && number >= 1 && number <= kMost) ids << QString::number(number);
+        if (!known || number < 1 || number > kMostNumber) return false;
+        ids << QString::number(number);
     }
     setChosen(ids);
     Q_EMIT changed();
+    return true;
 }
 
 QStringList ChipRow::chosen() const {

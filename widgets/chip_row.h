@@ -40,7 +40,7 @@ Q_SIGNALS:
 private:
     void rebuild();
     void toggled(QToolButton* chip);
-    void numbersTyped(const QString& text);
+    bool numbersTyped(const QString& text);
 
     int m_columns = 1;
     QGridLayout* m_grid = nullptr;

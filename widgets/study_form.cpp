@@ -131,6 +131,10 @@ StudyForm::StudyForm(QWidget* parent) : QWidget(parent) {
     start->addWidget(m_run);
     start->addWidget(m_status, 1);
     form->addRow(start);
+    m_problem = new QLabel;
+    m_problem->setWordWrap(true);
+    m_problem->setProperty("warning", true);
+    form->addRow(m_problem);
 
     setOptions({});
     for (QCheckBox* box : m_workloads) box->setChecked(true);
@@ -226,6 +230,8 @@ QString StudyForm::problem() const {
 void StudyForm::check() {
     const QString what = problem();
     m_run->setEnabled(what.isEmpty());
+    m_problem->setText(what);
+    m_problem->setVisible(!what.isEmpty());
     m_run->setToolTip(what.isEmpty() ? tr("Measure every point; a study that was stopped goes on where it was") : what);
     m_alone_share->setEnabled(m_alone->isChecked());
 }

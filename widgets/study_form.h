@@ -53,6 +53,7 @@ private:
     QSpinBox* m_seed = nullptr;
     QPushButton* m_run = nullptr;
     QLabel* m_status = nullptr;
+    QLabel* m_problem = nullptr;
 };
 
 /// "12 of 20 cells measured, 1 failed: …".

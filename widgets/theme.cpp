@@ -117,12 +117,13 @@ QToolTip { background: %surface; color: %text; border: 1px solid %border; paddin
 QFrame[panel="true"] { background: %surface; }
 QLabel[muted="true"] { color: %muted; }
 QLabel[heading="true"] { color: %muted; }
+QLabel[warning="true"] { color: %warning; }
 QProgressBar { border: 0; border-radius: 2px; background: %raised; max-height: 4px; }
 QProgressBar::chunk { background: %accent; border-radius: 2px; }
 QScrollArea { border: 0; background: transparent; }
 )");
     const QColor on_accent = Theme::textOn(c.accent);
-    const std::array<std::pair<QString, QColor>, 13> names = {{
+    const std::array<std::pair<QString, QColor>, 14> names = {{
         {QStringLiteral("%accentsoft"), mix(c.surface, c.accent, 0.5)},
         {QStringLiteral("%accenthover"), mix(c.accent, dark ? QColor(Qt::white) : QColor(Qt::black), 0.12)},
         {QStringLiteral("%onaccent"), on_accent},
@@ -136,6 +137,7 @@ QScrollArea { border: 0; background: transparent; }
         {QStringLiteral("%muted"), c.muted},
         {QStringLiteral("%text"), c.text},
         {QStringLiteral("%error"), c.error},
+        {QStringLiteral("%warning"), c.warning},
     }};
     for (const auto& [key, colour] : names) qss.replace(key, colour.name());
     return qss;

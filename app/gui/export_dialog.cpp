@@ -116,7 +116,12 @@ ExportDialog::ExportDialog(const prune::PlanPtr& plan, const QString& folder, QW
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::close);
     connect(m_export, &QPushButton::clicked, this, &ExportDialog::begin);
     connect(choose, &QPushButton::clicked, this, &ExportDialog::browse);
-    connect(m_folder, &QLineEdit::textChanged, this, &ExportDialog::updateTexts);
+    connect(m_folder, &QLineEdit::textChanged, this, [this](const QString& chosen) {
+        m_status->setText(QFileInfo::exists(chosen)
+                              ? tr("There is something of that name already; nothing is overwritten.")
+                              : QString());
+        updateTexts();
+    });
     connect(m_form, &QComboBox::currentIndexChanged, this, [this] {
         m_export->setEnabled(false);
         updateTexts();
@@ -216,10 +221,10 @@ void ExportDialog::setDone(const prune::Exported& exported) {
     updateTexts();
 }
 
-void ExportDialog::setFailed() {
+void ExportDialog::setFailed(const QString& why) {
     if (!m_working) return;
     m_working = false;
-    m_status->setText(tr("Nothing was exported; the messages say why."));
+    m_status->setText(tr("Nothing was exported: %1").arg(why));
     updateTexts();
 }
 
@@ -260,8 +265,6 @@ void ExportDialog::updateTexts() {
                                    : m_explanation->text() + QLatin1Char(' ') + tr("model.gguf is for llama.cpp."));
     }
     const bool exists = QFileInfo::exists(m_folder->text());
-    if (exists && !m_working)
-        m_export->setToolTip(tr("There is already something of that name; nothing is overwritten"));
     m_export->setEnabled(possible() && !m_working && !exists && !m_folder->text().isEmpty() && m_table->rowCount() > 0);
     m_form->setEnabled(!m_working);
     m_format->setEnabled(!m_working);

@@ -35,7 +35,7 @@ public:
     void setProgress(const QString& text);
     void setDone(const prune::Exported& exported);
     /// The export ended without a result; the reason stands in the messages.
-    void setFailed();
+    void setFailed(const QString& why);
 
 Q_SIGNALS:
     void dryRunWanted(perfmamba::prune::Form form);
