@@ -96,8 +96,7 @@ void CurvePlot::refill() {
     plot.xAxis->setLabel(m_axes.x_label);
     plot.yAxis->setLabel(m_axes.y_label);
     plot.yAxis->setScaleType(m_axes.log_y ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
-    plot.yAxis->setTicker(m_axes.log_y ? QSharedPointer<QCPAxisTicker>(new QCPAxisTickerLog)
-                                       : QSharedPointer<QCPAxisTicker>(new QCPAxisTicker));
+    plot.yAxis->setTicker(m_axes.log_y ? QSharedPointer<QCPAxisTicker>(new QCPAxisTickerLog) : plainTicker());
     plot.yAxis->setNumberFormat(QStringLiteral("gb"));
     plot.yAxis->setNumberPrecision(3);
     for (const Curve& curve : m_curves) draw(curve);

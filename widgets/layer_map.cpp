@@ -248,7 +248,7 @@ void LayerMap::paintCell(QPainter& painter, const QRectF& rect, double value, bo
     if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 2);
     if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 1);
     if (too_wide() && std::abs(value * m_unit.factor) >= 1) text = QString::number(value * m_unit.factor, 'f', 0);
-    if (too_wide()) return;
+    if (too_wide() || (value != 0 && text.toDouble() == 0)) return;  // "0.00" would say that there is nothing
     painter.setPen(quiet ? c.muted : Theme::textOn(colour));
     painter.drawText(rect, Qt::AlignCenter, text);
 }

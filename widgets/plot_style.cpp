@@ -1,6 +1,7 @@
 #include "widgets/plot_style.h"
 
 #include <QKeyEvent>
+#include <cmath>
 
 #include "widgets/theme.h"
 
@@ -43,6 +44,28 @@ private:
 
     QCustomPlot& m_plot;
     std::function<void()> m_fit;
+};
+
+class PlainTicker : public QCPAxisTicker {
+protected:
+    double getTickStep(const QCPRange& range) override {
+        m_step = QCPAxisTicker::getTickStep(range);
+        return m_step;
+    }
+    QString getTickLabel(double tick, const QLocale& locale, QChar format, int precision) override {
+        constexpr int kMostDecimals = 6;
+        constexpr double kPlain = 1e5;  // beyond, as the axis has it
+        int decimals = 0;
+        double step = m_step;
+        for (; decimals < kMostDecimals && std::abs(step - std::round(step)) > 1e-6 * step; ++decimals) step *= 10;
+        if (decimals == kMostDecimals || std::abs(tick) >= kPlain) {
+            return QCPAxisTicker::getTickLabel(tick, locale, format, precision);
+        }
+        return locale.toString(tick, 'f', decimals);
+    }
+
+private:
+    double m_step = 1;
 };
 
 class Listener : public QObject {
@@ -111,8 +134,12 @@ void stylePlot(QCustomPlot& plot) {
         plot.legend->setBorderPen(Qt::NoPen);
         plot.legend->setTextColor(c.text);
         plot.legend->setFont(Theme::smallFont());
-        plot.legend->setIconSize(14, 10);
+        plot.legend->setIconSize(14, 14);
     }
+}
+
+QSharedPointer<QCPAxisTicker> plainTicker() {
+    return QSharedPointer<PlainTicker>::create();
 }
 
 void putLegendBelow(QCustomPlot& plot) {

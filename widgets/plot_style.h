@@ -24,6 +24,8 @@ struct PlotInput {
 };
 /// Turns on mouse tracking and the focus for keys. All three functions must be there.
 void listenTo(QCustomPlot& plot, PlotInput input);
+/// A linear axis whose labels have the decimals that its ticks' distance needs.
+QSharedPointer<QCPAxisTicker> plainTicker();
 /// Tick labels at 0, 1, 2 … .
 QSharedPointer<QCPAxisTickerText> categoryTicker(const QStringList& labels);
 

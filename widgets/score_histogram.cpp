@@ -151,7 +151,7 @@ void ScoreHistogram::fill() {
         plot.xAxis->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
         plot.xAxis->ticker()->setTickCount(4);
     } else {
-        plot.xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new QCPAxisTicker));
+        plot.xAxis->setTicker(plainTicker());
         plot.xAxis->ticker()->setTickCount(3);
     }
     plot.xAxis->setNumberFormat(QStringLiteral("gb"));

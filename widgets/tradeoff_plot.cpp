@@ -124,6 +124,12 @@ void TradeoffPlot::setMeasured(const std::vector<MeasuredPlan>& measured) {
 void TradeoffPlot::setCurrent(const std::optional<Price>& price) {
     m_current = price;
     refill();
+    if (!m_spots.empty() || !m_current) return;
+    // With nothing else to see, the plan itself is.
+    const Figure worth = worthOf(*m_current, axis());
+    const bool seen = m_plot->xAxis->range().contains(worth.value * factor()) &&
+                      m_plot->yAxis->range().contains(m_current->quality.value);
+    if (!seen) refit();
 }
 
 void TradeoffPlot::fillAxes() {
@@ -202,14 +208,13 @@ void TradeoffPlot::refill() {
     stylePlot(plot);
     const bool speed = across.kind == WorthAxis::Kind::SpeedUp;
     plot.xAxis->setRangeReversed(!speed);
-    plot.xAxis->setLabel(speed ? tr("%1, times faster").arg(workloadText(across.workload))
+    plot.xAxis->setLabel(speed ? tr("%1, times as fast").arg(workloadText(across.workload))
                          : across.kind == WorthAxis::Kind::StateMemory ? tr("state memory kept, %")
                                                                        : tr("weight memory kept, %"));
     plot.yAxis->setLabel(qualityTitle());
     const auto scale = [](QCPAxis& side, bool logarithmic) {
         side.setScaleType(logarithmic ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
-        side.setTicker(logarithmic ? QSharedPointer<QCPAxisTicker>(new QCPAxisTickerLog)
-                                   : QSharedPointer<QCPAxisTicker>(new QCPAxisTicker));
+        side.setTicker(logarithmic ? QSharedPointer<QCPAxisTicker>(new QCPAxisTickerLog) : plainTicker());
         side.setNumberFormat(QStringLiteral("g"));
         side.setNumberPrecision(3);
         side.setSubTicks(false);
@@ -226,7 +231,7 @@ void TradeoffPlot::refill() {
         auto* note = new QCPItemText(&plot);
         note->position->setType(QCPItemPosition::ptAxisRectRatio);
         note->position->setCoords(0.5, 0.35);
-        note->setText(tr("Run a study to see what each criterion\ncosts and wins,\nor measure the plan at hand"));
+        note->setText(tr("Run a study to see what\neach criterion costs and\nwins, or measure this plan"));
         note->setColor(theme().colours().muted);
         note->setFont(plot.font());
     }
@@ -321,10 +326,10 @@ QString TradeoffPlot::tipOf(const Spot& spot) const {
     const bool speed = axis().kind == WorthAxis::Kind::SpeedUp;
     const QString estimated = spot.worth.standing == Standing::Estimated ? tr(" (estimated)") : QString();
     QString tip = spot.name + QLatin1Char('\n') +
-                  (speed ? tr("%1 times faster").arg(threeDigits(spot.worth.value))
+                  (speed ? tr("%1 times as fast").arg(threeDigits(spot.worth.value))
                          : tr("%1 kept").arg(percentText(spot.worth.value))) +
                   estimated;
-    tip += tr("\n%1 %2 ± %3").arg(qualityTitle(), threeDigits(spot.quality), threeDigits(spot.error));
+    tip += tr("\n%1 %2 ± %3").arg(qualityTitle(), digitsOf(spot.quality, spot.error), digitsOf(spot.error, spot.error));
     if (spot.frontier) tip += tr("\non the frontier: no other plan beats it in both");
     return tip + tr("\nclick to take this plan");
 }

@@ -1,4 +1,5 @@
 // The Prune page on a fabricated model: plans at once, undo, layers of their own, studies, estimates and measurements.
+#undef QT_NO_KEYWORDS  // QCustomPlot's header uses them
 #include <QAbstractButton>
 #include <QCheckBox>
 #include <QComboBox>
@@ -16,6 +17,7 @@
 #include "gui_test.h"
 #include "widgets/kept_bars.h"
 #include "widgets/plan_panel.h"
+#include "widgets/plot_style.h"
 #include "widgets/price_card.h"
 #include "widgets/prune_page.h"
 #include "widgets/score_histogram.h"
@@ -340,6 +342,37 @@ private Q_SLOTS:
         auto* check = scored.page.studyForm()->findChild<QCheckBox*>(QStringLiteral("sparsessm"));
         QVERIFY(!check->isEnabled());
         QVERIFY(!check->isChecked());
+    }
+
+    void labelsHaveTheDecimalsOfTheirDistance() {
+        const auto labels = [](double from, double to) {
+            QVector<double> ticks;
+            QVector<QString> texts;
+            plainTicker()->generate({from, to}, QLocale::c(), QLatin1Char('g'), 3, ticks, nullptr, &texts);
+            for (qsizetype i = 0; i < ticks.size(); ++i) {
+                const bool right = std::abs(texts[i].toDouble() - ticks[i]) < 1e-6 * (to - from);
+                if (!right) return QStringList{QStringLiteral("%1 for %2").arg(texts[i]).arg(ticks[i], 0, 'g', 10)};
+            }
+            return QStringList(texts.begin(), texts.end());
+        };
+        QVERIFY(labels(2.94, 3.11).contains(QStringLiteral("2.975")));
+        QVERIFY(labels(0, 100).contains(QStringLiteral("20")));
+        QVERIFY(labels(-0.3, 0.3).contains(QStringLiteral("0.0")));
+        QVERIFY(labels(0.00012, 0.00019).size() > 2);
+    }
+
+    /// Without a study the plan at hand is in sight, whatever the quality's unit.
+    void thePlanIsSeenAlone() {
+        TradeoffPlot plot;
+        Price price;
+        price.quality.value = 3.057;
+        SpeedFigure decode;
+        decode.workload = workloadsOf(nullptr, nullptr).back();
+        decode.speed_up.value = 1.1;
+        price.speeds.push_back(decode);
+        plot.setCurrent(price);
+        const auto* canvas = plot.findChild<QCustomPlot*>(QStringLiteral("tradeoffPlot"));
+        QVERIFY(canvas->yAxis->range().contains(3.057));
     }
 
     void aPointOfTheStudySetsThePlan() {
