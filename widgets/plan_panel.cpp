@@ -160,9 +160,7 @@ QWidget* PlanPanel::makeSources() {
     m_window = new QSpinBox;
     m_window->setRange(0, 1 << 20);
     m_window->setSpecialValueText(tr("auto"));
-    m_window->setSuffix(tr(" tokens"));
     m_window->setMinimumWidth(60);
-    m_window->setGroupSeparatorShown(true);
     m_window->setKeyboardTracking(false);
     m_window->setAccessibleName(tr("Window"));
     m_window->setToolTip(tr("Tokens of a sequence; auto: the task's length, or 2048"));

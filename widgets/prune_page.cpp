@@ -85,7 +85,9 @@ PrunePage::PrunePage(Selection& selection, QWidget* parent) : QWidget(parent) {
     connect(m_panel, &PlanPanel::sourcesChanged, this, &PrunePage::sourceEdited);
     connect(m_panel, &PlanPanel::rankAgainRequested, this, [this] {
         m_asked = m_chosen.criterion;
+        m_ended.clear();
         showMessage();
+        m_panel->setRankAgain({});
         Q_EMIT scoresRequested(m_chosen.criterion, shareRemoved());
     });
     connect(m_tradeoff, &TradeoffPlot::planChosen, this,
@@ -103,11 +105,15 @@ PrunePage::PrunePage(Selection& selection, QWidget* parent) : QWidget(parent) {
 
 PrunePage::~PrunePage() = default;
 
-void PrunePage::setModel(const std::optional<profile::ModelSummary>& model) {
+void PrunePage::setModel(const std::optional<profile::ModelSummary>& model, bool open) {
     const bool same = model.has_value() == m_model.has_value() && (!model || model->hash == m_model->hash);
     m_model = model;
+    m_open = open;
+    m_panel->setEnabled(open);
+    m_form->setEnabled(open);
     m_pages->setCurrentIndex(model ? 1 : 0);
     if (same) return;
+    Q_EMIT planChanged(nullptr);
     m_measure_timer.stop();
     m_undo->clear();
     m_scores.clear();
@@ -154,6 +160,7 @@ void PrunePage::setScoresFailed(const QString& criterion, const QString& why) {
     m_ended = criterion;
     m_why_ended = why;
     showMessage();
+    showPrice();
 }
 
 void PrunePage::setThreshold(double threshold) {
@@ -167,8 +174,11 @@ void PrunePage::setCost(const study::CostPtr& cost) {
 }
 
 void PrunePage::setMeasurement(const prune::PlanPtr& plan, const study::Measurement& measurement, bool masked) {
+    // Of the unpruned model what was measured on other tokens stays: others of these are judged against it.
+    const bool reference = plan->kept() == plan->states();
     std::erase_if(m_measured, [&](const MeasuredPlan& earlier) {
-        return samePlan(*earlier.plan, *plan) && (earlier.masked || !masked);
+        const bool same_tokens = earlier.measurement.accuracy.tokens_hash == measurement.accuracy.tokens_hash;
+        return samePlan(*earlier.plan, *plan) && (earlier.masked || !masked) && (same_tokens || !reference);
     });
     if (m_measured.size() >= kMeasuredKept) m_measured.erase(m_measured.begin());
     m_measured.push_back({plan, measurement, masked});
@@ -213,6 +223,11 @@ void PrunePage::setSources(const TokenSources& sources) {
     m_judged_on = sources;
 }
 
+void PrunePage::measureNow() {
+    m_measure_timer.stop();
+    if (m_plan && m_open) Q_EMIT measureRequested(m_plan, true);
+}
+
 void PrunePage::setEmptyActions(const QList<QAction*>& actions) {
     m_empty->setActions(actions);
 }
@@ -228,7 +243,6 @@ void PrunePage::restoreLayout(const QByteArray& state) {
 void PrunePage::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
     arrange();
-    m_ended.clear();
     askForScores();
 }
 
@@ -305,7 +319,7 @@ void PrunePage::setPlanAtHand(const prune::PlanPtr& plan) {
 }
 
 void PrunePage::measureLater() {
-    if (measurementOf(*m_plan, m_measured, m_study.get())) {
+    if (!m_open || measurementOf(*m_plan, m_measured, m_study.get())) {
         m_measure_timer.stop();
     } else {
         m_measure_timer.start();
@@ -314,14 +328,30 @@ void PrunePage::measureLater() {
 
 void PrunePage::askForScores() {
     // A ranking may cost a run of the model: only for somebody who looks.
-    if (!isVisible() || !m_model || m_chosen.criterion.isEmpty()) return;
+    if (!isVisible() || !m_model || !m_open || m_chosen.criterion.isEmpty()) return;
     if (scoresOf(m_chosen.criterion) || m_asked == m_chosen.criterion || m_ended == m_chosen.criterion) return;
     const auto known = std::find_if(m_criteria.begin(), m_criteria.end(),
                                     [&](const CriterionChoice& choice) { return choice.id == m_chosen.criterion; });
     if (known == m_criteria.end() || !known->refusal.isEmpty()) return;
+    if (waitsForWord()) {
+        showMessage();
+        showPrice();
+        return;
+    }
     m_asked = m_chosen.criterion;
     showMessage();
     Q_EMIT scoresRequested(m_chosen.criterion, shareRemoved());
+}
+
+/// A run of a large model takes minutes: that is for somebody who says so.
+bool PrunePage::waitsForWord() const {
+    constexpr std::int64_t kLarge = 16'000'000;  // parameters
+    if (!m_model || !m_open || m_model->parameters < kLarge || scoresOf(m_chosen.criterion) ||
+        m_asked == m_chosen.criterion) {
+        return false;
+    }
+    const auto known = std::ranges::find(m_criteria, m_chosen.criterion, &CriterionChoice::id);
+    return known != m_criteria.end() && known->refusal.isEmpty() && known->needs_calibration;
 }
 
 double PrunePage::shareRemoved() const {
@@ -335,10 +365,17 @@ void PrunePage::showMessage(const QString& problem) {
     const bool ended = !m_ended.isEmpty() && m_ended == m_chosen.criterion;
     if (!problem.isEmpty()) {
         m_panel->setMessage(problem, true);
+    } else if (m_model && !m_open) {
+        m_panel->setMessage(tr("A study of %1, which is not the open model: open it to score its states.")
+                                .arg(QString::fromStdString(m_model->name)),
+                            false);
     } else if (ended) {
         m_panel->setMessage(tr("Not scored: %1. Choose the criterion again for another try.").arg(m_why_ended), true);
     } else {
-        m_panel->setMessage(scoring ? tr("scoring…") : QString(), false);
+        m_panel->setMessage(scoring          ? tr("scoring…")
+                            : waitsForWord() ? tr("Scoring runs the calibration tokens through the model once.")
+                                             : QString(),
+                            false);
     }
 }
 
@@ -346,7 +383,7 @@ void PrunePage::showPrice() {
     if (!m_plan || !m_model) {
         m_card->setPrice(std::nullopt, m_model ? tr("The price stands here once the states are scored.") : QString());
         m_tradeoff->setCurrent(std::nullopt);
-        m_panel->setRankAgain({});
+        m_panel->setRankAgain(waitsForWord() ? tr("Score the states") : QString());
         return;
     }
     const ScoresPtr scores = scoresOf(QString::fromStdString(m_plan->criterion));
@@ -367,9 +404,10 @@ void PrunePage::showPrice() {
     m_tradeoff->setCurrent(price);
     const bool away = fit && scores->interim_share > 0 && m_plan->kept() < m_plan->states() &&
                       std::abs(scores->interim_share - shareRemoved()) > kRankedAway;
-    m_panel->setRankAgain(away ? tr("Ranked at %1 removed: rank at %2")
-                                     .arg(percentText(scores->interim_share), percentText(shareRemoved()))
-                               : QString());
+    m_panel->setRankAgain(waitsForWord() ? tr("Score the states")
+                          : away         ? tr("Ranked at %1 removed: rank at %2")
+                                       .arg(percentText(scores->interim_share), percentText(shareRemoved()))
+                                 : QString());
 }
 
 void PrunePage::sourceEdited(const TokenSources& sources) {
@@ -390,7 +428,7 @@ void PrunePage::sourceEdited(const TokenSources& sources) {
 
 void PrunePage::updateButtons() {
     for (QWidget* button : std::initializer_list<QWidget*>{m_measure, m_export, m_save}) {
-        button->setEnabled(m_plan != nullptr);
+        button->setEnabled(m_plan != nullptr && m_open);
     }
 }
 

@@ -39,14 +39,15 @@ public:
     explicit PrunePage(Selection& selection, QWidget* parent = nullptr);
     ~PrunePage() override;
 
-    /// Another model starts over: no plan, no undo, nothing measured.
-    void setModel(const std::optional<profile::ModelSummary>& model);
+    /// Another model starts over: no plan, no undo, nothing measured. One that is not open, of a study's report, can
+    /// only be looked at.
+    void setModel(const std::optional<profile::ModelSummary>& model, bool open = true);
     /// The first that is not refused is chosen, or `preferred` where it can be.
     void setCriteria(const std::vector<CriterionChoice>& criteria, const QString& preferred = {});
     /// Null while they are computed: the plan at hand stays.
     void setScores(const ScoresPtr& scores);
-    /// They cannot be had, in words without a full stop. They are asked for again once the criterion is chosen again,
-    /// sees other tokens, or the page is shown again.
+    /// They cannot be had, in words without a full stop. They are asked for again once the criterion is chosen again or
+    /// sees other tokens.
     void setScoresFailed(const QString& criterion, const QString& why);
     void setCost(const study::CostPtr& cost);
     /// Masked: accuracy only.
@@ -60,6 +61,8 @@ public:
     void setSources(const TokenSources& sources);
     /// A plan by threshold, as if its handle had been dragged there.
     void setThreshold(double threshold);
+    /// Asks for the whole measurement of the plan at hand, which one that follows the slider must not replace.
+    void measureNow();
     /// The buttons of the page without a model.
     void setEmptyActions(const QList<QAction*>& actions);
 
@@ -109,6 +112,7 @@ private:
     void makePlan();
     void setPlanAtHand(const prune::PlanPtr& plan);
     void askForScores();
+    [[nodiscard]] bool waitsForWord() const;
     [[nodiscard]] ScoresPtr scoresOf(const QString& criterion) const;
     [[nodiscard]] double shareRemoved() const;
     void showPrice();
@@ -118,6 +122,7 @@ private:
     void updateButtons();
 
     std::optional<profile::ModelSummary> m_model;
+    bool m_open = true;
     std::vector<CriterionChoice> m_criteria;
     std::map<QString, ScoresPtr> m_scores;  // by criterion
     QString m_asked;                        // the criterion whose scores are on their way

@@ -26,8 +26,8 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr int kLeftWidth = 240;  // the three columns where the page is 800 pixels wide
-constexpr int kCentreWidth = 260;
+constexpr int kLeftWidth = 254;  // the three columns where the page is 800 pixels wide
+constexpr int kCentreWidth = 248;
 constexpr int kRightWidth = 298;
 
 QScrollArea* scrolled(QWidget* content, int least_width) {
@@ -53,7 +53,7 @@ void PrunePage::makeColumns(Selection& selection) {
     left_layout->addWidget(makeHeader());
     m_panel = new PlanPanel(selection);
     left_layout->addWidget(m_panel, 1);
-    m_columns->addWidget(scrolled(left, kLeftWidth - 16));
+    m_columns->addWidget(scrolled(left, kLeftWidth - 2));
     m_columns->addWidget(makeCentre(selection));
     m_columns->addWidget(makePrice());
     m_columns->setCollapsible(0, true);
@@ -188,7 +188,7 @@ QWidget* PrunePage::makeButtons() {
     m_measure = button(tr("Measure now"),
                        tr("Compact the model, then measure accuracy and speed against the unpruned "
                           "one"),
-                       3, 0, [this] { Q_EMIT measureRequested(m_plan, true); });
+                       3, 0, [this] { measureNow(); });
     m_measure->setProperty("primary", true);
     button(tr("Run study…"), tr("Measure several criteria and shares"), 3, 1, [this] {
         m_views->button(2)->setChecked(true);

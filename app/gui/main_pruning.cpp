@@ -56,7 +56,7 @@ void MainWindow::buildPruningActions() {
     collect->setIconText(tr("Collect activity"));
     add(s("measurePlan"), s("measure"), tr("&Measure the plan"),
         tr("Compact the model by the plan; measure accuracy, speed and memory"), QKeySequence(Qt::Key_F7),
-        [this] { measure(m_plan, true); });
+        [this] { m_prune_page->measureNow(); });
     add(s("runStudy"), s("study"), tr("Run trade-off &study"),
         tr("Measure criteria at several shares; an unfinished study goes on"), QKeySequence(Qt::Key_F8),
         [this] { startStudy(m_prune_page->studyForm()->options()); });
@@ -113,7 +113,7 @@ void MainWindow::connectPruning() {
 
     connect(m_pruning, &PruningSession::busyChanged, this, &MainWindow::updateTexts);
     connect(m_pruning, &PruningSession::progress, this, [this](const profile::Progress& progress) {
-        if (!m_session->running()) showProgress(progress);
+        if (!m_session->running() || !m_run_told) showProgress(progress);
         if (m_export_dialog) m_export_dialog->setProgress(QString::fromStdString(progress.what));
     });
     connect(m_pruning, &PruningSession::activityChanged, this,
@@ -157,6 +157,7 @@ void MainWindow::connectPruning() {
         m_prune_page->setStudy(study);
         showAdvice();
         updateTexts();
+        if (study->complete) return;
         statusBar()->showMessage(
             tr("A study of this model was not finished: %1 of %2 cells are measured. Run study goes on.")
                 .arg(study->done())
@@ -175,8 +176,8 @@ void MainWindow::connectPruning() {
         m_settings.checkpoints = withRecent(m_settings.checkpoints, folder);
         statusBar()->showMessage(tr("Exported to %1").arg(folder), 8000);
     });
-    connect(m_workers, &Workers::failed, this, [this] {
-        if (m_export_dialog) m_export_dialog->setFailed();
+    connect(m_workers, &Workers::failed, this, [this](const QString& why) {
+        if (m_export_dialog) m_export_dialog->setFailed(why);
     });
     connect(m_pruning, &PruningSession::planSaved, this,
             [this](const QString& path) { statusBar()->showMessage(tr("Saved %1").arg(path), 8000); });
@@ -247,10 +248,14 @@ void MainWindow::pruningReportOpened(const report::Contents& contents, const QSt
     const bool of_open_model = model && model->hash == contents.study->model.hash;
     m_study = contents.study;
     m_study_path = path;
+    m_prune_page->setModel(m_study->model, of_open_model);
     m_prune_page->setStudy(m_study);
-    if (!of_open_model) m_prune_page->setModel(m_study->model);
     showAdvice();
     updateTexts();
+    showPage(kPrunePage);
+    statusBar()->showMessage(
+        tr("Pruning study of %1: %2").arg(QString::fromStdString(m_study->model.name), widgets::progressText(*m_study)),
+        8000);
 }
 
 void MainWindow::collectActivity() {

@@ -93,6 +93,7 @@ void MainWindow::connectScaling() {
                 if (page->study() || m_scaling->busy()) return;
                 m_scaling_path = path;
                 page->openStudy(study);
+                if (study->complete) return;
                 statusBar()->showMessage(tr("A scaling study with this model was not finished: %1. Resume goes on.")
                                              .arg(widgets::progressText(*study)),
                                          8000);

@@ -220,6 +220,7 @@ void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores
                 measureQuickly(r, plan, scores, someOf(evaluation));
                 return;
             }
+            measureUnpruned(r, evaluation, {});
             const prune::Facts facts = factsOf(r, *plan, scores);
             study::Options options;
             options.workloads = study::defaultWorkloads(kPrefill);
@@ -230,34 +231,41 @@ void PruningSession::measure(const prune::PlanPtr& plan, const ScoresPtr& scores
         [this] { Q_EMIT measuringEnded(); });
 }
 
-/// Accuracy under a mask; once for each set of tokens the unpruned model's, too.
+/// Accuracy under a mask.
 void PruningSession::measureQuickly(const Request& r, const prune::PlanPtr& plan, const ScoresPtr& scores,
                                     const evaluate::TokenSet& some) {
-    engine::Engine& engine = engineFor(r);
     evaluate::Options options;
     options.batch = std::max<std::int64_t>(1, kQuickBatchTokens / some.length);
-    const auto run = [&](const prune::PlanPtr& each, const evaluate::Subject* against) {
-        const engine::Mask mask = prune::maskOf(*each);
-        const prune::Facts facts = factsOf(r, *each, scores);
-        const auto send = [&](const evaluate::Accuracy& accuracy) {
-            answer(r, [this, each, result = study::Measurement{accuracy, {}, facts}] {
-                Q_EMIT measured(each, result, true);
-            });
-        };
-        const auto tell = teller(r);
-        send(evaluate::evaluate(
-            {&engine, &mask}, some, against, options,
-            [&](const evaluate::Accuracy&, const profile::Progress& now) { tell(now); }, r.stop));
-    };
+    measureUnpruned(r, some, options);
+    const evaluate::Subject unpruned{&engineFor(r), nullptr};
+    measureMasked(r, plan, scores, some, options, &unpruned);
+}
+
+/// What every plan is judged against, once for each set of tokens.
+void PruningSession::measureUnpruned(const Request& r, const evaluate::TokenSet& tokens,
+                                     const evaluate::Options& options) {
+    const std::pair of(r.generation, r.sources);
+    if (std::exchange(m_unpruned_of, of) != of) m_unpruned_on.clear();
+    if (m_unpruned_on.contains(tokens.hash)) return;
     const model::Checkpoint& checkpoint = *r.target.checkpoint;
-    if (m_unpruned_known != std::pair(r.generation, r.sources)) {
-        run(std::make_shared<const prune::Plan>(
-                prune::fullPlan(checkpoint.config(), checkpoint.name(), checkpoint.hash())),
-            nullptr);
-        m_unpruned_known = {r.generation, r.sources};
-    }
-    const evaluate::Subject unpruned{&engine, nullptr};
-    run(plan, &unpruned);
+    measureMasked(
+        r,
+        std::make_shared<const prune::Plan>(prune::fullPlan(checkpoint.config(), checkpoint.name(), checkpoint.hash())),
+        nullptr, tokens, options, nullptr);
+    m_unpruned_on.insert(tokens.hash);
+}
+
+void PruningSession::measureMasked(const Request& r, const prune::PlanPtr& plan, const ScoresPtr& scores,
+                                   const evaluate::TokenSet& tokens, const evaluate::Options& options,
+                                   const evaluate::Subject* against) {
+    const engine::Mask mask = prune::maskOf(*plan);
+    const auto tell = teller(r);
+    const evaluate::Accuracy accuracy = evaluate::evaluate(
+        {&engineFor(r), &mask}, tokens, against, options,
+        [&](const evaluate::Accuracy&, const profile::Progress& now) { tell(now); }, r.stop);
+    answer(r, [this, plan, result = study::Measurement{accuracy, {}, factsOf(r, *plan, scores)}] {
+        Q_EMIT measured(plan, result, true);
+    });
 }
 
 prune::Facts PruningSession::factsOf(const Request& r, const prune::Plan& plan, const ScoresPtr& scores) {
@@ -307,7 +315,7 @@ void PruningSession::findStudy(const QStringList& paths) {
         for (const QString& path : paths) {
             const study::StudyPtr study = report::readContents(pathOf(path)).study;
             if (!study || study->model.hash != r.target.checkpoint->hash()) continue;
-            if (!study->complete) answer(r, [this, study, path] { Q_EMIT studyFound(study, path); });
+            answer(r, [this, study, path] { Q_EMIT studyFound(study, path); });
             return;
         }
     });

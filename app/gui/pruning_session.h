@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 
 #include "app/gui/workers.h"
 #include "core/activity/activity.h"
+#include "core/evaluate/evaluate.h"
 #include "core/evaluate/tokens.h"
 #include "core/prune/apply.h"
 #include "core/prune/export.h"
@@ -102,6 +104,10 @@ private:
     prune::Scores scoresOf(const Request& r, const std::string& criterion, double share, std::uint64_t seed);
     void measureQuickly(const Request& r, const prune::PlanPtr& plan, const ScoresPtr& scores,
                         const evaluate::TokenSet& some);
+    void measureUnpruned(const Request& r, const evaluate::TokenSet& tokens, const evaluate::Options& options);
+    void measureMasked(const Request& r, const prune::PlanPtr& plan, const ScoresPtr& scores,
+                       const evaluate::TokenSet& tokens, const evaluate::Options& options,
+                       const evaluate::Subject* against);
     static prune::Facts factsOf(const Request& r, const prune::Plan& plan, const ScoresPtr& scores);
     void post(const std::string& tag, std::function<void()> job, std::function<void()> ended = {});
     void answer(const Request& request, std::function<void()> on_gui_thread);
@@ -128,9 +134,9 @@ private:
         evaluate::TokenSet tokens;
     };
     std::vector<Loaded> m_loaded;
-    std::pair<std::uint64_t, std::uint64_t>
-        m_unpruned_known;              // generation and sources whose unpruned accuracy was told
-    activity::ActivityPtr m_activity;  // of the last collection that was complete
+    std::set<std::string> m_unpruned_on;                    // hashes of the tokens whose unpruned accuracy was told
+    std::pair<std::uint64_t, std::uint64_t> m_unpruned_of;  // of that generation and these sources
+    activity::ActivityPtr m_activity;                       // of the last collection that was complete
 };
 
 }  // namespace perfmamba::app

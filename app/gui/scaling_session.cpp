@@ -152,7 +152,7 @@ void ScalingSession::find(const QStringList& paths, const std::string& model_has
             const bool with_model = study && std::ranges::find(study->models, model_hash,
                                                                &profile::ModelSummary::hash) != study->models.end();
             if (!with_model) continue;
-            if (!study->complete) m_workers.answer([this, study, path] { Q_EMIT studyFound(study, path); });
+            m_workers.answer([this, study, path] { Q_EMIT studyFound(study, path); });
             return;
         }
     });

@@ -163,6 +163,64 @@ private Q_SLOTS:
         QCOMPARE(window.prunePage()->plan()->layers, study->cells[cell].plan.layers);
     }
 
+    /// The study that the test before has finished.
+    void aFinishedStudyIsFoundAndLookedAtWithoutItsModel() {
+        MainWindow window;
+        QSignalSpy found(&window.pruning(), &PruningSession::studyFound);
+        openOnPrune(window, "mamba2-recall");
+        QTRY_COMPARE_WITH_TIMEOUT(found.count(), 1, kPatience);
+        QVERIFY(found.first()[0].value<study::StudyPtr>()->complete);
+        const QString path = found.first()[1].toString();
+        const auto seesStudy = [](MainWindow& in) {
+            return in.prunePage()->tradeoff()->isVisible() && in.prunePage()->tradeoff()->cellAt(4).x() >= 0;
+        };
+        QTRY_VERIFY_WITH_TIMEOUT(seesStudy(window), kPatience);
+
+        // Beside another model, whose plan is not the study's.
+        openOnPrune(window, "mamba1-recall");
+        window.action(QStringLiteral("pageProfile"))->trigger();
+        window.openPath(path);
+        QTRY_VERIFY_WITH_TIMEOUT(seesStudy(window), kPatience);
+        QVERIFY(!window.prunePage()->plan());
+        QVERIFY(!window.action(QStringLiteral("savePlan"))->isEnabled());
+        QVERIFY(!window.prunePage()->panel()->isEnabled());
+        // And back.
+        openOnPrune(window, "mamba1-recall");
+        QVERIFY(window.prunePage()->panel()->isEnabled());
+
+        // With no model at all.
+        MainWindow other;
+        other.show();
+        other.openPath(path);
+        QTRY_VERIFY_WITH_TIMEOUT(seesStudy(other), kPatience);
+        QCOMPARE(other.messages()->count(), 0);
+    }
+
+    /// Beside what a plan costs stands what there was before, on the same tokens.
+    void aMeasuredPlanIsJudgedAgainstTheUnprunedModel() {
+        MainWindow window;
+        openOnPrune(window, "mamba2-bytes");
+        window.prunePage()->panel()->slider()->setValue(500);
+        QVERIFY(window.prunePage()->plan()->kept() < window.prunePage()->plan()->states());
+        QSignalSpy measuring(&window.pruning(), &PruningSession::measuring);
+        QSignalSpy measured(&window.pruning(), &PruningSession::measured);
+        window.action(QStringLiteral("measurePlan"))->trigger();
+        const auto unpruned = [&] {
+            return std::any_of(measured.begin(), measured.end(), [](const QList<QVariant>& signal) {
+                const auto plan = signal[0].value<prune::PlanPtr>();
+                const std::string tokens = signal[1].value<study::Measurement>().accuracy.tokens_hash;
+                return plan->kept() == plan->states() && tokens.find('-') == std::string::npos;  // of all of them
+            });
+        };
+        QTRY_VERIFY_WITH_TIMEOUT(unpruned(), kPatience);
+        // Speeds are still to come, and no measurement that follows the slider took its place.
+        QTest::qWait(400);
+        QVERIFY(measuring.last()[1].toBool());
+        QVERIFY(window.pruning().busy());
+        window.action(QStringLiteral("stop"))->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(!window.pruning().busy(), kPatience);
+    }
+
     void exportSaysFirstAndWritesWhatItSaid() {
         MainWindow window;
         openOnPrune(window, "mamba1-recall");
