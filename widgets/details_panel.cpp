@@ -42,7 +42,6 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
     outer->setContentsMargins(0, 0, 0, 0);
     auto* scroll = new QScrollArea;
     scroll->setWidgetResizable(true);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     outer->addWidget(scroll);
     auto* content = new QWidget;
     scroll->setWidget(content);

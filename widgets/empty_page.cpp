@@ -6,6 +6,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "widgets/elided_label.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -16,7 +17,7 @@ EmptyPage::EmptyPage(QWidget* parent) : QWidget(parent) {
     auto* layout = new QVBoxLayout(this);
     layout->setSpacing(10);
     layout->addStretch(2);
-    m_title = new QLabel;
+    m_title = new ElidedLabel;
     QFont font = m_title->font();
     font.setPointSizeF(font.pointSizeF() * 1.6);
     font.setWeight(QFont::DemiBold);

@@ -26,6 +26,11 @@ ModelCard::ModelCard(QWidget* parent) : QWidget(parent) {
     m_kind = new ElidedLabel;
     m_kind->setProperty("muted", true);
     layout->addWidget(m_kind);
+    m_note = new QLabel;
+    m_note->setFont(Theme::smallFont());
+    m_note->setWordWrap(true);
+    m_note->hide();
+    layout->addWidget(m_note);
     m_grid = new QGridLayout;
     m_grid->setContentsMargins(0, 5, 0, 0);
     m_grid->setHorizontalSpacing(10);
@@ -53,6 +58,11 @@ void ModelCard::addRow(int cell, const QString& name, const QString& value, cons
     // A layout shows new children when the event loop comes to it; during a run that can be late.
     key->show();
     number->show();
+}
+
+void ModelCard::setNote(const QString& note) {
+    m_note->setText(note);
+    m_note->setVisible(!note.isEmpty());
 }
 
 void ModelCard::setModel(const std::optional<profile::ModelSummary>& model) {

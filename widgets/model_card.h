@@ -17,12 +17,15 @@ public:
     explicit ModelCard(QWidget* parent = nullptr);
     /// Empty: nothing is open.
     void setModel(const std::optional<profile::ModelSummary>& model);
+    /// What else must be known of it; empty: nothing.
+    void setNote(const QString& note);
 
 private:
     void addRow(int row, const QString& name, const QString& value, const QString& tip = {});
 
     QLabel* m_name = nullptr;
     QLabel* m_kind = nullptr;
+    QLabel* m_note = nullptr;
     QGridLayout* m_grid = nullptr;
     std::optional<QString> m_shows;  // what identifies the model that the card is filled with; empty: no model
 };

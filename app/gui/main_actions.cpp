@@ -101,11 +101,13 @@ void MainWindow::buildActions() {
         if (on && !m_session->running()) startRun();
     });
 
-    add(s("trace"), s("measure"), tr("&Recording on or off"),
-        tr("Record the passes of the next run as finely as can be, or time whole passes only"), {}, [this] {
+    add(s("trace"), s("measure"), tr("&Record the passes"),
+        tr("Record the passes of the next run as finely as can be; off: time whole passes only"), {},
+        [this] {
             const bool off = m_workload->options().trace == TraceMode::Off;
             m_workload->setTrace(off ? TraceMode::Auto : TraceMode::Off);
-        });
+        })
+        ->setCheckable(true);
 
     add(s("ceilings"), s("measure"), tr("Measure &ceilings"),
         tr("Measure anew what this device reaches at best; floors stand on it"), {}, [this] { measureCeilings(); });
@@ -248,12 +250,15 @@ void MainWindow::fillRecent() {
     m_recent->setToolTipsVisible(true);
     if (!m_settings.checkpoints.isEmpty()) entries(tr("Checkpoints"), m_settings.checkpoints);
     if (!m_settings.reports.isEmpty()) entries(tr("Reports"), m_settings.reports);
-    QStringList kept;
-    const QDir folder(keptReportsFolder());
-    for (const QFileInfo& file : folder.entryInfoList({QStringLiteral("*.h5")}, QDir::Files, QDir::Time)) {
-        if (kept.size() < Settings::kRecent) kept << file.absoluteFilePath();
-    }
-    if (!kept.isEmpty()) entries(tr("Runs kept by themselves"), kept);
+    const auto kept = [&entries](const QString& title, const QString& folder) {
+        QStringList newest;
+        for (const QFileInfo& file : QDir(folder).entryInfoList({QStringLiteral("*.h5")}, QDir::Files, QDir::Time)) {
+            if (newest.size() < Settings::kRecent) newest << file.absoluteFilePath();
+        }
+        if (!newest.isEmpty()) entries(title, newest);
+    };
+    kept(tr("Runs kept by themselves"), keptReportsFolder());
+    kept(tr("Studies kept by themselves"), keptStudiesFolder());
     if (m_recent->isEmpty()) m_recent->addAction(tr("Nothing yet"))->setEnabled(false);
 }
 

@@ -104,6 +104,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_tabs->setObjectName(QStringLiteral("pages"));
     m_tabs->setDrawBase(false);
     m_tabs->setExpanding(false);
+    m_tabs->setUsesScrollButtons(true);
     m_tabs->setMinimumHeight(m_tabs->fontMetrics().height() + kTabRoom);
     m_tabs->setAccessibleName(tr("Pages"));
     buildActions();
@@ -159,6 +160,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     connect(m_session, &Session::modelOpened, this, &MainWindow::modelOpened);
     connect(m_session, &Session::runningChanged, this, &MainWindow::updateTexts);
     connect(m_session, &Session::snapshot, this, [this](const ProfilePtr& profile, const profile::Progress& progress) {
+        m_run_told = true;
         m_newest = profile;
         m_newest_progress = progress;
         if (!m_refresh->isActive()) m_refresh->start();
@@ -168,7 +170,10 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_refresh->setInterval(kRefresh_ms);
     connect(m_refresh, &QTimer::timeout, this, &MainWindow::showNewest);
     connect(m_session, &Session::finished, this, &MainWindow::runFinished);
-    connect(m_session, &Session::progress, this, &MainWindow::showProgress);
+    connect(m_session, &Session::progress, this, [this](const profile::Progress& progress) {
+        m_run_told = true;
+        showProgress(progress);
+    });
     connect(m_session, &Session::ceilingsMeasured, this, &MainWindow::showCeilings);
     connect(m_session, &Session::reportOpened, this, &MainWindow::reportOpened);
     connect(m_session, &Session::baselineOpened, this, &MainWindow::baselineOpened);
@@ -367,6 +372,10 @@ void MainWindow::updateTexts() {
 
     // What is shown may be a report of another model than the one that is open; the card belongs to what is shown.
     m_card->setModel(has_points ? std::optional(m_shown->model) : model);
+    const bool of_another = has_points && (!model || model->hash != m_shown->model.hash);
+    m_card->setNote(!of_another ? QString()
+                    : model     ? tr("Of a report. Run measures %1.").arg(QString::fromStdString(model->name))
+                                : tr("Of a report. Its model is not open."));
     m_workload->setStoredType(model ? QString::fromStdString(model->stored_type) : QString());
     // A run would wait for all cells of a study.
     const bool can_run = model.has_value() && !m_scaling->busy();
@@ -375,6 +384,7 @@ void MainWindow::updateTexts() {
                            : can_run ? tr("Measure %1 (F5)").arg(QString::fromStdString(model->name))
                                      : tr("A scaling study is being measured: stop it first (Esc)"));
     get("live")->setEnabled(can_run);
+    get("trace")->setChecked(m_workload->options().trace != TraceMode::Off);
     get("stop")->setEnabled(working);
     for (const char* id : {"collect", "measurePlan", "runStudy", "exportPlan", "loadPlan"}) {
         get(id)->setEnabled(model.has_value());
@@ -428,8 +438,11 @@ void MainWindow::emptyTexts(const Page& page) {
     const auto get = [this](const QString& id) { return action(id); };
     const auto& model = m_session->model();
     if (m_session->running() && page.maker == QLatin1String("run")) {
-        page.empty->setTexts(tr("Warming up…"),
-                             tr("The first passes are not counted. Then this page shows %1.").arg(page.purpose));
+        const bool waits = m_pruning->busy() && !m_run_told;
+        page.empty->setTexts(waits ? tr("Waiting for the engine…") : tr("Warming up…"),
+                             waits
+                                 ? tr("The run begins when what the engine does has ended: its progress stands below.")
+                                 : tr("The first passes are not counted. Then this page shows %1.").arg(page.purpose));
         page.empty->setActions({get(QStringLiteral("stop"))});
     } else if (model) {
         QStringList lengths;
@@ -457,16 +470,20 @@ void MainWindow::startRun() {
     const auto& model = m_session->model();
     if (!model) return;
     m_newest.reset();
+    // What is shown stays while Live goes on. Its runs follow each other in one file, which no other run has had and
+    // nothing is compared with.
     const bool again = m_live && m_last_finished && m_last_finished->model.hash == model->hash;
-    if (!again) {
+    if (!again || !m_kept_is_live || m_kept_as == m_baseline.path) {
         rememberPrevious();
         m_kept_as = newKeptReport(QString::fromStdString(model->name), m_baseline.path);
-        m_last_finished.reset();
     }
+    m_kept_is_live = m_live;
+    if (!again) m_last_finished.reset();
     m_shown_from.clear();
     statusBar()->clearMessage();
     m_progress->setValue(0);
-    m_progress_label->setText(m_scaling->busy() ? tr("waiting for the study to end") : tr("loading the weights"));
+    m_run_told = false;
+    m_progress_label->setText(m_pruning->busy() ? tr("waiting for the engine") : tr("loading the weights"));
     if (!again) showProfile(nullptr);
     m_session->run(target(), m_workload->options(), m_kept_as);
     updateTexts();

@@ -101,6 +101,7 @@ private:
     // In the order of addPage().
     static constexpr int kProfilePage = 0;
     static constexpr int kStatesPage = 2;
+    static constexpr int kPrunePage = 3;
 
     struct Page {
         widgets::EmptyPage* empty;
@@ -220,12 +221,14 @@ private:
     ScalingSession* m_scaling = nullptr;
     ProfilePtr m_shown;
     ProfilePtr m_last_finished;
-    QString m_shown_from;  // the report's path, where what is shown was read from one
-    QString m_kept_as;
-    ProfilePtr m_newest;  // of the run, not yet drawn
+    QString m_shown_from;         // the report's path, where what is shown was read from one
+    QString m_kept_as;            // where the run is kept
+    bool m_kept_is_live = false;  // it was Live that began that file
+    ProfilePtr m_newest;          // of the run, not yet drawn
     profile::Progress m_newest_progress;
     QTimer* m_refresh = nullptr;
     bool m_live = false;
+    bool m_run_told = false;  // the run has begun: it is not behind something that the engine does
     bool m_run_when_open = false;
     bool m_restored = false;
     QByteArray m_first_state;  // of the docks, for Reset layout

@@ -49,6 +49,11 @@ app::Target onCpu(MainWindow& window) {
     return {window.session().checkpoint(), "cpu", {}};
 }
 
+QByteArray contentOf(const QString& path) {
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
 }  // namespace
 
 class TestGuiWindow : public QObject {
@@ -159,6 +164,29 @@ private Q_SLOTS:
         QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kPatience);
         QCOMPARE(window.shown()->points.size(), std::size_t{1});
         QCOMPARE(window.shown()->points[0].length, std::int64_t{128});
+    }
+
+    /// Live has a file of its own: not that of the run before it, and not the baseline's.
+    void liveLeavesKeptRunsAlone() {
+        MainWindow window;
+        window.show();
+        window.openPath(demo("mamba1-recall"));
+        QTRY_VERIFY_WITH_TIMEOUT(isOpen(window, "mamba1-recall"), kPatience);
+        window.workload()->setOptions(shortOptions({64}));
+        QSignalSpy saved(&window.session(), &app::Session::reportSaved);
+        window.startRun();
+        QTRY_COMPARE_WITH_TIMEOUT(saved.count(), 1, kPatience);
+        const QString first = saved.first()[0].toString();
+        const QByteArray before = contentOf(first);
+        window.action(QStringLiteral("pinBaseline"))->trigger();
+        window.action(QStringLiteral("live"))->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(saved.count() >= 3, kPatience);
+        const QString live = saved[1][0].toString();
+        QVERIFY(live != first);
+        QCOMPARE(saved[2][0].toString(), live);  // cycle after cycle
+        window.action(QStringLiteral("live"))->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(!window.session().running(), kPatience);
+        QCOMPARE(contentOf(first), before);
     }
 
     void aReportOpenedDuringARunStays() {
