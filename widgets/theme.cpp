@@ -5,8 +5,8 @@
 #include <QFile>
 #include <QPainter>
 #include <QPalette>
-#include <QStyle>
-#include <QStyleFactory>
+#include <QProxyStyle>
+#include <QStyleOption>
 #include <QSvgRenderer>
 #include <algorithm>
 #include <array>
@@ -65,6 +65,26 @@ QPalette paletteOf(const Colours& c) {
     return p;
 }
 
+/// Fusion, but for what is hardly seen in the dark.
+class Style : public QProxyStyle {
+public:
+    Style() : QProxyStyle(QStringLiteral("Fusion")) {}
+
+    void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter,
+                       const QWidget* widget) const override {
+        QProxyStyle::drawPrimitive(element, option, painter, widget);
+        if (element != PE_IndicatorCheckBox) return;
+        painter->setPen(option->palette.color(QPalette::Shadow));
+        painter->setBrush(Qt::NoBrush);
+        painter->drawRect(option->rect.adjusted(0, 0, -1, -1));
+    }
+    [[nodiscard]] QIcon standardIcon(StandardPixmap icon, const QStyleOption* option,
+                                     const QWidget* widget) const override {
+        if (icon == SP_ToolBarHorizontalExtensionButton) return theme().icon(QStringLiteral("more"));
+        return QProxyStyle::standardIcon(icon, option, widget);
+    }
+};
+
 QString styleSheetOf(const Colours& c, bool dark) {
     // Only what the palette cannot say: spacing, hairlines, and the flat look of bars and headers.
     QString qss = QStringLiteral(R"(
@@ -76,6 +96,7 @@ QToolButton { border: 1px solid transparent; border-radius: 4px; padding: 3px 7p
 QToolButton:hover:enabled { background: %raised; }
 QToolButton:pressed, QToolButton:checked { background: %checked; border-color: %accentsoft; }
 QToolButton:focus { border-color: %accent; }
+QToolButton#qt_toolbar_ext_button { padding: 0; }
 QToolButton::menu-indicator { image: none; width: 0; }
 QToolButton[chip="true"] { padding: 2px 5px; border: 1px solid %border; border-radius: 9px; color: %muted; }
 QToolButton[chip="true"]:checked { background: %checked; border-color: %accent; color: %text; }
@@ -168,7 +189,7 @@ void Theme::apply() {
     m_applying = true;
     static bool first = true;
     if (first) {
-        QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+        QApplication::setStyle(new Style);
         qApp->installEventFilter(this);
         first = false;
     }
