@@ -113,10 +113,14 @@ void Timeline::setLayout(std::shared_ptr<const TimelineLayout> layout) {
 
 QString Timeline::caption() const {
     if (m_layout->whole.empty()) return {};
+    constexpr double kUnusual = 1.25;  // times the median: what this one pass shows is not what the others were
+    const double ratio = m_layout->total_us / m_layout->median_us;
+    const QString whole =
+        timeText(m_layout->total_us) + (ratio > kUnusual ? tr(", %1 × the median").arg(threeDigits(ratio)) : QString());
     const QString text = m_layout->has_kernels
                              ? tr("Last pass at %1 tokens: %2, of which the device was idle for %3 (%4)")
                              : tr("Last pass at %1 tokens: %2, of which %3 (%4) between components");
-    return text.arg(grouped(m_layout->length), timeText(m_layout->total_us), timeText(m_layout->gap_us),
+    return text.arg(grouped(m_layout->length), whole, timeText(m_layout->gap_us),
                     percentText(m_layout->total_us > 0 ? m_layout->gap_us / m_layout->total_us : 0));
 }
 

@@ -83,6 +83,7 @@ TimelineLayout timelineLayout(const profile::Point& point) {
     TimelineLayout layout;
     if (point.last_pass.empty()) return layout;
     layout.length = point.length;
+    layout.median_us = point.total.median;
     layout.total_us = std::max(point.last_pass_us, point.last_pass.back().end_us);
     layout.rows = timelineRows(point.last_pass);
     for (const Span& span : point.last_pass) {

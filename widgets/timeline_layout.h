@@ -55,6 +55,7 @@ struct TimelineLayout {
     std::vector<std::pair<double, double>> gaps;  // where the device was idle, or between components
     double gap_us = 0;                            // in sum
     double total_us = 0;
+    double median_us = 0;  // of all passes
     bool has_stages = false;
     bool has_kernels = false;
 };

@@ -1,7 +1,10 @@
 #include "core/model/json_file.h"
 
+#include <fmt/format.h>
+
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/error.h"
@@ -62,7 +65,11 @@ nlohmann::json parseJsonObject(std::string_view text, const std::filesystem::pat
     try {
         result = json::parse(quotePythonNumbers(text), watchKeys);
     } catch (const json::exception& e) {
-        throw Error(file.string(), std::string("is not valid JSON: ") + e.what());
+        // Behind the library's own name for it.
+        const std::string_view what = e.what();
+        const std::size_t end = what.find("] ");
+        throw Error(file.string(),
+                    fmt::format("is not valid JSON: {}", end < what.size() ? what.substr(end + 2) : what));
     }
     if (!duplicate.empty()) throw Error(file.string(), "holds the key \"" + duplicate + "\" twice");
     if (!result.is_object()) throw Error(file.string(), "is not a JSON object");

@@ -142,7 +142,7 @@ private Q_SLOTS:
             [](const auto& f) { fs::rename(f.path() / "model.safetensors", f.path() / "pytorch_model.bin"); },
             "not a PyTorch file");
 
-        row("config is not JSON", config("{", "["), "config.json: is not valid JSON");
+        row("config is not JSON", config("{", "["), "config.json: is not valid JSON: parse error at line");
         row(
             "config is cut", [](const auto& f) { writeFile(f.path() / "config.json", "{\"model_type\": \"mam"); },
             "not valid JSON");
