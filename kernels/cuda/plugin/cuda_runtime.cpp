@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "kernels/cuda/plugin/architectures.h"
 #include "kernels/cuda/plugin/errors.h"
+#include "kernels/cuda/simt/device_code.h"
 
 namespace perfmamba::kernels::cuda {
 namespace {
@@ -62,6 +64,7 @@ DeviceChoice choiceOf(int index, const cudaDeviceProp& properties) {
         {DType::F32, DType::F16}};
     // Kernels compiled for Turing have no bfloat16 matrix instructions.
     if (properties.major >= 8) choice.precisions = {DType::F32, DType::BF16, DType::F16};
+    if (choice.missing.empty()) choice.missing = whyNoCode(PERFMAMBA_CUDA_CODE, properties.major, properties.minor);
     if (choice.missing.empty()) choice.missing = blasLibrary().missing;
     return choice;
 }
@@ -92,7 +95,14 @@ CudaRuntime::CudaRuntime(int index) {
     m_device = describe(index, properties);
     const LoadedBlas& blas = blasLibrary();
     if (!blas.library) throw Error("device " + m_device.id, blas.missing);
-    checked("opening the device", cudaSetDevice(index));
+    const cudaError_t opened = cudaSetDevice(index);
+    if (opened == cudaErrorDevicesUnavailable) throw Error("device " + m_device.id, whyNoDevice(opened));
+    checked("opening the device", opened);
+    cudaFuncAttributes code{};
+    if (const std::string missing = whyNoDevice(deviceCode(code)); !missing.empty()) {
+        cudaGetLastError();
+        throw Error("device " + m_device.id, missing);
+    }
     checked("opening the device", cudaStreamCreateWithFlags(&m_stream, cudaStreamNonBlocking));
     m_context = currentContext();
     m_products = std::make_unique<Products>(*blas.library);
@@ -115,6 +125,11 @@ void CudaRuntime::checked(const char* doing, cudaError_t code) {
 }
 
 void CudaRuntime::refuse(int code) {
+    if (code == cudaErrorInvalidConfiguration) {
+        cudaGetLastError();
+        throw Error("device " + m_device.id, "a kernel takes at most 65,535 sequences at once",
+                    "choose a smaller batch");
+    }
     checked("starting a kernel", static_cast<cudaError_t>(code));
     throw Error("device " + m_device.id, "refused to start a kernel");
 }

@@ -32,7 +32,7 @@ std::string inWords(cudaError_t code) {
 bool isFatal(cudaError_t code) {
     switch (code) {
         case cudaErrorCudartUnloading:
-        case cudaErrorDevicesUnavailable:
+        case cudaErrorContextIsDestroyed:
         case cudaErrorECCUncorrectable:
         case cudaErrorNvlinkUncorrectable:
         case cudaErrorIllegalAddress:
@@ -44,9 +44,14 @@ bool isFatal(cudaError_t code) {
         case cudaErrorInvalidAddressSpace:
         case cudaErrorInvalidPc:
         case cudaErrorLaunchFailure:
+        case cudaErrorMpsClientTerminated:
         case cudaErrorUnknown: return true;
-        default: return false;
+        default: break;
     }
+    // Not every toolkit that this is built with has names for them.
+    constexpr int kContained = 226;         // an error of the hardware, contained to this process
+    constexpr int kTensorMemoryLeak = 721;  // of tensor memory
+    return static_cast<int>(code) == kContained || static_cast<int>(code) == kTensorMemoryLeak;
 }
 
 std::string whyNoDevice(cudaError_t code) {
@@ -60,6 +65,15 @@ std::string whyNoDevice(cudaError_t code) {
             return "the NVIDIA driver finds no GPU; see whether nvidia-smi does, and what CUDA_VISIBLE_DEVICES says";
         case cudaErrorSystemDriverMismatch:
             return "the NVIDIA driver in the kernel and libcuda.so are of different versions; restart the machine";
+        case cudaErrorDevicesUnavailable:
+            return "the GPU is in use by another process, or not open to this one; see what nvidia-smi says";
+        case cudaErrorNoKernelImageForDevice:
+        case cudaErrorInvalidPtx:
+            return "this build has no code for the GPU; build with -DPERFMAMBA_CUDA_ARCHITECTURES=native";
+        case cudaErrorUnsupportedPtxVersion:
+        case cudaErrorJitCompilerNotFound:
+            return "the NVIDIA driver cannot translate this build's code for the GPU; install a newer driver, or build "
+                   "with -DPERFMAMBA_CUDA_ARCHITECTURES=native";
         default: return fmt::format("the NVIDIA driver refuses: {}; see what nvidia-smi says", inWords(code));
     }
 }

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/cuda/ops.h"
+#include "kernels/cuda/simt/device_code.h"
 
 namespace perfmamba::simt {
 
@@ -26,12 +27,7 @@ SIMT_DEVICE void syncBlock() {
 SIMT_DEVICE void syncWarp() {
     __syncwarp();
 }
-/// Orders what this thread wrote before what it does to memory next, for all threads of the device.
-SIMT_DEVICE void fence() {
-    __threadfence();
-}
-
-/// The same for the threads of its block.
+/// Orders what this thread wrote before what it does to memory next, for the threads of its block.
 SIMT_DEVICE void fenceBlock() {
     __threadfence_block();
 }
@@ -109,13 +105,6 @@ SIMT_DEVICE void storeAs(T* to, const V& value) {
         *reinterpret_cast<Bits*>(to) = reinterpret_cast<const Bits&>(value);
     }
 }
-/// A number of 2 or 4 bytes, past the multiprocessor's own cache: for what other blocks wrote during this kernel.
-template <class T>
-SIMT_DEVICE T loadFresh(const T* from) {
-    using Bits = typename Word<sizeof(T)>::Type;
-    const Bits bits = __ldcg(reinterpret_cast<const Bits*>(from));
-    return reinterpret_cast<const T&>(bits);
-}
 
 /// An object of 4 or 8 bytes in shared memory that warps write and read without a barrier between them: in one access,
 /// every time.
@@ -177,21 +166,24 @@ inline constexpr bool kWgmmaBuilt = true;
 inline constexpr bool kWgmmaBuilt = false;
 #endif
 
-/// What the current device has, asked for once.
+/// What the current device has, and the code that runs on it: a plugin may hold less than the device could run.
 inline const Limits& limits() {
-    static const Limits limits = [] {
-        const auto ask = [](cudaDeviceAttr what) {
-            int device = 0;
-            int value = 0;
-            cudaError_t error = cudaGetDevice(&device);
-            if (error == cudaSuccess) error = cudaDeviceGetAttribute(&value, what, device);
-            if (error != cudaSuccess) throw kernels::cuda::LaunchError(static_cast<int>(error));
-            return value;
-        };
-        const int major = ask(cudaDevAttrComputeCapabilityMajor);
-        return Limits{ask(cudaDevAttrMultiProcessorCount), ask(cudaDevAttrMaxSharedMemoryPerBlockOptin), major >= 8,
-                      kWgmmaBuilt && major == 9};
-    }();
+    const auto checked = [](cudaError_t error) {
+        if (error != cudaSuccess) throw kernels::cuda::LaunchError(static_cast<int>(error));
+    };
+    thread_local int known = -1;
+    thread_local Limits limits{};
+    int device = 0;
+    checked(cudaGetDevice(&device));
+    if (device == known) return limits;
+    cudaFuncAttributes code{};
+    checked(kernels::cuda::deviceCode(code));
+    int multiprocessors = 0;
+    int shared = 0;
+    checked(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+    checked(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+    limits = {multiprocessors, shared, code.ptxVersion >= 80, kWgmmaBuilt && code.ptxVersion == 90};
+    known = device;
     return limits;
 }
 
