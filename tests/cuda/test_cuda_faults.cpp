@@ -6,6 +6,9 @@
 
 using namespace perfmamba;
 using engine::LogitsFor;
+using kernels::Buffer;
+using kernels::cuda::CudaBackend;
+using kernels::cuda::HostRuntime;
 using tests::HostEngine;
 
 namespace {
@@ -56,8 +59,51 @@ private Q_SLOTS:
         QVERIFY2(refused.starts_with("memory: 25.6 MB for activations are more than the "), refused.c_str());
         QVERIFY2(refused.ends_with("MB that are left on cuda:0 (choose a shorter length or a smaller batch)"),
                  refused.c_str());
+        // Of what is left in pieces only the largest counts: the sentence says less than was asked for.
+        const std::size_t number = refused.find("than the ") + 9;
+        QVERIFY2(QByteArray(refused.c_str() + number).split(' ').front().toDouble() < 25.6, refused.c_str());
         // The program goes on.
         QCOMPARE(tests::logitsOf(*device.engine, 1), expected);
+    }
+
+    /// The message of one who asks for more than any piece that is free, though not than all of them.
+    void memoryInPieces() {
+        constexpr std::size_t kPiece = (std::size_t{6} << 20) / sizeof(float);
+        HostRuntime::Options options;
+        options.memory_bytes = std::int64_t{40} << 20;
+        CudaBackend backend(std::make_unique<HostRuntime>(options), nullptr, DType::F32);
+        std::vector<Buffer> pieces;
+        for (int i = 0; i < 3; ++i) pieces.push_back(backend.allocate(MemoryKind::Activations, kPiece));
+        // 14 MB of the segment and 8 of the device are left: 22, but not 18 in one piece.
+        const std::string refused =
+            complaint([&] { pieces.push_back(backend.allocate(MemoryKind::Activations, 3 * kPiece)); });
+        const std::size_t number = refused.find("than the ") + 9;
+        QVERIFY2(QByteArray(refused.c_str() + number).split(' ').front().toDouble() < 18.8, refused.c_str());
+    }
+
+    /// A step is captured while memory is short: what its kernels write to does not go back to the device before they
+    /// run. It runs uncaptured then.
+    void memoryIsShortWhileAStepIsCaptured() {
+        HostRuntime::Options options;
+        options.memory_bytes = std::int64_t{200} << 20;
+        auto own = std::make_unique<HostRuntime>(options);
+        HostRuntime* runtime = own.get();
+        CudaBackend backend(std::move(own), nullptr, DType::F32);
+        const std::vector<std::int32_t> tokens = {1};
+        int runs = 0;
+        const auto work = [&] {
+            ++runs;
+            for (const std::size_t megabytes : {3, 5}) {
+                Buffer buffer = backend.allocate(MemoryKind::Activations, (megabytes << 20) / sizeof(float));
+                backend.fillZero(buffer);
+            }
+        };
+        backend.replay({1}, tokens, work);
+        const std::int64_t used = options.memory_bytes - runtime->memoryLeft().free_bytes;
+        runtime->setMemory(used + (std::int64_t{6} << 20));
+        backend.replay({1}, tokens, work);
+        QCOMPARE(runtime->graphLaunches(), std::int64_t{0});
+        QCOMPARE(runs, 3);  // once, captured in vain, and after that
     }
 
     void weightsDoNotFit() {

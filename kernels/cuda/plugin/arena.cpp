@@ -67,7 +67,7 @@ bool Arena::addSegment(std::size_t bytes) {
     std::size_t size = std::max(bytes, m_segment_bytes);
     void* segment = m_runtime.allocate(size);
     if (!segment) segment = m_runtime.allocate(size = bytes);
-    if (!segment) {
+    if (!segment && m_free_segments == Free::GoesBack) {
         trim();
         segment = m_runtime.allocate(size);
     }

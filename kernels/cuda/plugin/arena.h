@@ -15,8 +15,12 @@ namespace perfmamba::kernels::cuda {
 /// request at once: what used it is earlier on the same stream. Neighbouring free blocks become one again. One thread.
 class Arena {
 public:
+    /// Whether free segments go back when the device has no others. A graph's stay: it writes to them later.
+    enum class Free : std::uint8_t { GoesBack, Stays };
+
     /// @param segment_bytes  asked of the device at least
-    Arena(Runtime& runtime, std::size_t segment_bytes) : m_runtime(runtime), m_segment_bytes(segment_bytes) {}
+    Arena(Runtime& runtime, std::size_t segment_bytes, Free free = Free::GoesBack)
+        : m_runtime(runtime), m_segment_bytes(segment_bytes), m_free_segments(free) {}
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
     /// Whatever is still out is gone.
@@ -31,6 +35,10 @@ public:
     /// Bytes held from the device, and how many of them are free.
     [[nodiscard]] std::int64_t reserved() const { return m_reserved; }
     [[nodiscard]] std::int64_t cached() const { return m_cached; }
+    /// Bytes of the largest free block.
+    [[nodiscard]] std::int64_t largestFree() const {
+        return m_free.empty() ? 0 : static_cast<std::int64_t>(m_free.rbegin()->first);
+    }
 
 private:
     struct Block {
@@ -46,6 +54,7 @@ private:
 
     Runtime& m_runtime;
     std::size_t m_segment_bytes;
+    Free m_free_segments;
     Blocks m_blocks;                                      // all, by address
     std::set<std::pair<std::size_t, std::byte*>> m_free;  // by size
     std::int64_t m_reserved = 0;

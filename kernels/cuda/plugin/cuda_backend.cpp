@@ -60,11 +60,12 @@ Buffer CudaBackend::allocate(MemoryKind kind, std::size_t elements, DType type) 
     const std::size_t bytes = elements * sizeOf(type);
     void* data = take(bytes);
     if (!data) {
-        throw Error("memory",
-                    fmt::format("{:.1f} MB for {} are more than the {:.1f} MB that are left on {}",
-                                static_cast<double>(bytes) / 1e6, name(kind),
-                                static_cast<double>(available_bytes()) / 1e6, m_device.id),
-                    "choose a shorter length or a smaller batch");
+        const std::int64_t left = std::max(m_runtime->memoryLeft().free_bytes, m_arena.largestFree());
+        throw Error(
+            "memory",
+            fmt::format("{:.1f} MB for {} are more than the {:.1f} MB that are left on {}",
+                        static_cast<double>(bytes) / 1e6, name(kind), static_cast<double>(left) / 1e6, m_device.id),
+            "choose a shorter length or a smaller batch");
     }
     charge(data, kind, static_cast<std::int64_t>(bytes));
     return {this, data, bytes, kind, type};
@@ -277,7 +278,7 @@ void CudaBackend::replay(const ReplayKey& key, std::span<const std::int32_t> tok
 /// False where the step cannot be captured, and never will be.
 bool CudaBackend::capture(Step& step, const std::function<void()>& work) {
     constexpr std::size_t kStepSegment = 2U << 20U;
-    step.memory = std::make_unique<Arena>(*m_runtime, kStepSegment);
+    step.memory = std::make_unique<Arena>(*m_runtime, kStepSegment, Arena::Free::Stays);
     const bool traced = m_tracer && m_tracer->tracing();
     if (traced) m_tracer->beginCapture();
     m_captured.clear();
