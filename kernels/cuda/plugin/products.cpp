@@ -113,6 +113,8 @@ std::unique_ptr<Products::Plan> Products::plan(const Gemm& g, const Shape& shape
     describe(plan->y, g.y.type, g.outputs, g.rows, g.outputs);
     verify(m_library.MatmulPreferenceCreate(&plan->preference), "a plan");
     prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, g.workspace_bytes);
+    // Where the inputs are divided, the parts' sums stay in float32, too.
+    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, std::uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, static_cast<std::uint32_t>(shape[7]));
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, static_cast<std::uint32_t>(shape[8]));
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, static_cast<std::uint32_t>(shape[9]));
