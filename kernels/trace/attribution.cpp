@@ -136,7 +136,8 @@ private:
             ++counts.foreign;
             return;
         }
-        ++m_seen;
+        // As those who expect them count: kernels, and whatever a graph runs; not copies and fills on the stream.
+        if (run.kind == RunKind::Kernel || run.graph_node != 0) ++m_seen;
         if (!timed) {
             ++counts.untimed;
             return;

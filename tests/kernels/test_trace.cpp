@@ -186,6 +186,21 @@ private Q_SLOTS:
         QVERIFY(result.counts.incomplete());
     }
 
+    /// Two kernels were launched and one came, beside a copy: that is none of those who are waited for.
+    void aCopyStandsForNoKernel() {
+        SpanBook book;
+        const SpanId pass = book.beginPass();
+        Records records;
+        RunRecord copy = kernel("copy", 1, 2, 1);
+        copy.kind = RunKind::Copy;
+        records.runs = {copy, kernel("first", 4, 5, 2)};
+        records.launches = {under(pass, 1), under(pass, 2), under(pass, 3)};
+        const Attribution result = attribute(records, book, window(10, 2));
+        QCOMPARE(result.counts.missing, 1);
+        QVERIFY(result.counts.incomplete());
+        QCOMPARE(result.kernels.size(), std::size_t{2});  // and is shown
+    }
+
     // Ran on another stream, but a component launched it: the library's own stream, say.
     void anotherStreamOfOurs() {
         SpanBook book;
