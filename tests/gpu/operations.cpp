@@ -23,6 +23,11 @@ std::size_t size(std::int64_t count) {
     return static_cast<std::size_t>(count);
 }
 
+/// Elements between the rows of an operand. With an odd one no row is aligned, and kernels take an element at a time;
+/// with kEven they take vectors, as in models.
+constexpr std::int64_t kOdd = 3;
+constexpr std::int64_t kEven = 8;
+
 class Checks {
 public:
     Checks(Backend& backend, bool large) : m_backend(backend), m_large(large) {
@@ -70,20 +75,30 @@ private:
 
     void products() {
         struct Shape {
-            std::int64_t rows, inputs, outputs;
+            std::int64_t rows, inputs, outputs, gap = kOdd;
         };
-        std::vector<Shape> shapes = {{1, 1, 1}, {3, 5, 7}, {1, 64, 400}, {17, 96, 80}, {40, 33, 130}};
-        if (m_large) shapes.insert(shapes.end(), {{1, 2560, 10576}, {16, 768, 3352}, {1024, 1536, 768}});
+        std::vector<Shape> shapes = {{1, 1, 1},     {3, 5, 7},           {1, 64, 400},        {17, 96, 80},
+                                     {40, 33, 130}, {1, 64, 400, kEven}, {2, 96, 520, kEven}, {5, 96, 80, kEven}};
+        if (m_large) {
+            shapes.insert(shapes.end(), {{1, 2560, 10576}, {16, 768, 3352}, {1024, 1536, 768}});
+            for (const std::int64_t rows : {1, 2, 4, 8, 16}) {
+                for (const std::int64_t outputs : {80, 520, 2050, 3001}) {
+                    shapes.push_back({rows, 768, outputs, kEven});
+                    shapes.push_back({rows, 5120, outputs, kEven});
+                }
+            }
+            shapes.insert(shapes.end(), {{1, 2560, 10576, kEven}, {1, 768, 50280, kEven}});
+        }
         for (const Shape& s : shapes) {
             DeviceMemory memory(m_backend);
             Random random(2);
             const Values x = memory.rounded(random.values(s.rows * s.inputs));
             const Values weight = memory.rounded(random.values(s.outputs * s.inputs));
             const Values bias = memory.rounded(random.values(s.outputs));
-            const std::int64_t stride = s.inputs + 3;
-            const Elements wide = memory.matrix(beside(s.rows, {&x}, 3));
+            const std::int64_t stride = s.inputs + s.gap;
+            const Elements wide = memory.matrix(beside(s.rows, {&x}, s.gap));
             const Weight w = memory.weight(weight, s.outputs);
-            const std::string what = fmt::format("product {} × {} × {}", s.rows, s.inputs, s.outputs);
+            const std::string what = fmt::format("product {} × {} × {}, gap {}", s.rows, s.inputs, s.outputs, s.gap);
             const Values expected = reference::linear(x, weight, {}, s.inputs, s.outputs);
             const Elements y = memory.result(expected.size());
             m_backend.linear(wide, stride, w, {}, y, s.rows);
@@ -99,11 +114,15 @@ private:
 
     /// Two calls in a row, so that the second starts from the state that the first left; so below.
     void convolutions() {
+        convolutions(37, kOdd);
+        convolutions(40, kEven);
+        if (m_large) convolutions(1536, kEven);
+    }
+    void convolutions(std::int64_t channels, std::int64_t gap) {
         for (const std::int64_t kernel : {1, 2, 4, 7}) {
             for (const std::int64_t length : {1, 2, 5, 70}) {
                 DeviceMemory memory(m_backend);
                 Random random(3);
-                const std::int64_t channels = 37;
                 reference::Conv1d a{
                     2, length, channels, kernel, {}, random.values(kernel * channels), random.values(channels)};
                 Values state = memory.rounded(random.values(2 * (kernel - 1) * channels));
@@ -113,10 +132,11 @@ private:
                 for (int call = 0; call < 2; ++call) {
                     a.x = memory.rounded(random.values(2 * length * channels));
                     const Elements y = memory.result(a.x.size());
-                    const Elements x = memory.matrix(beside(2 * length, {&a.x}, 3));
-                    m_backend.conv1d({2, length, channels, kernel, x, channels + 3, w.f32(), b.f32(), s, y});
+                    const Elements x = memory.matrix(beside(2 * length, {&a.x}, gap));
+                    m_backend.conv1d({2, length, channels, kernel, x, channels + gap, w.f32(), b.f32(), s, y});
                     const Values expected = reference::conv1d(a, state);
-                    const std::string what = fmt::format("conv1d, K {}, L {}, call {}", kernel, length, call);
+                    const std::string what =
+                        fmt::format("conv1d, C {}, K {}, L {}, call {}", channels, kernel, length, call);
                     compare(what, memory.read(y, expected.size()), expected, bound());
                     compare(what + ", state", memory.read(s, state.size()), state, bound(0));
                 }
@@ -125,21 +145,26 @@ private:
     }
 
     void gates() {
+        gates(kOdd);
+        gates(kEven);
+    }
+    void gates(std::int64_t gap) {
         for (const std::int64_t width : {4, 132, 1536}) {
             DeviceMemory memory(m_backend);
             Random random(5);
             const Values y0 = memory.rounded(random.values(3 * width));
             const Values z = memory.rounded(random.values(3 * width, -40, 40));
             const Values weight = random.values(width);
-            const Elements zs = memory.matrix(beside(3, {&z}, 5));
+            const Elements zs = memory.matrix(beside(3, {&z}, gap));
             const Elements y = memory.matrix(y0);
-            m_backend.gate(y, zs, width + 5, 3, width);
-            compare(fmt::format("gate, width {}", width), memory.read(y, y0.size()), reference::gate(y0, z), bound());
+            m_backend.gate(y, zs, width + gap, 3, width);
+            compare(fmt::format("gate, width {}, gap {}", width, gap), memory.read(y, y0.size()),
+                    reference::gate(y0, z), bound());
             for (const std::int64_t groups : {1, 2, 4}) {
                 const Elements normed = memory.matrix(y0);
-                m_backend.gatedRmsNorm(normed, zs, width + 5, memory.parameter(weight), 1e-5F, groups, 3);
-                compare(fmt::format("gated norm, width {}, {} groups", width, groups), memory.read(normed, y0.size()),
-                        reference::gatedRmsNorm(y0, z, weight, 1e-5, groups), bound());
+                m_backend.gatedRmsNorm(normed, zs, width + gap, memory.parameter(weight), 1e-5F, groups, 3);
+                compare(fmt::format("gated norm, width {}, {} groups, gap {}", width, groups, gap),
+                        memory.read(normed, y0.size()), reference::gatedRmsNorm(y0, z, weight, 1e-5, groups), bound());
             }
         }
     }
@@ -162,7 +187,7 @@ private:
     }
 
     struct ScanShape {
-        std::int64_t batch, length, channels, states;
+        std::int64_t batch, length, channels, states, gap = kOdd;
     };
 
     void scans() {
@@ -171,7 +196,16 @@ private:
             for (const std::int64_t length : {1, 19}) shapes.push_back({2, length, 37, states});
         }
         shapes.insert(shapes.end(), {{17, 1, 48, 16}, {1, 300, 16, 16}, {3, 65, 5, 16}});
-        if (m_large) shapes.insert(shapes.end(), {{1, 4096, 1536, 16}, {2, 1000, 1536, 12}, {16, 1, 5120, 16}});
+        shapes.insert(shapes.end(), {{1, 300, 16, 16, kEven}, {2, 19, 40, 96, kEven}});
+        if (m_large) {
+            shapes.insert(shapes.end(), {{1, 4096, 1536, 16}, {2, 1000, 1536, 12}, {16, 1, 5120, 16}});
+            // As models have them: the wave (up to 16 states and much to do), wide loads with more states.
+            shapes.insert(shapes.end(), {{1, 4096, 1536, 16, kEven},
+                                         {2, 3000, 1536, 12, kEven},
+                                         {1, 2048, 5120, 16, kEven},
+                                         {1, 600, 64, 96, kEven},
+                                         {1, 1024, 1536, 128, kEven}});
+        }
         for (const ScanShape& shape : shapes) scan(shape);
     }
 
@@ -194,14 +228,14 @@ private:
             a.dt = memory.rounded(random.values(rows * s.channels, -30, 30));
             a.B = memory.rounded(random.values(rows * s.states));
             a.C = memory.rounded(random.values(rows * s.states));
-            const Elements bc = memory.matrix(beside(rows, {&a.B, &a.C}, 3));
+            const Elements bc = memory.matrix(beside(rows, {&a.B, &a.C}, s.gap));
             const Elements y = memory.result(a.x.size());
             const SelectiveScanArgs args{
-                s.batch,    s.length, s.channels, s.states,      memory.matrix(a.x), memory.matrix(a.dt),
-                bias.f32(), A.f32(),  bc,         bc + s.states, 2 * s.states + 3,   D.f32(),
+                s.batch,    s.length, s.channels, s.states,      memory.matrix(a.x),   memory.matrix(a.dt),
+                bias.f32(), A.f32(),  bc,         bc + s.states, 2 * s.states + s.gap, D.f32(),
                 h,          y};
-            const std::string what =
-                fmt::format("scan, B {}, L {}, D {}, N {}, call {}", s.batch, s.length, s.channels, s.states, call);
+            const std::string what = fmt::format("scan, B {}, L {}, D {}, N {}, gap {}, call {}", s.batch, s.length,
+                                                 s.channels, s.states, s.gap, call);
             if (s.states > 0 && s.length < 400) observe(what, args, a, state, s.channels);
             m_backend.selectiveScan(args);
             const Values expected = reference::selectiveScan(a, state);
@@ -220,8 +254,15 @@ private:
             for (const std::int64_t length : {1, 45}) shapes.push_back({1, length, 2, 16, 1, states, 32});
         }
         for (const std::int64_t groups : {2, 4, 8}) shapes.push_back({2, 37, 8, 16, groups, 8, 16});
-        shapes.insert(shapes.end(), {{17, 1, 4, 16, 2, 16, 32}, {1, 130, 3, 64, 1, 64, 64}});
-        if (m_large) shapes.insert(shapes.end(), {{1, 4096, 24, 64, 1, 128, 256}, {2, 1000, 24, 64, 1, 90, 256}});
+        // With 32 channels a head there is no kernel of warp groups: the walk takes them.
+        shapes.insert(shapes.end(),
+                      {{17, 1, 4, 16, 2, 16, 32}, {1, 130, 3, 64, 1, 64, 64}, {1, 130, 3, 32, 1, 128, 64}});
+        if (m_large) {
+            shapes.insert(shapes.end(), {{1, 4096, 24, 64, 1, 128, 256},
+                                         {2, 1000, 24, 64, 1, 90, 256},
+                                         {1, 2048, 24, 32, 1, 128, 256},
+                                         {2, 700, 16, 96, 2, 64, 256}});
+        }
         for (const SsdShape& shape : shapes) ssd(shape);
     }
 

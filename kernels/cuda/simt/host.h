@@ -30,7 +30,6 @@ inline void syncBlock(std::source_location at = std::source_location::current())
 inline void syncWarp(std::source_location at = std::source_location::current()) {
     host::waitForWarp({"syncWarp", at});
 }
-inline void fence() {}
 inline void fenceBlock() {}
 inline void pause(std::source_location at = std::source_location::current()) {
     host::pause({"pause", at});
@@ -90,10 +89,6 @@ void storeAs(T* to, const V& value) {
     std::memcpy(to, &value, sizeof value);
 }
 template <class T>
-T loadFresh(const T* from) {
-    return *from;
-}
-template <class T>
 T loadShared(const T* from) {
     host::checkAligned(from, sizeof(T));
     return *from;
@@ -117,12 +112,13 @@ inline float fastReciprocalSqrt(float x) {
     return 1.0F / std::sqrt(x);
 }
 
-/// A small device: what a launcher divides among multiprocessors is divided even where a test is small.
+/// A small device: what a launcher divides among multiprocessors is divided even where a test is small. Without wgmma
+/// it has the shared memory of compute capability 8.6, 8.9 and 12.0, without mma that of 7.5.
 inline const Limits& limits() {
 #if defined(PERFMAMBA_SIMT_NO_MMA)
-    static constexpr Limits kLimits{4, host::kMostShared, false, false};
+    static constexpr Limits kLimits{4, 64 * 1024, false, false};
 #elif defined(PERFMAMBA_SIMT_NO_WGMMA)
-    static constexpr Limits kLimits{4, host::kMostShared, true, false};
+    static constexpr Limits kLimits{4, 99 * 1024, true, false};
 #else
     static constexpr Limits kLimits{4, host::kMostShared, true, true};
 #endif
@@ -131,6 +127,7 @@ inline const Limits& limits() {
 
 template <class P>
 void launch(void* /*stream*/, const Shape& shape, void (*kernel)(P), const P& params) {
+    if (shape.dynamic_shared > limits().shared) throw host::Fault("more shared memory than the device has");
     host::run({shape.grid.x, shape.grid.y, shape.grid.z}, shape.threads, shape.dynamic_shared, [&] { kernel(params); });
 }
 
