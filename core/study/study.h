@@ -57,8 +57,8 @@ struct Options {
     evaluate::TokenRequest calibration = {.seed = evaluate::kCalibrationSeed};  // for the criteria
     evaluate::TokenRequest evaluation = {.seed = evaluate::kEvaluationSeed};
     std::vector<Workload> workloads;  // empty: accuracy only
-    int pairs = 15;                   // of passes, for each speed-up
-    double budget_s = 10;             // at most for each workload of a cell; at least 6 pairs are taken
+    int pairs = 15;                   // of passes, for each speed-up; at least kFewestPairs
+    double budget_s = 10;             // at most for each workload of a cell; at least kFewestPairs are taken
     /// Layers pruned one at a time by the first criterion that is not random: this share of their states; 0: none are.
     double sensitivity_share = 0;
 
