@@ -77,6 +77,7 @@ private Q_SLOTS:
         profile.options.mode = profile::Mode::Decode;
         profile.points.resize(1);
         profile::Point& point = profile.points[0];
+        point.cut_short = true;
         point.components[0].time = profile::summarise({});           // NaN everywhere, no samples
         point.components[1].time = profile::summarise({1.5, 2, 1});  // fewer than the others
         point.components[2].flops = std::numeric_limits<double>::infinity();
@@ -165,6 +166,7 @@ private Q_SLOTS:
         QCOMPARE(ceilings.bytes_per_s, 40475563655.96546);
         QCOMPARE(ceilings.threads, 2);
         QCOMPARE(ceilings.cache_bytes, std::int64_t{33554432});
+        QCOMPARE(profile->model.compute_chunk, std::int64_t{0});  // not known before version 6
         const profile::Point& point = profile->points.at(0);
         QCOMPARE(point.total.n(), std::size_t{6});
         QCOMPARE(point.total.median, 260.856);
@@ -299,7 +301,7 @@ private Q_SLOTS:
         const auto row = [](const char* name, const char* reason, Change change) {
             QTest::newRow(name) << change << QString(reason);
         };
-        row("later version", "is of format version 7, and this program reads versions up to 5",
+        row("later version", "is of format version 7, and this program reads versions up to 6",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 7); });
         row("version 0", "format_version is out of range",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 0); });
