@@ -313,36 +313,14 @@ const study::Speed* speedOf(const study::Cell& cell, const study::Workload& work
     return found == cell.measured.speeds.end() ? nullptr : &*found;
 }
 
-/// The cell that removes nothing, where it was measured: what the noise alone does to a speed-up. Null where not.
-const study::Cell* controlOf(const study::Study& study) {
-    const auto nothing = [](const study::Cell& cell) {
-        return cell.state == study::CellState::Measured && cell.share == 0 && !cell.layer;
-    };
-    const auto found = std::ranges::find_if(study.cells, nothing);
-    return found == study.cells.end() ? nullptr : &*found;
-}
-
-/// Whether pruning made it faster beyond the noise: by the interval of the speed-up, and beyond that of a model against
-/// itself.
-bool isFaster(const study::Study& study, const study::Speed& speed) {
-    if (!(speed.speed_up.differs() && speed.speed_up.ci_low > 1)) return false;
-    const study::Cell* control = controlOf(study);
-    const study::Speed* itself = control ? speedOf(*control, speed.workload) : nullptr;
-    return !itself || !itself->speed_up.known() || speed.speed_up.median > itself->speed_up.ci_high;
-}
-
-/// Of each cell the speed-up of that workload, to find the best by: 1 where nothing is removed, NaN where it was not
-/// measured or is within the noise.
+/// Of each cell what that workload wins beyond the noise; NaN where it does not, or was not measured.
 std::vector<double> winsOf(const study::Study& study, const study::Workload& workload) {
-    std::vector<double> worth;
+    std::vector<double> wins;
     for (const study::Cell& cell : study.cells) {
         const study::Speed* speed = speedOf(cell, workload);
-        const double win = cell.share == 0                    ? 1
-                           : speed && isFaster(study, *speed) ? speed->speed_up.median
-                                                              : std::nan("");
-        worth.push_back(speed ? win : std::nan(""));
+        wins.push_back(speed ? study::winOf(study, cell, *speed) : std::nan(""));
     }
-    return worth;
+    return wins;
 }
 
 /// In which pruning wins most, beyond the noise.
@@ -392,7 +370,7 @@ std::string frontierTable(const study::Study& study, const study::Workload& work
     for (const study::Workload& each : study.options.workloads) text += fmt::format("<th>{}</th>", workloadText(each));
     text += "</tr>\n";
     std::vector<const study::Cell*> shown;
-    if (const study::Cell* control = controlOf(study)) shown.push_back(control);
+    if (const study::Cell* control = study::controlOf(study)) shown.push_back(control);
     for (const std::size_t i : study::paretoFrontier(study, winsOf(study, workload))) {
         if (study.cells[i].share > 0) shown.push_back(&study.cells[i]);
     }
@@ -416,7 +394,7 @@ std::string frontierTable(const study::Study& study, const study::Workload& work
 bool anyFaster(const study::Study& study, const study::Workload& workload) {
     return std::ranges::any_of(study.cells, [&](const study::Cell& cell) {
         const study::Speed* speed = speedOf(cell, workload);
-        return speed && !cell.layer && cell.share > 0 && isFaster(study, *speed);
+        return speed && !cell.layer && cell.share > 0 && std::isfinite(study::winOf(study, cell, *speed));
     });
 }
 

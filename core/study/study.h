@@ -95,6 +95,13 @@ Quality qualityOf(const evaluate::Accuracy& accuracy);
 /// "accuracy", "bits per byte", "nats per token".
 std::string_view qualityName(const evaluate::Accuracy& accuracy);
 
+/// The cell that removes nothing: a model timed against itself shows what the noise alone does. Null where it was not
+/// measured.
+const Cell* controlOf(const Study& study);
+/// What the cell's speed-up counts for: NaN where pruning was not faster beyond the noise, by its interval and beyond
+/// that of the cell that removes nothing, which itself counts for 1.
+double winOf(const Study& study, const Cell& cell, const Speed& speed);
+
 /// Indices of the measured trade-off cells that no other one beats in quality and in the other respect (higher is
 /// better), by ascending worth. `worth` has an entry for each cell; NaN leaves it out.
 std::vector<std::size_t> paretoFrontier(const Study& study, const std::vector<double>& worth);
