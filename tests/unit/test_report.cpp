@@ -157,20 +157,6 @@ private Q_SLOTS:
         QVERIFY(text.find("floors: n/a: the profile holds no ceilings") != std::string::npos);
     }
 
-    // With the chunk that it ran in, of a run that was cut short.
-    void version6() {
-        const auto profile = report::read(PERFMAMBA_SOURCE_DIR "/tests/unit/reports/profile-version6.h5");
-        QCOMPARE(profile->model.config.chunk_size, std::int64_t{32});
-        QCOMPARE(profile->model.compute_chunk, std::int64_t{8});
-        QVERIFY(!profile->complete);
-        QCOMPARE(profile->points.size(), std::size_t{1});
-        QVERIFY(profile->points[0].cut_short);
-        QCOMPARE(profile->measured(), std::size_t{0});
-        const profile::ComponentCost& other = profile->points[0].components.back();
-        QCOMPARE(other.component, Component::Other);
-        QVERIFY(std::isnan(other.flops) && std::isnan(other.bytes) && std::isnan(other.exponentials));
-    }
-
     // With ceilings, and the floors that follow from them.
     void version4() {
         const auto profile = report::read(PERFMAMBA_SOURCE_DIR "/tests/unit/reports/profile-version4.h5");
@@ -190,6 +176,20 @@ private Q_SLOTS:
         QVERIFY(std::abs(ssm.floor_us - 46.487) < 0.001);
         const std::string text = report::summary(*profile);
         QVERIFY(text.find("floors: by 40.5 GB/s of memory") != std::string::npos);
+    }
+
+    // With the chunk that it ran in, of a run that was cut short.
+    void version6() {
+        const auto profile = report::read(PERFMAMBA_SOURCE_DIR "/tests/unit/reports/profile-version6.h5");
+        QCOMPARE(profile->model.config.chunk_size, std::int64_t{32});
+        QCOMPARE(profile->model.compute_chunk, std::int64_t{8});
+        QVERIFY(!profile->complete);
+        QCOMPARE(profile->points.size(), std::size_t{1});
+        QVERIFY(profile->points[0].cut_short);
+        QCOMPARE(profile->measured(), std::size_t{0});
+        const profile::ComponentCost& other = profile->points[0].components.back();
+        QCOMPARE(other.component, Component::Other);
+        QVERIFY(std::isnan(other.flops) && std::isnan(other.bytes) && std::isnan(other.exponentials));
     }
 
     void replacesOnlyWhenFinished() {
