@@ -644,7 +644,12 @@ std::string misfit(const Study& study, const profile::Profile& profile) {
     std::vector<Field> there = fields(study.model, study.provenance);
     // A copy by another name is the same model.
     if (study.model.hash == profile.model.hash) there.front().value = fields(profile.model, {}).front().value;
-    return difference(there, fields(profile.model, profile.provenance));
+    std::vector<Field> here = fields(profile.model, profile.provenance);
+    if (study.model.compute_chunk > 0 && profile.model.compute_chunk > 0) {  // 0: not known, or there is none
+        there.push_back({"chunk", fmt::format("{}", study.model.compute_chunk)});
+        here.push_back({"chunk", fmt::format("{}", profile.model.compute_chunk)});
+    }
+    return difference(there, here);
 }
 
 std::vector<Advice> adviseOn(const profile::Profile& profile, const Known& known) {

@@ -213,6 +213,10 @@ private Q_SLOTS:
         nearer.cells.insert(nearer.cells.begin(), further);
         QVERIFY(says(find(study::adviseOn(profile, {nullptr, &nearer, nullptr}), Topic::States), "removed by ghost"));
 
+        nearer.model.compute_chunk = 8;
+        QCOMPARE(study::misfit(nearer, profile), std::string("chunk: '8' there, '32' here"));
+        nearer.model.compute_chunk = 0;  // not known
+        QCOMPARE(study::misfit(nearer, profile), std::string());
         nearer.provenance.threads = 7;
         QCOMPARE(study::misfit(nearer, profile), std::string("threads: '7' there, '4' here"));
         nearer.model.compute_type = "bfloat16";
