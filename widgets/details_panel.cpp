@@ -226,7 +226,8 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
     if (has_flops && has_bytes) {
         rows.push_back({tr("intensity"), threeDigits(cost.flops / cost.bytes) + tr(" FLOP/B"), tr("work over bytes")});
     }
-    rows.push_back({tr("peak memory"), other ? QStringLiteral("n/a") : bytesText(static_cast<double>(cost.peak_bytes)),
+    rows.push_back({tr("working memory"),
+                    other ? QStringLiteral("n/a") : bytesText(static_cast<double>(cost.peak_bytes)),
                     other ? not_other : tr("activations, workspace and logits in use while it ran")});
     appendCounts(point.countsOf(cost.component, cost.layer), rows);
     const std::int64_t tokens = m_profile->options.mode == profile::Mode::Prefill ? point.length : 1;
@@ -285,8 +286,9 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
         {tr("not recorded"), timeText(point.untraced), tr("passes with recording off")},
         {tr("recording costs"),
          std::isfinite(point.overhead.median) && point.overhead.known()
-             ? (point.overhead.differs() ? tr("%1 %").arg(threeDigits((point.overhead.median - 1) * 100))
-                                         : tr("no difference"))
+             ? (point.overhead.differs()    ? tr("%1 %").arg(threeDigits((point.overhead.median - 1) * 100))
+                : point.overhead.tooNoisy() ? tr("too noisy to tell")
+                                            : tr("no difference"))
              : QStringLiteral("n/a"),
          tr("recorded over unrecorded passes, %1 pairs, 95 % interval %2 to %3")
              .arg(point.overhead.pairs)
@@ -399,7 +401,7 @@ void DetailsPanel::refresh() {
             {tr("of floor"), percentText(time > 0 ? floor / time : floor), tr("floor over time")},
             {tr("work rate"), time > 0 ? threeDigits(flops / time * 1e-3) + tr(" GFLOP/s") : QStringLiteral("n/a"), {}},
             {tr("byte rate"), time > 0 ? threeDigits(bytes / time * 1e-3) + tr(" GB/s") : QStringLiteral("n/a"), {}},
-            {tr("peak memory"), bytesText(static_cast<double>(peak)), tr("activations, workspace and logits")},
+            {tr("working memory"), bytesText(static_cast<double>(peak)), tr("activations, workspace and logits")},
         };
         if (most != nullptr) {
             rows.push_back(

@@ -45,11 +45,14 @@ QString peakInWords(const profile::Point& point) {
             parts << QObject::tr("%1 of %2").arg(bytesText(static_cast<double>(memory.peak[kind])), nameOf(kind));
         }
     }
+    const QString bytes = bytesText(static_cast<double>(memory.peak.total()));
+    const QString of_kinds = parts.join(QStringLiteral(", "));
+    // Of passes that were not recorded it is not known what ran.
+    if (point.whole().calls == 0) return QObject::tr("At most %1 were in use: %2.").arg(bytes, of_kinds);
     const QString where = memory.peak_layer >= 0
                               ? QObject::tr("%1 of layer %2").arg(nameOf(memory.peak_component)).arg(memory.peak_layer)
                               : nameOf(memory.peak_component);
-    return QObject::tr("At most %1 were in use, while %2 ran: %3.")
-        .arg(bytesText(static_cast<double>(memory.peak.total())), where, parts.join(QStringLiteral(", ")));
+    return QObject::tr("At most %1 were in use, while %2 ran: %3.").arg(bytes, where, of_kinds);
 }
 
 MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent), m_selection(selection) {

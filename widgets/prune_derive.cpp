@@ -274,9 +274,12 @@ std::vector<TradeoffSeries> tradeoffOf(const study::Study& study, const WorthAxi
         const Figure place = worthOf(cell.measured, axis, cost);
         const study::Quality quality = study::qualityOf(cell.measured.accuracy);
         if (!std::isfinite(place.value) || !std::isfinite(quality.value)) continue;
-        // Of memory less is better; an estimate is no member of a measured frontier.
-        if (place.standing != Standing::Estimated) {
-            worth[i] = axis.kind == WorthAxis::Kind::SpeedUp ? place.value : -place.value;
+        // Of memory less is better; an estimate is no member of a measured frontier, nor is what the noise could have
+        // made.
+        if (axis.kind != WorthAxis::Kind::SpeedUp) {
+            worth[i] = -place.value;
+        } else if (const study::Speed* speed = speedOf(cell.measured, axis.workload)) {
+            worth[i] = study::winOf(study, cell, *speed);
         }
         const QString criterion = QString::fromStdString(cell.criterion);
         auto found = std::find_if(series.begin(), series.end(),

@@ -121,6 +121,7 @@ nlohmann::json infoJson(const model::Checkpoint& checkpoint) {
             object[member] = value;
         }
     });
+    object.erase("compute_chunk");
     object.erase("compute_type");  // nothing is computed here
     const StateBytes state = stateBytes(checkpoint.config());
     object["state_bytes"] = {{"conv", state.conv}, {"ssm", state.ssm}, {"total", state.conv + state.ssm}};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+
 #include "app/cli/common.h"
 #include "kernels/devices.h"
 #include "kernels/error.h"
@@ -22,6 +24,13 @@ std::unique_ptr<engine::Engine> ModelOptions::load(ProgressLine& line, const std
 
 std::unique_ptr<engine::Engine> ModelOptions::load(std::shared_ptr<const model::Checkpoint> checkpoint,
                                                    ProgressLine& line, const std::stop_token& stop) const {
+    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+    if (device == "cpu" && cores > 0 && compute.threads > cores) {
+        line.say(fmt::format("note: {} threads are more than the {} core{} of this machine", compute.threads, cores,
+                             cores == 1 ? "" : "s"));
+    }
+    if (compute.chunk > 0 && checkpoint->config().architecture == model::Architecture::Mamba1)
+        line.say("note: --chunk is of Mamba-2's SSD; this is a Mamba-1, which has none");
     engine::Loading loading;
     loading.observer = [&](double done) { show(line, profile::loadingProgress(done)); };
     loading.stop = stop;

@@ -175,8 +175,8 @@ void profile(const ProfileOptions& given) {
     }
     if (points > 0) print(*profile, given.outputs);
     if (profile->complete) return;
-    throw Interrupted(fmt::format("interrupted: {} of {} lengths were measured{}", points, options.lengths.size(),
-                                  follower.writes() && points > 0 ? ", and are kept in " + given.report : ""));
+    throw Interrupted(fmt::format("interrupted: {}{}", report::lengthsText(*profile),
+                                  follower.writes() && points > 0 ? "; kept in " + given.report : ""));
 }
 
 }  // namespace

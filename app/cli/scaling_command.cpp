@@ -81,7 +81,7 @@ study::ScalingPtr planned(const ScalingCommand& given, const study::Models& mode
                                 shard.index, shard.count),
                     "ask for that shard, merge the parts, or give another name");
     }
-    return study::resumeScaling(*plan, *earlier);
+    return study::resumeScaling(*plan, *earlier, given.report);
 }
 
 /// Keeps the report in step with what is measured, and tells of it on the screen.

@@ -77,7 +77,7 @@ void tradeoff(const TradeoffOptions& given) {
     };
     const study::StudyPtr study = study::run(*engine, given.model.backends(), options,
                                              provenanceOf(engine->backend().device(), given.command_line), resumed,
-                                             observer, interruption.token());
+                                             observer, interruption.token(), given.report);
     line.clear();
     if (!given.report.empty()) report::writeStudy(given.report, *study);
     print(*study, given.outputs);

@@ -302,7 +302,7 @@ void PruningSession::runStudy(const study::Options& options, const study::StudyP
                 keep(study, false);
                 answer(r, [this, study] { Q_EMIT studyChanged(study, false); });
             },
-            r.stop);
+            r.stop, keep_as.toStdString());
         answer(r, [this, result] { Q_EMIT studyChanged(result, true); });
         keep(result, true);
     });

@@ -83,7 +83,7 @@ void ScalingSession::run(const std::vector<profile::ModelSummary>& models, const
             // A part of a study stays that part: the other cells are for other machines.
             study::ScalingPtr plan = resume ? study::planScaling(checkpoints, options, resume->shard, resume->shards)
                                             : study::planScaling(checkpoints, options);
-            if (resume) plan = study::resumeScaling(*plan, *resume);
+            if (resume) plan = study::resumeScaling(*plan, *resume, keep_as.toStdString());
             measure(generation, checkpoints, plan, keep_as, stop);
         });
         m_workers.answer([this] {

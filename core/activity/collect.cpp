@@ -60,7 +60,7 @@ public:
           m_bin_tokens((tokens.length + options.bins - 1) / options.bins),
           m_bins((tokens.length + m_bin_tokens - 1) / m_bin_tokens),
           m_states(engine.config(), engine.backend(), m_bins, m_bin_tokens) {
-        m_header.model = profile::summaryOf(engine.checkpoint(), engine.backend().device().precision);
+        m_header.model = profile::summaryOf(engine);
         m_header.provenance = provenance;
         m_header.provenance.created = profile::now();
         m_header.provenance.threads = engine.backend().device().threads;

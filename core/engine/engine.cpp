@@ -117,7 +117,7 @@ Engine::Engine(std::shared_ptr<const model::Checkpoint> checkpoint, std::unique_
 
 Engine::~Engine() = default;
 
-void Engine::checkFits(std::int64_t batch, std::int64_t length) const {
+void Engine::checkFits(std::int64_t batch, std::int64_t length, std::int64_t of) const {
     const Config& c = config();
     double state = 0;
     std::int64_t projected = 0;
@@ -132,8 +132,10 @@ void Engine::checkFits(std::int64_t batch, std::int64_t length) const {
     const double needed = static_cast<double>(batch) * (state * sizeof(float) + static_cast<double>(length) * row);
     const auto left = static_cast<double>(m_backend->available_bytes());
     if (needed <= left) return;
+    const std::string tokens = of > length ? fmt::format("{} tokens, {} at a time,", of, length)
+                                           : fmt::format("{} token{}", length, length == 1 ? "" : "s");
     throw Error("memory",
-                fmt::format("batch {} of {} tokens needs at least {:.1f} GB, and {:.1f} GB are left", batch, length,
+                fmt::format("batch {} of {} needs at least {:.1f} GB, and {:.1f} GB are left", batch, tokens,
                             needed / 1e9, left / 1e9),
                 "choose a shorter length or a smaller batch");
 }

@@ -62,7 +62,8 @@ public:
     [[nodiscard]] kernels::Backend& backend() { return *m_backend; }
 
     /// Throws Error when a pass of that size cannot fit into what memory is left, before anything is allocated.
-    void checkFits(std::int64_t batch, std::int64_t length) const;
+    /// @param of tokens that are run in pieces of `length`, for the message; 0: all at once
+    void checkFits(std::int64_t batch, std::int64_t length, std::int64_t of = 0) const;
 
     /// The state before the first token: zeros.
     [[nodiscard]] State newState(std::int64_t batch);

@@ -94,8 +94,8 @@ TokenSet generateRecall(const RecallTask& task, std::int64_t count, std::uint64_
     set.source = "task";
     set.length = task.length;
     set.seed = seed;
-    set.description =
-        fmt::format("recall: {} pairs in {} tokens, {} sequences, seed {}", task.pairs, task.length, count, seed);
+    set.description = fmt::format("recall: {} pairs in {} tokens, {} sequence{}, seed {}", task.pairs, task.length,
+                                  count, count == 1 ? "" : "s", seed);
     Draw draw(seed);
     const auto length = static_cast<std::size_t>(task.length);
     for (std::int64_t s = 0; s < count; ++s) {
@@ -124,7 +124,8 @@ TokenSet generateRandom(std::int64_t vocab, std::int64_t length, std::int64_t co
     set.source = "random";
     set.length = length;
     set.seed = seed;
-    set.description = fmt::format("random: {} sequences of {} tokens, seed {}", count, length, seed);
+    set.description =
+        fmt::format("random: {} sequence{} of {} tokens, seed {}", count, count == 1 ? "" : "s", length, seed);
     Draw draw(seed);
     for (std::int64_t s = 0; s < count; ++s) {
         std::vector<std::int32_t>& tokens = set.sequences.emplace_back(static_cast<std::size_t>(length));

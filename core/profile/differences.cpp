@@ -50,6 +50,11 @@ void addShapes(Differences& to, const model::Config& before, const model::Config
     to.add("vocabulary", before.vocab_padded, after.vocab_padded);
 }
 
+/// Empty where it is not known, or there is none.
+std::string chunkText(const ModelSummary& model) {
+    return model.compute_chunk == 0 ? "" : fmt::format("{}", model.compute_chunk);
+}
+
 std::string stopRuleText(const Options& options) {
     if (options.repeat > 0) return fmt::format("{} passes", options.repeat);
     return fmt::format("±{:g} %, at most {:g} s", options.bound * 100, options.budget_s);
@@ -73,6 +78,7 @@ void addMeasuring(Differences& to, const Profile& before, const Profile& after) 
     to.add("instructions", a.instructions, b.instructions);
     to.add("sensors", a.sensors, b.sensors);
     to.add("precision", before.model.compute_type, after.model.compute_type);
+    to.add("run in chunks of", chunkText(before.model), chunkText(after.model));
     to.add("threads", a.threads, b.threads);
     if (clocksDiffer(a, b)) to.add("clock at the end", clockText(a), clockText(b));
     to.add("recording", std::string(name(before.options.trace)), std::string(name(after.options.trace)));

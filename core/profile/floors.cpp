@@ -4,6 +4,24 @@
 
 namespace perfmamba::profile {
 
+namespace {
+
+// Data of twice the cache's size are served from it to a good part.
+constexpr double kMostCaches = 2;
+
+/// What the component moves between two uses of the same data. In a decode pass these are weights and states, which the
+/// pass before read: all layers' lie between. In a prefill pass they are mostly what the component before wrote in this
+/// layer.
+double bytesBetweenUses(const Profile& profile, const Point& point, const ComponentCost& cost) {
+    if (profile.options.mode == Mode::Decode) {
+        const ComponentCost* sum = point.find(cost.component);
+        return sum ? sum->bytes : cost.bytes;
+    }
+    return cost.calls > 0 ? cost.bytes / static_cast<double>(cost.calls) : cost.bytes;
+}
+
+}  // namespace
+
 void setFloors(Point& point, const Ceilings& ceilings) {
     const auto floorOfRow = [&](const ComponentCost& row) {
         return row.component == Component::Other ? Floor{}
@@ -58,7 +76,11 @@ double ofFloor(const ComponentCost& cost) {
 
 bool inCache(const Profile& profile, const Point& point, const ComponentCost& cost) {
     if (cost.bound != Bound::Memory || !profile.provenance.ceilings) return false;
-    return ofFloor(cost) > 1 || point.memory.peak.total() <= profile.provenance.ceilings->cache_bytes;
+    const std::int64_t cache_bytes = profile.provenance.ceilings->cache_bytes;
+    if (point.memory.peak.total() <= cache_bytes) return true;
+    const bool may_fit =
+        cache_bytes == 0 || bytesBetweenUses(profile, point, cost) <= kMostCaches * static_cast<double>(cache_bytes);
+    return ofFloor(cost) > 1 && may_fit;
 }
 
 }  // namespace perfmamba::profile

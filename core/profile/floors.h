@@ -17,8 +17,9 @@ double floorOfPass(const Point& point);
 /// Floor over time: 1 where nothing is left to win. NaN where either is not known.
 double ofFloor(const ComponentCost& cost);
 
-/// Whether a floor by memory is none for this component, because caches serve it: it was faster than memory, or all
-/// that the pass has in use fits into the device's last cache.
+/// Whether a floor by memory is none for this component, because caches serve it: all that the pass has in use fits
+/// into the device's last cache, or it was faster than memory, with data of no more than about the cache's size. Faster
+/// with more: the ceiling was measured too low.
 bool inCache(const Profile& profile, const Point& point, const ComponentCost& cost);
 
 }  // namespace perfmamba::profile

@@ -26,7 +26,7 @@ std::vector<std::int32_t> randomTokens(std::uint64_t seed, std::int64_t count, s
 PassRunner::PassRunner(engine::Engine& engine, Mode mode, std::int64_t batch, std::int64_t length, std::uint64_t seed,
                        std::stop_token stop)
     : m_engine(engine), m_stop(std::move(stop)), m_mode(mode) {
-    engine.checkFits(batch, mode == Mode::Decode ? std::min(length, kContextPiece) : length);
+    engine.checkFits(batch, mode == Mode::Decode ? std::min(length, kContextPiece) : length, length);
     m_tokens = randomTokens(seed, batch * length, engine.config().vocab_size);
     m_state = engine.newState(batch);
     if (mode == Mode::Decode) runContext(batch, length);

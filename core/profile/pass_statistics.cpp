@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <limits>
 #include <utility>
 
 #include "kernels/trace/attribution.h"
@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::array kStages = {Stage::Cumsum, Stage::ChunkState, Stage::StatePassing, Stage::ChunkScan,
                                 Stage::Observation};
+
+constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
 
 /// Bytes that come and go within a pass.
 std::int64_t transient(const MemoryUse& use) {
@@ -126,17 +128,6 @@ void PassStatistics::addMemory(const kernels::PassRecord& record) {
     m_memory.at_start = record.memory_at_start;
 }
 
-/// The half of the passes whose totals lie nearest the median. Medians of the components need not add up to the median
-/// of the whole; sums over the same passes do, and a pass that something disturbed is not among them.
-std::vector<std::size_t> PassStatistics::calmPasses() const {
-    const double median = quantile(m_totals, 0.5);
-    std::vector<std::size_t> passes(m_totals.size());
-    std::iota(passes.begin(), passes.end(), std::size_t{0});
-    std::ranges::sort(passes, {}, [&](std::size_t pass) { return std::abs(m_totals[pass] - median); });
-    passes.resize((passes.size() + 1) / 2);
-    return passes;
-}
-
 double PassStatistics::share(const std::vector<double>& samples, const std::vector<std::size_t>& passes) const {
     double part = 0;
     double whole = 0;
@@ -154,6 +145,7 @@ bool PassStatistics::fused() const {
 }
 
 Cost PassStatistics::work(Component component, std::int32_t layer, const Row& row) const {
+    if (component == Component::Other) return {kNotKnown, kNotKnown, kNotKnown};  // is not in the cost model
     const PassShape pass{m_batch, m_mode == Mode::Decode ? 1 : m_length, m_precision, fused()};
     return static_cast<double>(row.calls) * costOf(component, m_config, layer, pass);
 }
@@ -175,7 +167,7 @@ ComponentCost PassStatistics::cost(Component component, std::int32_t layer, cons
 
 Point PassStatistics::point() const {
     Point point;
-    const std::vector<std::size_t> calm = calmPasses();
+    const std::vector<std::size_t> calm = calmPasses(m_totals);
     point.length = m_length;
     point.total = summarise(m_totals);
     point.untraced = summarise(m_untraced);

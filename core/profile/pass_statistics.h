@@ -39,7 +39,6 @@ private:
     void addKernels(const kernels::PassRecord& record, std::size_t pass);
     void addTo(std::vector<double>& samples, std::size_t pass, double time_us);
     void addMemory(const kernels::PassRecord& record);
-    [[nodiscard]] std::vector<std::size_t> calmPasses() const;
     [[nodiscard]] double share(const std::vector<double>& samples, const std::vector<std::size_t>& passes) const;
     [[nodiscard]] Cost work(Component component, std::int32_t layer, const Row& row) const;
     [[nodiscard]] bool fused() const;

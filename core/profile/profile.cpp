@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "core/profile/floors.h"
+
 namespace perfmamba::profile {
 
 std::string_view name(Mode mode) {
@@ -25,6 +29,24 @@ const ComponentCost* Point::find(Component component, std::int32_t layer) const 
     return searchIn(layers);
 }
 
+ComponentCost Point::whole() const {
+    ComponentCost sum;
+    sum.time = total;
+    sum.share = 1;
+    sum.exponentials = 0;
+    for (const ComponentCost& cost : components) {
+        if (cost.component == Component::Other) continue;
+        sum.calls += cost.calls;
+        sum.flops += cost.flops;
+        sum.bytes += cost.bytes;
+        sum.exponentials += cost.exponentials;
+    }
+    if (sum.calls == 0) sum.flops = sum.bytes = sum.exponentials = std::numeric_limits<double>::quiet_NaN();
+    sum.floor_us = floorOfPass(*this);
+    sum.peak_bytes = memory.peak.total();
+    return sum;
+}
+
 KernelCounts Point::countsOf(Component component, std::int32_t layer, Stage stage) const {
     std::vector<KernelCounts> inside;
     for (const KernelCounts& kernel : counted.kernels) {
@@ -37,6 +59,24 @@ KernelCounts Point::countsOf(Component component, std::int32_t layer, Stage stag
     of.stage = stage;
     of.layer = layer;
     return sumOf(inside, of);
+}
+
+bool outOfTime(const Point& point) {
+    return !point.cut_short && point.total.n() < kMostPasses;
+}
+
+std::string whyEnded(const std::vector<const Point*>& points) {
+    const auto why = [](const Point* point) -> std::string {
+        if (point->cut_short) return "when the run was ended";
+        if (outOfTime(*point)) return "when the time for it was spent";
+        return fmt::format("when {} passes were taken", kMostPasses);
+    };
+    const auto alike = [&](const Point* point) { return why(point) == why(points.front()); };
+    return !points.empty() && std::ranges::all_of(points, alike) ? why(points.front()) : "when measuring ended";
+}
+
+std::size_t Profile::measured() const {
+    return static_cast<std::size_t>(std::ranges::count(points, false, &Point::cut_short));
 }
 
 }  // namespace perfmamba::profile

@@ -31,11 +31,11 @@ inline constexpr std::array<std::int64_t, 9> kLengths = {64, 128, 256, 512, 1024
 struct ComponentCost {
     Component component = Component::Other;
     std::int32_t layer = kNoLayer;
-    Summary time;            // µs
-    double share = 0;        // of the pass, 0 … 1, over the calmer half of the passes: shares add up to 1
-    std::int64_t calls = 0;  // runs in one pass
-    double flops = 0;        // from the cost model
-    double bytes = 0;        // least bytes moved, from the cost model
+    Summary time;                              // µs
+    double share = 0;                          // of the pass, 0 … 1, over the calm passes: shares add up to 1
+    std::int64_t calls = 0;                    // runs in one pass
+    double flops = 0;                          // from the cost model; NaN of 'other'
+    double bytes = 0;                          // least bytes moved, from the cost model; NaN of 'other'
     double exponentials = Ceilings::kUnknown;  // from the cost model; not in reports before version 4
     double floor_us = Ceilings::kUnknown;      // what a pass needs at least, by the ceilings
     Bound bound = Bound::None;                 // what makes it so
@@ -85,6 +85,7 @@ struct Point {
     Ratio overhead;           // recorded / not recorded
     double tokens_per_second = 0;
     bool converged = false;                 // the stop rule's bound was reached before its budget
+    bool cut_short = false;                 // the run was stopped while this length was measured
     std::vector<ComponentCost> components;  // summed over layers, in order of the pass; 'other' last
     std::vector<ComponentCost> layers;      // one for each (layer, component), in order of the pass
     std::vector<StageCost> stages;
@@ -100,11 +101,24 @@ struct Point {
 
     /// The row of that component summed over layers (layer = kNoLayer) or of that layer; null where there is none.
     [[nodiscard]] const ComponentCost* find(Component component, std::int32_t layer = kNoLayer) const;
+    /// The whole pass as a row: sums over its components, not known where none was recorded, and with everything in use
+    /// at the peak.
+    [[nodiscard]] ComponentCost whole() const;
     /// What was counted of a component, or of one stage of it, in all layers (layer = kNoLayer) or in one. No kernels:
     /// nothing was.
     [[nodiscard]] KernelCounts countsOf(Component component, std::int32_t layer = kNoLayer,
                                         Stage stage = Stage::Whole) const;
 };
+
+/// Passes at a length at most, where no number is asked for: 1000 know a median well enough, and what holds all
+/// samples, the report and the window, stays small.
+inline constexpr std::size_t kMostPasses = 1000;
+
+/// Why measuring ended at points where the bound was not reached: "when the time for it was spent", "when 1000 passes
+/// were taken", "when the run was ended"; "when measuring ended" where they differ.
+std::string whyEnded(const std::vector<const Point*>& points);
+/// Whether a longer budget would have gone on there.
+bool outOfTime(const Point& point);
 
 /// What was asked for.
 struct Options {
@@ -146,8 +160,9 @@ struct ModelSummary {
     model::Config config;
     std::int64_t parameters = 0;
     std::int64_t file_bytes = 0;
-    std::string stored_type;   // "bfloat16"; "mixed" where the tensors differ
-    std::string compute_type;  // "float32"
+    std::string stored_type;         // "bfloat16"; "mixed" where the tensors differ
+    std::string compute_type;        // "float32"
+    std::int64_t compute_chunk = 0;  // tokens of a chunk of the SSD as it ran; 0: Mamba-1, or not known
 };
 
 /// One run of the profiler. While it is under way `points` grows: each snapshot is a new value.
@@ -157,6 +172,9 @@ struct Profile {
     Options options;
     std::vector<Point> points;  // in the order of options.lengths
     bool complete = false;      // false: under way, or cancelled
+
+    /// Lengths that were measured as was asked for; one more may have been cut short.
+    [[nodiscard]] std::size_t measured() const;
 };
 
 }  // namespace perfmamba::profile

@@ -22,7 +22,6 @@ using Clock = std::chrono::steady_clock;
 using engine::Engine;
 
 constexpr std::size_t kMinimumPasses = 3;
-constexpr std::size_t kMaximumPasses = 1000;
 // Pairs of recorded and unrecorded passes: enough for an interval of the overhead.
 constexpr std::size_t kOverheadPairs = 15;
 constexpr int kMinimumWarmUps = 2;
@@ -43,7 +42,7 @@ public:
     Run(Engine& engine, const Options& options, const Provenance& provenance, const Observer& observer,
         const std::stop_token& stop)
         : m_engine(engine), m_observer(observer), m_stop(stop) {
-        m_profile.model = summaryOf(engine.checkpoint(), engine.backend().device().precision);
+        m_profile.model = summaryOf(engine);
         m_profile.provenance = provenance;
         m_profile.provenance.created = now();
         m_profile.provenance.threads = engine.backend().device().threads;
@@ -89,6 +88,7 @@ private:
                                   options().batch, length());
         std::int64_t reserved = 0;
         CountedPass counted;
+        bool cut_short = true;
         try {
             const bool decode = options().mode == Mode::Decode;
             report(statistics, decode ? "running the context" : "warming up");
@@ -109,6 +109,7 @@ private:
                     report(statistics, passText(statistics));
                 }
             }
+            cut_short = false;
             reserved = m_engine.backend().reserved_bytes();
             if (options().counters) {
                 report(statistics, "counting");
@@ -123,6 +124,7 @@ private:
         if (statistics.passes() == 0) return;
         Point point = pointOf(statistics);
         point.converged = point.total.relativeError() <= options().bound;
+        point.cut_short = cut_short;
         point.counted = std::move(counted);
         point.memory.reserved_bytes = reserved;
         point.memory.process_peak_bytes = own_peak ? peakResidentBytes() : residentBytes();
@@ -183,7 +185,7 @@ private:
         const std::size_t passes = statistics.passes();
         if (options().repeat > 0) return passes >= static_cast<std::size_t>(options().repeat);
         if (passes < kMinimumPasses) return false;
-        if (passes >= kMaximumPasses || secondsSince(m_point_start) > options().budget_s) return true;
+        if (passes >= kMostPasses || secondsSince(m_point_start) > options().budget_s) return true;
         return summarise(statistics.totals()).relativeError() <= options().bound;
     }
 
@@ -191,7 +193,10 @@ private:
         if (!m_observer) return;
         const Clock::time_point begin = Clock::now();
         auto snapshot = std::make_shared<Profile>(m_profile);
-        if (statistics.passes() > 0) snapshot->points.push_back(pointOf(statistics));
+        if (statistics.passes() > 0) {
+            snapshot->points.push_back(pointOf(statistics));
+            snapshot->points.back().cut_short = true;  // is all there is of it, should the run end here
+        }
         m_observer(std::shared_ptr<const Profile>(std::move(snapshot)), progress(what));
         m_last_report = Clock::now();
         m_report_s = secondsSince(begin);
@@ -281,6 +286,12 @@ ModelSummary summaryOf(const model::Checkpoint& checkpoint, DType precision) {
     summary.file_bytes = checkpoint.fileBytes();
     summary.stored_type = checkpoint.storedType();
     summary.compute_type = perfmamba::name(precision);
+    return summary;
+}
+
+ModelSummary summaryOf(Engine& engine) {
+    ModelSummary summary = summaryOf(engine.checkpoint(), engine.backend().device().precision);
+    if (summary.config.architecture == model::Architecture::Mamba2) summary.compute_chunk = engine.config().chunk_size;
     return summary;
 }
 

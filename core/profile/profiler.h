@@ -34,12 +34,14 @@ void check(const Options& options);
 /// median's 95 % interval is within the bound or the budget is spent. Floors come from the provenance's ceilings.
 ///
 /// Returns the complete profile, or, when `stop` was requested, what was measured until then with complete = false: a
-/// length whose measurement was cut short stays in when it has at least one pass.
+/// length whose measurement was cut short stays in, marked so, when it has at least one pass.
 /// Throws Error when a pass fails (out of memory); the engine stays usable.
 std::shared_ptr<const Profile> run(engine::Engine& engine, const Options& options, const Provenance& provenance,
                                    const Observer& observer = {}, const std::stop_token& stop = {});
 
 ModelSummary summaryOf(const model::Checkpoint& checkpoint, DType precision = DType::F32);
+/// As it runs there.
+ModelSummary summaryOf(engine::Engine& engine);
 
 /// Fills in what can be known about this machine and program; the caller adds `command`.
 Provenance provenanceOf(const kernels::DeviceInfo& device);

@@ -1,6 +1,7 @@
 #include "core/profile/statistics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -112,6 +113,22 @@ double correlationTime(const Summary& summary) {
         time += 2 * last;
     }
     return std::max(time, 1.0);
+}
+
+double studentT(std::size_t degrees) {
+    constexpr std::array kQuantiles = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
+    return degrees <= kQuantiles.size() ? kQuantiles[degrees - 1] : 1.96 + 2.5 / static_cast<double>(degrees);
+}
+
+std::vector<std::size_t> calmPasses(std::span<const double> times) {
+    constexpr std::size_t kFewest = 6;
+    std::vector<std::size_t> passes(times.size());
+    std::iota(passes.begin(), passes.end(), std::size_t{0});
+    if (times.size() < kFewest) return passes;
+    const double median = quantile(times, 0.5);
+    std::ranges::sort(passes, {}, [&](std::size_t pass) { return std::abs(times[pass] - median); });
+    passes.resize((passes.size() + 1) / 2);
+    return passes;
 }
 
 Ratio ratioOf(std::span<const double> a, std::span<const double> b) {

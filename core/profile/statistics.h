@@ -32,6 +32,14 @@ double quantile(std::span<const double> samples, double q);
 /// 1 where the samples are independent. The variance of their median is that many times as large as their spread tells.
 double correlationTime(const Summary& summary);
 
+/// The 97.5 % quantile of Student's t, by its degrees of freedom, from 1.
+double studentT(std::size_t degrees);
+
+/// Indices of the half of the passes whose times lie nearest the median; of all below six, where none stands out.
+/// Medians of parts need not add up to the median of the whole; sums over the same passes do, and a pass that something
+/// disturbed is not among these.
+std::vector<std::size_t> calmPasses(std::span<const double> times);
+
 /// A ratio of two quantities measured in turn (A B A B …).
 struct Ratio {
     double median = 0;  // of the pairs' ratios; NaN without pairs
@@ -43,6 +51,8 @@ struct Ratio {
     [[nodiscard]] bool known() const { return pairs >= 6; }
     /// False where 1 lies inside the interval: no difference measured.
     [[nodiscard]] bool differs() const { return known() && (ci_low > 1 || ci_high < 1); }
+    /// No difference measured, and the interval, wider than ±10 %, would hide a large one.
+    [[nodiscard]] bool tooNoisy() const { return known() && !differs() && ci_high - ci_low > 0.2; }
 };
 
 /// Ratio a/b of samples taken in turn; the longer one's surplus is left out.

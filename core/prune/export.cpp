@@ -235,20 +235,25 @@ private:
 
     void writePlan(const fs::path& file, const std::string& results) const {
         if (m_plan.kept() < m_plan.states()) return writeText(file, planText(results));
-        const fs::path own = m_source.folder() / kPlanFile;
-        std::error_code code;
-        if (!m_source.ownsFolder() || !fs::is_regular_file(own, code)) return;
-        report::replaceFile(file, report::readWholeFile(own, kLargestCopy));
+        if (const auto own = earlierPlan()) report::replaceFile(file, report::readWholeFile(*own, kLargestCopy));
     }
 
     static void writeText(const fs::path& file, const std::string& text) {
         report::replaceFile(file, std::as_bytes(std::span(text)));
     }
 
+    /// The source's own pruning.json, where it is a pruned model: its plans say which states were the original's.
+    [[nodiscard]] std::optional<fs::path> earlierPlan() const {
+        const fs::path own = m_source.folder() / kPlanFile;
+        std::error_code code;
+        if (!m_source.ownsFolder() || !fs::is_regular_file(own, code)) return std::nullopt;
+        return own;
+    }
+
     /// A member a line: for people to look into, without a line for each of thousands of states.
     [[nodiscard]] std::string planText(const std::string& results) const {
         using nlohmann::ordered_json;
-        const ordered_json object = {
+        ordered_json object = {
             {"creator", "PerfMamba Explorer " PERFMAMBA_VERSION},
             {"source", {{"name", m_source.name()}, {"hash", m_source.hash()}}},
             {"form", name(m_form)},
@@ -256,6 +261,11 @@ private:
              results.empty() ? ordered_json::object() : ordered_json(model::parseJsonObject(results, "results"))},
             {"plan", ordered_json::parse(toJson(m_plan))},
         };
+        if (const auto own = earlierPlan()) {
+            const std::vector<std::byte> bytes = report::readWholeFile(*own, kLargestCopy);
+            object["earlier"] =
+                model::parseJsonObject({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, *own);
+        }
         std::string text;
         for (const auto& [key, value] : object.items()) {
             text += fmt::format("{}\n  \"{}\": {}", text.empty() ? "{" : ",", key,

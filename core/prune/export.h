@@ -48,11 +48,12 @@ using MakeBackend = std::function<std::unique_ptr<kernels::Backend>()>;
 /// model cannot be written in that format.
 void checkTarget(const model::Checkpoint& source, const Plan& plan, Form form, const Target& target);
 
-/// Writes the weights with their configuration, pruning.json (the plan and `results`, a JSON object, may be empty; of a
-/// plan that keeps every state the source's own, if it has one) and copies of the source's small files (tokenizer,
-/// task) to a hidden folder beside the target's; reloads it, compares its logits with those of `live` under the plan's
-/// mask on `tokens` (1 × L), and renames it. Whatever fails leaves nothing behind, and the source is never written to.
-/// `live` is left with no mask. Throws Error, and Cancelled when stopped.
+/// Writes the weights with their configuration, pruning.json (the plan and `results`, a JSON object, may be empty, and
+/// of a source that was pruned itself its pruning.json; of a plan that keeps every state the source's own, if it has
+/// one) and copies of the source's small files (tokenizer, task) to a hidden folder beside the target's; reloads it,
+/// compares its logits with those of `live` under the plan's mask on `tokens` (1 × L), and renames it. Whatever fails
+/// leaves nothing behind, and the source is never written to. `live` is left with no mask. Throws Error, and Cancelled
+/// when stopped.
 Exported exportModel(engine::Engine& live, const MakeBackend& make_backend, const Plan& plan, Form form,
                      const Target& target, const std::string& results, const std::vector<std::int32_t>& tokens,
                      const std::function<void(const profile::Progress&)>& progress = {},

@@ -180,7 +180,9 @@ std::string toJson(const Plan& plan) {
 }
 
 Plan planFromJson(std::string_view text, const std::filesystem::path& source) {
-    const json object = model::parseJsonObject(text, source);
+    const json file = model::parseJsonObject(text, source);
+    const bool inside = !file.contains("format_name") && file.contains("plan") && file["plan"].is_object();
+    const json& object = inside ? file["plan"] : file;
     const Reader reader(object, source);
     if (reader.text("format_name") != kFormatName) reader.fail("is not a pruning plan");
     if (const std::uint64_t version = reader.natural("format_version"); version != kFormatVersion) {

@@ -93,6 +93,7 @@ void writeCeilings(const hdf5::Group& group, const profile::Provenance& provenan
 
 void writeModel(const hdf5::Group& group, const profile::ModelSummary& model) {
     layout::visitModel(model, AttributeWriter{group});
+    layout::visitChunk(model, AttributeWriter{group});
     writeStateSizes(group, model.config);
 }
 
@@ -149,6 +150,8 @@ void readCeilings(const hdf5::Group& group, profile::Provenance& provenance) {
 
 void readModel(const hdf5::Group& group, profile::ModelSummary& model) {
     layout::visitModel(model, AttributeReader{group});
+    if (group.hasAttribute("compute_chunk")) layout::visitChunk(model, AttributeReader{group});
+    require(model.compute_chunk >= 0 && model.compute_chunk <= kLargestSize, group, "compute_chunk", "is out of range");
     checkLimits(group, model.config);
     readStateSizes(group, model.config);
 }

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <type_traits>
 
 #include "core/profile/floors.h"
 #include "core/report/layout.h"
+#include "core/report/member_writer.h"
 #include "core/report/report.h"
 #include "core/report/text.h"
 #include "core/report/utf8.h"
@@ -20,49 +20,41 @@ using Json = nlohmann::json;
 constexpr const char* kCsvHead =
     "mode,batch,length,layer,component,median_us,mad_us,p5_us,p95_us,ci_low_us,ci_high_us,n,share,calls,flops,"
     "gflop_per_s,bytes,gb_per_s,peak_bytes,counted_kernels,counted_us,dram_read_bytes,dram_written_bytes,dram_percent,"
-    "occupancy_percent,tensor_instructions,instructions,exponentials,floor_us,of_floor,floor_bound,in_cache\r\n";
+    "occupancy_percent,tensor_instructions,instructions,exponentials,floor_us,of_floor,floor_bound,in_cache,"
+    "tokens_per_second\r\n";
+
+constexpr std::size_t kCostColumns = 19;  // from calls to in_cache
 
 /// Shortest text that reads back as the same number; empty where there is none.
 std::string cell(double value) {
     return std::isfinite(value) ? fmt::format("{}", value) : std::string();
 }
 
-void appendCsv(std::string& text, const std::string& workload, const profile::Profile& profile,
-               const profile::Point& point, const profile::ComponentCost& cost) {
-    const profile::Summary& time = cost.time;
-    const bool counted = cost.component != Component::Other;
+/// `row` is named and timed; its last column is the tokens a second of a whole pass.
+void appendCsv(std::string& text, const std::string& row, const profile::Summary& time, double share,
+               const std::string& rest, double tokens_per_second = std::nan("")) {
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\r\n", row, cell(time.median), cell(time.mad), cell(time.p5),
+                        cell(time.p95), cell(time.ci_low), cell(time.ci_high), time.n(), cell(share), rest,
+                        cell(tokens_per_second));
+}
+
+/// The columns of a component, or of the whole pass, behind its share.
+std::string costCells(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost,
+                      const KernelCounts& counts) {
+    const bool counted = cost.calls > 0;  // 'other' has none, nor has a pass that was not recorded
+    const double time = cost.time.median;
     const double flops = counted ? cost.flops : std::nan("");
     const double bytes = counted ? cost.bytes : std::nan("");
-    text +=
-        fmt::format("{},{},{},{},{},{},{},{},{},{},", workload, name(cost.component), cell(time.median), cell(time.mad),
-                    cell(time.p5), cell(time.p95), cell(time.ci_low), cell(time.ci_high), time.n(), cell(cost.share));
-    text += fmt::format("{},{},{},{},{},{},", cost.calls, cell(flops), cell(gigaPerSecond(flops, time.median)),
-                        cell(bytes), cell(gigaPerSecond(bytes, time.median)), cost.peak_bytes);
-    const KernelCounts counts = point.countsOf(cost.component, cost.layer);
+    std::string text = fmt::format("{},{},{},{},{},{},", cost.calls, cell(flops), cell(gigaPerSecond(flops, time)),
+                                   cell(bytes), cell(gigaPerSecond(bytes, time)), cost.peak_bytes);
     text += counts.kernels > 0 ? fmt::format("{}", counts.kernels) : "";
     layout::Columns<KernelCounts>::visitCounts(
         [&](const char*, const About&, auto field) { text += "," + cell(field(counts)); });
     const bool floored = cost.bound != profile::Bound::None;
-    text += fmt::format(",{},{},{},{},{}\r\n", counted ? cell(cost.exponentials) : "", cell(cost.floor_us),
-                        cell(profile::ofFloor(cost)), floored ? name(cost.bound) : "",
-                        floored ? fmt::format("{:d}", profile::inCache(profile, point, cost)) : "");
+    return text + fmt::format(",{},{},{},{},{}", counted ? cell(cost.exponentials) : "", cell(cost.floor_us),
+                              cell(profile::ofFloor(cost)), floored ? name(cost.bound) : "",
+                              floored ? fmt::format("{:d}", profile::inCache(profile, point, cost)) : "");
 }
-
-/// Takes what a visit… function names as members of an object.
-struct MemberWriter {
-    Json& object;
-
-    template <class T>
-    void operator()(const char* member, const T& value) const {
-        if constexpr (std::is_enum_v<T>) {
-            object[member] = name(value);
-        } else if constexpr (std::is_same_v<T, std::string>) {
-            object[member] = toPlainUtf8(value);
-        } else {
-            object[member] = value;  // what is not finite is printed as null
-        }
-    }
-};
 
 Json jsonOf(const profile::Summary& time) {
     return {{"median_us", time.median}, {"mad_us", time.mad},         {"p5_us", time.p5}, {"p95_us", time.p95},
@@ -168,6 +160,7 @@ Json countersOf(const profile::Point& point) {
 Json jsonOf(const profile::Profile& profile, const profile::Point& point) {
     Json object;
     layout::visitPoint(point, MemberWriter{object});
+    object["cut_short"] = point.cut_short;
     object["overhead_differs"] = point.overhead.differs();
     object["total"] = jsonOf(point.total);
     object["total"]["samples_us"] = point.total.samples;
@@ -202,13 +195,22 @@ std::string csv(const profile::Profile& profile) {
     for (const profile::Point& point : profile.points) {
         const std::string workload =
             fmt::format("{},{},{}", name(profile.options.mode), profile.options.batch, point.length);
-        for (const profile::ComponentCost& cost : point.components)
-            appendCsv(text, workload + ",all", profile, point, cost);
+        const auto append = [&](const std::string& layer, const profile::ComponentCost& cost) {
+            appendCsv(text, fmt::format("{},{},{}", workload, layer, name(cost.component)), cost.time, cost.share,
+                      costCells(profile, point, cost, point.countsOf(cost.component, cost.layer)));
+        };
+        for (const profile::ComponentCost& cost : point.components) append("all", cost);
         for (const profile::ComponentCost& cost : point.layers) {
             // What lies outside the layers is in the rows above already.
-            if (cost.layer != kNoLayer)
-                appendCsv(text, fmt::format("{},{}", workload, cost.layer), profile, point, cost);
+            if (cost.layer != kNoLayer) append(fmt::format("{}", cost.layer), cost);
         }
+        for (const profile::StageCost& stage : point.stages) {
+            appendCsv(text, fmt::format("{},stages,{}/{}", workload, name(stage.component), name(stage.stage)),
+                      stage.time, stage.share, std::string(kCostColumns - 1, ','));
+        }
+        const profile::ComponentCost whole = point.whole();
+        appendCsv(text, workload + ",pass,total", whole.time, whole.share,
+                  costCells(profile, point, whole, sumOf(point.counted.kernels, {})), point.tokens_per_second);
     }
     return text;
 }
@@ -216,6 +218,7 @@ std::string csv(const profile::Profile& profile) {
 nlohmann::json modelJson(const profile::ModelSummary& model) {
     Json object;
     layout::visitModel(model, MemberWriter{object});
+    layout::visitChunk(model, MemberWriter{object});
     object["name"] = toPlainUtf8(model.name);
     object["hash"] = toPlainUtf8(model.hash);
     return object;

@@ -85,6 +85,12 @@ void visitModel(Model& model, Visit&& visit) {
     visit("use_conv_bias", config.use_conv_bias);
 }
 
+/// The same, of reports from version 6 on.
+template <class Model, class Visit>
+void visitChunk(Model& model, Visit&& visit) {
+    visit("compute_chunk", model.compute_chunk);
+}
+
 /// `lengths` is a dataset beside them.
 template <class Options, class Visit>
 void visitOptions(Options& options, Visit&& visit) {

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/report/member_writer.h"
 #include "core/report/pruning_text.h"
+#include "core/report/study_layout.h"
+#include "core/report/text.h"
 #include "core/report/utf8.h"
 
 namespace perfmamba::report {
@@ -56,6 +59,18 @@ Json json(const study::Speed& speed) {
             {"bytes_ratio", number(speed.bytes_ratio)},
             {"peak_bytes_before", speed.peak_bytes_before},
             {"peak_bytes_after", speed.peak_bytes_after}};
+}
+
+Json json(const study::Options& options) {
+    Json object = {{"criteria", options.criteria}, {"shares", options.shares}, {"workloads", Json::array()}};
+    layout::visitStudyOptions(options, MemberWriter{object});
+    layout::visitTextOptions(options, MemberWriter{object});
+    for (const study::Workload& workload : options.workloads) {
+        Json& row = object["workloads"].emplace_back();
+        layout::Columns<study::Workload>::visit(
+            [&](const char* member, const About&, auto field) { MemberWriter{row}(member, field(workload)); });
+    }
+    return object;
 }
 
 /// As RFC 4180 quotes it.
@@ -166,17 +181,14 @@ std::string studyCsv(const study::Study& study) {
 }
 
 Json studyJson(const study::Study& study) {
-    Json object = {{"model", {{"name", toPlainUtf8(study.model.name)}, {"hash", study.model.hash}}},
-                   {"device", study.provenance.device},
-                   {"threads", study.provenance.threads},
-                   {"created", study.provenance.created},
-                   {"command", toPlainUtf8(study.provenance.command)},
-                   {"calibration", toPlainUtf8(study.calibration)},
-                   {"calibration_made", toPlainUtf8(study.calibration_made)},
-                   {"evaluation", toPlainUtf8(study.evaluation)},
-                   {"unpruned", accuracyJson(study.unpruned)},
-                   {"complete", study.complete},
-                   {"cells", Json::array()}};
+    Json object = provenanceJson(study.provenance);
+    object["model"] = modelJson(study.model);
+    object["options"] = json(study.options);
+    layout::visitStudy(study, MemberWriter{object});
+    layout::visitStudyTexts(study, MemberWriter{object});
+    object["unpruned"] = accuracyJson(study.unpruned);
+    object["complete"] = study.complete;
+    object["cells"] = Json::array();
     for (const study::Cell& cell : study.cells) {
         Json row = {{"criterion", cell.criterion}, {"removed", cell.share}, {"state", name(cell.state)}};
         if (cell.layer) row["layer"] = *cell.layer;

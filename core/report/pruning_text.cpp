@@ -78,6 +78,18 @@ std::string madeText(const std::string& made) {
     return made.empty() ? "" : fmt::format("           {}\n", toPlainUtf8(made));
 }
 
+/// On what, in what, when and by which command.
+std::string computedText(const study::Study& study) {
+    const profile::Provenance& by = study.provenance;
+    std::string text =
+        fmt::format("device     {}{}{}, {} thread{}\n", toPlainUtf8(by.device), by.instructions.empty() ? "" : ", ",
+                    by.instructions, by.threads, by.threads == 1 ? "" : "s");
+    text += fmt::format("computed   in {}", study.model.compute_type);
+    if (study.model.compute_chunk > 0) text += fmt::format(", in chunks of {} tokens", study.model.compute_chunk);
+    text += fmt::format("\ntaken      {} on {} by {}\n", by.created, toPlainUtf8(by.host), toPlainUtf8(by.creator));
+    return by.command.empty() ? text : text + fmt::format("command    {}\n", toPlainUtf8(by.command));
+}
+
 }  // namespace
 
 std::string formatEstimate(const evaluate::Estimate& estimate, double factor) {
@@ -95,7 +107,8 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
                                    name(activity.model.config.architecture), activity.model.hash);
     text += fmt::format("tokens     {}\n", toPlainUtf8(activity.tokens));
     text += madeText(activity.tokens_made);
-    text += fmt::format("seen       {} tokens of {} sequences\n", activity.tokens_seen, activity.sequences);
+    text += fmt::format("seen       {} tokens of {} sequence{}\n", activity.tokens_seen, activity.sequences,
+                        activity.sequences == 1 ? "" : "s");
     text += fmt::format("collecting {} × the time of a pass without, {} pairs of passes\n",
                         profile::formatRatio(activity.cost), activity.cost.pairs);
     if (!activity.complete) text += "           ended early\n";
@@ -118,8 +131,8 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
 std::string accuracyText(const evaluate::Accuracy& accuracy) {
     std::string text = fmt::format("tokens     {}\n", toPlainUtf8(accuracy.tokens));
     text += madeText(accuracy.made);
-    text += fmt::format("scored     {} predictions of {} sequences; ± is the standard error over sequences\n\n",
-                        accuracy.predictions, accuracy.sequences);
+    text += fmt::format("scored     {} predictions of {} sequence{}; ± is the standard error over sequences\n\n",
+                        accuracy.predictions, accuracy.sequences, accuracy.sequences == 1 ? "" : "s");
     const auto line = [&](const char* label, const std::string& value) {
         text += fmt::format("{:24}{}\n", label, value);
     };
@@ -184,8 +197,9 @@ std::string studyText(const study::Study& study) {
     const double factor = percent ? 100 : 1;
     std::string text = fmt::format("model      {} ({}), {}\n", toPlainUtf8(study.model.name),
                                    name(study.model.config.architecture), study.model.hash);
-    text += fmt::format("device     {}, {} threads\n", study.provenance.device, study.provenance.threads);
-    text += fmt::format("calibrated {}\n{}", toPlainUtf8(study.calibration), madeText(study.calibration_made));
+    text += computedText(study);
+    if (!study.calibration.empty())
+        text += fmt::format("calibrated {}\n{}", toPlainUtf8(study.calibration), madeText(study.calibration_made));
     text += fmt::format("evaluated  {}\n{}", toPlainUtf8(study.evaluation), madeText(study.unpruned.made));
     text += fmt::format("unpruned   {} {}{}\n", study::qualityName(study.unpruned),
                         formatEstimate({unpruned.value, unpruned.standard_error}, factor), percent ? " %" : "");

@@ -69,6 +69,7 @@ void readTrace(const hdf5::Group& group, profile::Point& point) {
 profile::Point readPoint(const hdf5::Group& group) {
     profile::Point point;
     layout::visitPoint(point, AttributeReader{group});
+    if (group.hasAttribute("cut_short")) AttributeReader{group}("cut_short", point.cut_short);
     require(point.length >= 0 && point.length <= kLargestSize, group, "length", "is out of range");
     require(std::isfinite(point.last_pass_us), group, "last_pass_us", "is out of range");
 

@@ -18,6 +18,7 @@ namespace {
 
 void writePoint(const hdf5::Group& group, const profile::Point& point) {
     layout::visitPoint(point, AttributeWriter{group});
+    AttributeWriter{group}("cut_short", point.cut_short);
     const std::vector<layout::PassRow> passes = {{layout::kRecorded, point.total},
                                                  {layout::kUnrecorded, point.untraced}};
     writeTable(group, "passes", passes);

@@ -12,7 +12,7 @@
 namespace perfmamba::report {
 
 inline constexpr std::string_view kFormatName = "PerfMamba Explorer report";
-inline constexpr int kFormatVersion = 5;
+inline constexpr int kFormatVersion = 6;
 
 /// Writes a report while it is measured. The data go to `NAME.part` in the same folder, anew with every point, and
 /// finish() renames it. Without finish() the .part file stays, readable: what was measured is kept. An existing report

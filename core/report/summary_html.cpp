@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -139,8 +140,10 @@ std::string timeByLength(const profile::Profile& profile, std::size_t most) {
                             profile.points.size());
     const auto loose = [&](const profile::Point* point) { return !point->converged; };
     if (profile.options.repeat == 0 && std::ranges::any_of(points, loose)) {
-        text += fmt::format("<p class=note>* not within ±{:g} % when the time for it was spent</p>\n",
-                            profile.options.bound * 100);
+        std::vector<const profile::Point*> of;
+        std::ranges::copy_if(points, std::back_inserter(of), loose);
+        text += fmt::format("<p class=note>* not within ±{:g} % {}</p>\n", profile.options.bound * 100,
+                            profile::whyEnded(of));
     }
     return text + "</section>\n";
 }
@@ -161,7 +164,8 @@ std::string componentRows(const profile::Profile& profile, const profile::Point&
             html::chip(html::classOf(cost.component)), name(cost.component), withInterval(cost.time),
             html::bar({shareOf(cost)}), formatPercent(cost.share), formatTime(cost.floor_us),
             formatPercent(profile::ofFloor(cost)), limitText(profile, point, cost),
-            counted ? formatBytes(cost.bytes) : "n/a", formatBytes(static_cast<double>(cost.peak_bytes)));
+            counted ? formatBytes(cost.bytes) : "n/a",
+            counted ? formatBytes(static_cast<double>(cost.peak_bytes)) : "n/a");
         for (const profile::StageCost& stage : point.stages) {
             if (!stages || stage.component != cost.component) continue;
             text += fmt::format("<tr class=stage><td>{}</td><td>{}</td><td></td><td>{}</td></tr>\n", name(stage.stage),
@@ -201,7 +205,7 @@ std::string componentTable(const profile::Profile& profile, bool stages) {
         return text + "<p class=note>Recording was off: only whole passes were timed.</p></section>\n";
     text +=
         "<table>\n<tr><th>component</th><th>time</th><th class=wide>share</th><th></th><th>floor</th><th>of floor</th>"
-        "<th>limit</th><th>bytes</th><th>peak memory</th></tr>\n" +
+        "<th>limit</th><th>bytes</th><th>working memory</th></tr>\n" +
         componentRows(profile, point, stages) + "</table>\n";
     text += profile.provenance.ceilings
                 ? fmt::format("<p class=note>Floor: the least time by bytes, FLOPs and exponentials, from {}.</p>\n",
@@ -226,10 +230,11 @@ std::string memorySection(const profile::Profile& profile, std::size_t shown) {
             parts.push_back({fmt::format("{} {}", name(kind), formatBytes(bytes)), html::classOf(kind),
                              bytes / static_cast<double>(most)});
         }
-        const std::string layer = memory.peak_layer == kNoLayer ? "" : fmt::format(" of layer {}", memory.peak_layer);
-        text += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td class=left>{}{}</td></tr>\n", point->length,
-                            html::bar(parts), formatBytes(static_cast<double>(memory.peak.total())),
-                            name(memory.peak_component), layer);
+        std::string during = "n/a";
+        if (profile.options.trace != TraceMode::Off) during = name(memory.peak_component);
+        if (memory.peak_layer != kNoLayer) during += fmt::format(" of layer {}", memory.peak_layer);
+        text += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td class=left>{}</td></tr>\n", point->length,
+                            html::bar(parts), formatBytes(static_cast<double>(memory.peak.total())), during);
     }
     for (std::size_t i = 0; i < parts.size(); ++i) parts[i].title = name(kMemoryKinds[i]);
     return text + "</table>\n" + html::legend(parts) + "</section>\n";
@@ -308,14 +313,14 @@ const study::Speed* speedOf(const study::Cell& cell, const study::Workload& work
     return found == cell.measured.speeds.end() ? nullptr : &*found;
 }
 
-/// Of each cell the speed-up of that workload; NaN where it was not measured.
-std::vector<double> speedUps(const study::Study& study, const study::Workload& workload) {
-    std::vector<double> worth;
+/// Of each cell what that workload wins beyond the noise; NaN where it does not, or was not measured.
+std::vector<double> winsOf(const study::Study& study, const study::Workload& workload) {
+    std::vector<double> wins;
     for (const study::Cell& cell : study.cells) {
         const study::Speed* speed = speedOf(cell, workload);
-        worth.push_back(speed ? speed->speed_up.median : std::nan(""));
+        wins.push_back(speed ? study::winOf(study, cell, *speed) : std::nan(""));
     }
-    return worth;
+    return wins;
 }
 
 /// In which pruning wins most, beyond the noise.
@@ -325,7 +330,7 @@ study::Workload bestWorkload(const study::Study& study) {
     for (const study::Workload& workload : study.options.workloads) {
         for (const study::Cell& cell : study.cells) {
             const study::Speed* speed = speedOf(cell, workload);
-            if (!speed || !(speed->speed_up.ci_low > most)) continue;
+            if (!speed || cell.share == 0 || !(speed->speed_up.ci_low > most)) continue;
             most = speed->speed_up.ci_low;
             best = workload;
         }
@@ -334,21 +339,21 @@ study::Workload bestWorkload(const study::Study& study) {
 }
 
 std::string frontierPlot(const study::Study& study, const study::Workload& workload) {
-    const std::vector<double> worth = speedUps(study, workload);
-    const std::vector<std::size_t> frontier = study::paretoFrontier(study, worth);
+    const std::vector<std::size_t> frontier = study::paretoFrontier(study, winsOf(study, workload));
     html::Scatter scatter;
     scatter.x_title = "speed-up, " + workloadText(workload);
     scatter.y_title = html::escaped(qualityTitle(study));
     for (std::size_t i = 0; i < study.cells.size(); ++i) {
         const study::Cell& cell = study.cells[i];
-        if (cell.state != study::CellState::Measured || cell.layer || std::isnan(worth[i])) continue;
+        const study::Speed* speed = speedOf(cell, workload);
+        if (!speed || cell.layer || std::isnan(speed->speed_up.median)) continue;
         const study::Quality quality = study::qualityOf(cell.measured.accuracy);
-        const profile::Ratio& ratio = speedOf(cell, workload)->speed_up;
+        const profile::Ratio& ratio = speed->speed_up;
         const double factor = factorOf(study);
         scatter.points.push_back(
-            {.x = worth[i],
-             .x_low = ratio.known() ? ratio.ci_low : worth[i],
-             .x_high = ratio.known() ? ratio.ci_high : worth[i],
+            {.x = ratio.median,
+             .x_low = ratio.known() ? ratio.ci_low : ratio.median,
+             .x_high = ratio.known() ? ratio.ci_high : ratio.median,
              .y = quality.value * factor,
              .y_error = quality.standard_error * factor,
              .marked = std::ranges::find(frontier, i) != frontier.end(),
@@ -358,15 +363,19 @@ std::string frontierPlot(const study::Study& study, const study::Workload& workl
 }
 
 std::string frontierTable(const study::Study& study, const study::Workload& workload) {
-    const std::vector<std::size_t> frontier = study::paretoFrontier(study, speedUps(study, workload));
     std::string text = fmt::format(
         "<table class=stacked>\n<tr><th class=left>criterion</th><th>removed</th><th>{}</th>"
         "<th>KL, nats</th><th>state bytes</th>",
         html::escaped(qualityTitle(study)));
     for (const study::Workload& each : study.options.workloads) text += fmt::format("<th>{}</th>", workloadText(each));
     text += "</tr>\n";
-    for (const std::size_t i : frontier) {
-        const study::Cell& cell = study.cells[i];
+    std::vector<const study::Cell*> shown;
+    if (const study::Cell* control = study::controlOf(study)) shown.push_back(control);
+    for (const std::size_t i : study::paretoFrontier(study, winsOf(study, workload))) {
+        if (study.cells[i].share > 0) shown.push_back(&study.cells[i]);
+    }
+    for (const study::Cell* row : shown) {
+        const study::Cell& cell = *row;
         const study::Quality quality = study::qualityOf(cell.measured.accuracy);
         text += fmt::format("<tr><td class=left>{}</td><td>{:.0f} %</td><td>{}</td><td>{}</td><td>{}</td>",
                             html::escaped(cell.criterion), cell.share * 100,
@@ -382,29 +391,40 @@ std::string frontierTable(const study::Study& study, const study::Workload& work
     return text + "</table>\n";
 }
 
+bool anyFaster(const study::Study& study, const study::Workload& workload) {
+    return std::ranges::any_of(study.cells, [&](const study::Cell& cell) {
+        const study::Speed* speed = speedOf(cell, workload);
+        return speed && !cell.layer && cell.share > 0 && std::isfinite(study::winOf(study, cell, *speed));
+    });
+}
+
 std::string frontierSection(const study::Study& study) {
     if (study.options.workloads.empty()) {
         return "<section><h2>Frontier</h2><p class=note>Only accuracy was measured: no speed-up to weigh it "
                "against.</p></section>\n";
     }
     const study::Workload workload = bestWorkload(study);
-    if (study::paretoFrontier(study, speedUps(study, workload)).empty())
+    const auto timed = [&](const study::Cell& cell) { return !cell.layer && speedOf(cell, workload); };
+    if (std::ranges::none_of(study.cells, timed))
         return "<section><h2>Frontier</h2><p class=note>No cell was measured yet.</p></section>\n";
     return fmt::format(
         "<section><h2>What pruning wins and costs, {}</h2>\n{}{}"
         "<p class=note>Speed-ups are unpruned over pruned, passes taken in turn, with the 95 % interval; ± is the "
-        "standard error over sequences. Filled points, and the table's rows: no other cell is both faster and as "
-        "good.</p></section>\n",
-        workloadText(workload), frontierPlot(study, workload), frontierTable(study, workload));
+        "standard error over sequences. Where nothing is removed, the model is timed against itself: so far the noise "
+        "goes. "
+        "Filled points, and the table's other rows: faster beyond the noise, and no other cell is both faster and as "
+        "good{}.</p></section>\n",
+        workloadText(workload), frontierPlot(study, workload), frontierTable(study, workload),
+        anyFaster(study, workload) ? "" : "; no cell is");
 }
 
 std::string studyMeasured(const study::Study& study) {
     const study::Quality unpruned = study::qualityOf(study.unpruned);
-    return fmt::format(
-        "{} of {} cells{}; unpruned: {} {}; calibrated on {}; evaluated on {}", study.done(), study.cells.size(),
-        study.complete ? "" : ", the study is not complete", html::escaped(qualityTitle(study)),
-        formatEstimate({unpruned.value, unpruned.standard_error}, factorOf(study)),
-        html::escaped(study.calibration.empty() ? "nothing" : study.calibration), html::escaped(study.evaluation));
+    return fmt::format("{} of {} cells{}; unpruned: {} {}{}; evaluated on {}", study.done(), study.cells.size(),
+                       study.complete ? "" : ", the study is not complete", html::escaped(qualityTitle(study)),
+                       formatEstimate({unpruned.value, unpruned.standard_error}, factorOf(study)),
+                       study.calibration.empty() ? "" : "; calibrated on " + html::escaped(study.calibration),
+                       html::escaped(study.evaluation));
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ constexpr std::string_view kNotKnown = "n/a";
 
 using Row = TableRow;
 
-const Row kHead = {"component", "time",  "± MAD",   "share", "floor", "of floor",   "limit",
-                   "calls",     "FLOPs", "GFLOP/s", "bytes", "GB/s",  "peak memory"};
+const Row kHead = {"component", "time",  "± MAD",   "share", "floor", "of floor",      "limit",
+                   "calls",     "FLOPs", "GFLOP/s", "bytes", "GB/s",  "working memory"};
 
 /// "memory", "work", "exp"; "in cache" where caches serve what the floor asks of memory.
 std::string limitText(const profile::Profile& profile, const profile::Point& point,
@@ -54,7 +54,7 @@ Row rowOf(const profile::Profile& profile, const profile::Point& point, const pr
             formatNumber(gigaPerSecond(flops, cost.time.median)),
             formatBytes(bytes),
             formatNumber(gigaPerSecond(bytes, cost.time.median)),
-            formatBytes(static_cast<double>(cost.peak_bytes))};
+            counted ? formatBytes(static_cast<double>(cost.peak_bytes)) : std::string(kNotKnown)};
 }
 
 Row rowOf(const profile::StageCost& stage) {
@@ -63,35 +63,31 @@ Row rowOf(const profile::StageCost& stage) {
 }
 
 Row totalRow(const profile::Point& point) {
-    double flops = 0;
-    double bytes = 0;
-    std::int64_t calls = 0;
-    std::int64_t peak = 0;
-    for (const profile::ComponentCost& cost : point.components) {
-        peak = std::max(peak, cost.peak_bytes);
-        if (cost.component == Component::Other) continue;
-        flops += cost.flops;
-        bytes += cost.bytes;
-        calls += cost.calls;
-    }
-    const double time = point.total.median;
-    const double floor_us = profile::floorOfPass(point);
+    const profile::ComponentCost whole = point.whole();
+    const double time = whole.time.median;
     return {"total",
             formatTime(time),
-            formatTime(point.total.mad),
-            formatPercent(1),
-            formatTime(floor_us),
-            formatPercent(time > 0 ? floor_us / time : kNaN),
+            formatTime(whole.time.mad),
+            formatPercent(whole.share),
+            formatTime(whole.floor_us),
+            formatPercent(profile::ofFloor(whole)),
             "",
-            fmt::format("{}", calls),
-            formatCount(flops),
-            formatNumber(gigaPerSecond(flops, time)),
-            formatBytes(bytes),
-            formatNumber(gigaPerSecond(bytes, time)),
-            formatBytes(static_cast<double>(peak))};
+            whole.calls > 0 ? fmt::format("{}", whole.calls) : std::string(kNotKnown),
+            formatCount(whole.flops),
+            formatNumber(gigaPerSecond(whole.flops, time)),
+            formatBytes(whole.bytes),
+            formatNumber(gigaPerSecond(whole.bytes, time)),
+            formatBytes(static_cast<double>(whole.peak_bytes)) + " in all"};
 }
 
 // The header -----------------------------------------------------------------------------------------------------
+
+/// "256", "256 (run in chunks of 64)".
+std::string chunkText(const profile::ModelSummary& model) {
+    const std::int64_t own = model.config.chunk_size;
+    if (model.compute_chunk == 0 || model.compute_chunk == own) return fmt::format("{}", own);
+    return fmt::format("{} (run in chunks of {})", own, model.compute_chunk);
+}
 
 std::string modelText(const profile::ModelSummary& model) {
     const model::Config& config = model.config;
@@ -105,7 +101,7 @@ std::string modelText(const profile::ModelSummary& model) {
         text += fmt::format("dt_rank {}, ", config.dt_rank);
     } else {
         text += fmt::format("{} heads of {}, {} group{}, chunk {}, ", config.n_heads, config.head_dim, config.n_groups,
-                            config.n_groups == 1 ? "" : "s", config.chunk_size);
+                            config.n_groups == 1 ? "" : "s", chunkText(model));
     }
     return text + fmt::format("vocabulary {}", config.vocab_size);
 }
@@ -147,8 +143,11 @@ std::string totalText(const profile::Profile& profile, const profile::Point& poi
                         formatCount(point.tokens_per_second));
     if (profile.options.repeat == 0 && !point.converged) {
         const double error = total.relativeError();
-        text += fmt::format("not within ±{:g} % when the time for it was spent: {}\n", profile.options.bound * 100,
+        text += fmt::format("not within ±{:g} % {}: {}\n", profile.options.bound * 100, profile::whyEnded({&point}),
                             std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes to tell");
+    }
+    if (profile.options.repeat > 0 && point.cut_short) {
+        text += fmt::format("cut short after {} of {} passes\n", total.n(), profile.options.repeat);
     }
     return text;
 }
@@ -163,8 +162,9 @@ std::string overheadText(const profile::Point& point) {
                            point.untraced.n());
     }
     if (!overhead.differs()) {
-        return fmt::format("recording: no difference measured ({} … {} %)\n", change(overhead.ci_low),
-                           change(overhead.ci_high));
+        return fmt::format("recording: {} ({} … {} %)\n",
+                           overhead.tooNoisy() ? "too noisy to tell its cost" : "no difference measured",
+                           change(overhead.ci_low), change(overhead.ci_high));
     }
     return fmt::format("recording changes the time by {} % ({} … {} %): without it a pass takes {} (n = {})\n",
                        change(overhead.median), change(overhead.ci_low), change(overhead.ci_high),
@@ -220,8 +220,9 @@ std::string floorsText(const profile::Profile& profile, const profile::Point& po
     if (any(cached))
         text += "in cache: the data fit into caches, which are faster than the memory that the floor is of\n";
     if (any([&](const profile::ComponentCost& cost) { return profile::ofFloor(cost) > 1 && !cached(cost); })) {
-        text +=
-            "more than 100 % of another floor: the ceiling was measured too low ('perfmamba-cli ceilings --again')\n";
+        text += fmt::format(
+            "more than 100 % of {} floor: the ceiling was measured too low ('perfmamba-cli ceilings --again')\n",
+            any(cached) ? "another" : "a");
     }
     return text;
 }
@@ -263,9 +264,11 @@ std::string countersText(const profile::Point& point) {
                        missing, alignedTable(rows, {1, rows.size() - 1}));
 }
 
-std::string memoryText(const profile::MemoryProfile& memory) {
-    std::string text = "memory at its peak, during " + std::string(name(memory.peak_component));
-    if (memory.peak_layer != kNoLayer) text += fmt::format(" of layer {}", memory.peak_layer);
+/// @param recorded whether it is known what ran at the peak
+std::string memoryText(const profile::MemoryProfile& memory, bool recorded) {
+    std::string text = "memory at its peak";
+    if (recorded) text += fmt::format(", during {}", name(memory.peak_component));
+    if (recorded && memory.peak_layer != kNoLayer) text += fmt::format(" of layer {}", memory.peak_layer);
     text += ": ";
     for (const MemoryKind kind : kMemoryKinds) {
         text += fmt::format("{} {}, ", name(kind), formatBytes(static_cast<double>(memory.peak[kind])));
@@ -303,6 +306,7 @@ std::string componentTable(const profile::Profile& profile, const profile::Point
 }
 
 std::string layerTable(const profile::Profile& profile, const profile::Point& point) {
+    if (point.layers.empty()) return "n/a: the passes were not recorded\n";
     std::vector<Row> rows = {kHead};
     std::vector<std::size_t> ruled_before = {1};
     std::int32_t layer = kNoLayer;
@@ -313,6 +317,14 @@ std::string layerTable(const profile::Profile& profile, const profile::Point& po
         rows.back()[0] = fmt::format("{} {}", cost.layer, name(cost.component));
     }
     return alignedTable(rows, ruled_before);
+}
+
+std::string lengthsText(const profile::Profile& profile) {
+    const std::size_t measured = profile.measured();
+    std::string text = fmt::format("{} of {} lengths were measured", measured, profile.options.lengths.size());
+    if (measured == profile.points.size()) return text;
+    const std::size_t passes = profile.points.back().total.n();
+    return text + fmt::format(", the next was cut short after {} pass{}", passes, passes == 1 ? "" : "es");
 }
 
 std::string adviceText(const std::vector<study::Advice>& advice) {
@@ -332,13 +344,14 @@ std::string summary(const profile::Profile& profile) {
                         provenance.operating_system, provenance.creator);
     if (!provenance.command.empty()) text += "command    " + provenance.command + "\n";
     if (!profile.complete) {
-        text += fmt::format("incomplete: {} of {} lengths were measured\n", profile.points.size(),
-                            profile.options.lengths.size());
+        text += fmt::format("incomplete: {}\n", lengthsText(profile));
     }
+    const bool recorded = profile.options.trace != TraceMode::Off;
     for (const profile::Point& point : profile.points) {
-        text += fmt::format(
-            "\n{}{}{}\n{}{}\n{}", totalText(profile, point), traceText(profile, point), deviceUseText(point.device_use),
-            componentTable(profile, point) + floorsText(profile, point), countersText(point), memoryText(point.memory));
+        text += fmt::format("\n{}{}{}\n", totalText(profile, point), traceText(profile, point),
+                            deviceUseText(point.device_use));
+        if (recorded) text += componentTable(profile, point) + floorsText(profile, point);
+        text += fmt::format("{}{}{}", countersText(point), recorded ? "\n" : "", memoryText(point.memory, recorded));
     }
     return text + adviceText(study::adviseOn(profile));
 }

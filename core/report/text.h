@@ -30,13 +30,17 @@ std::string layerTable(const profile::Profile& profile, const profile::Point& po
 /// "25.8 GB/s of memory, 92.5 GFLOP/s in float32, 2.32 G exp/s, taken 2026-11-26T13:00:31Z".
 std::string ceilingsText(const profile::Ceilings& ceilings);
 
+/// "1 of 2 lengths were measured, the next was cut short after 3 passes".
+std::string lengthsText(const profile::Profile& profile);
+
 /// "What this says:" and a line a sentence; empty where there is none.
 std::string adviceText(const std::vector<study::Advice>& advice);
 
 /// The header (model, device, workload, how it was taken) and the tables of all points, and what they say.
 std::string summary(const profile::Profile& profile);
 
-/// Every component of every length and layer, one row each, with a header line; RFC 4180.
+/// Every component of every length and layer, every stage, and the whole pass, one row each, with a header line;
+/// RFC 4180.
 std::string csv(const profile::Profile& profile);
 
 nlohmann::json json(const profile::Profile& profile);

@@ -65,26 +65,36 @@ struct Share {
     double ci_high = 0;
 };
 
-/// Of the pass, for components together. The interval is that of the passes' own shares, widened where passes resemble
-/// their neighbours, and by the little that the tables' shares, of the calmer passes, differ. Empty where there are too
-/// few passes for one.
+/// Of the pass, for components together: as the tables have it, their time over the passes' time in the calm passes.
+/// The interval is of this ratio of sums, by its residuals in these passes and Student's t, widened where passes
+/// resemble their neighbours. Empty where there are too few passes for one.
 std::optional<Share> shareOf(const Point& point, std::span<const ComponentCost* const> costs) {
-    std::vector<double> shares = point.total.samples;
+    const std::vector<double>& totals = point.total.samples;
+    std::vector<double> parts(totals.size(), 0);
     Share share;
-    for (const ComponentCost* cost : costs) share.value += cost->share;
-    for (std::size_t i = 0; i < shares.size(); ++i) {
-        double time = 0;
-        for (const ComponentCost* cost : costs) {
-            if (cost->time.n() != shares.size()) return std::nullopt;
-            time += cost->time.samples[i];
-        }
-        shares[i] = time / shares[i];
+    for (const ComponentCost* cost : costs) {
+        if (cost->time.n() != totals.size()) return std::nullopt;
+        share.value += cost->share;
+        for (std::size_t i = 0; i < parts.size(); ++i) parts[i] += cost->time.samples[i];
     }
+    std::vector<double> shares(totals.size());
+    for (std::size_t i = 0; i < shares.size(); ++i) shares[i] = parts[i] / totals[i];
     const profile::Summary summary = profile::summarise(std::move(shares));
     if (!std::isfinite(summary.relativeError())) return std::nullopt;
-    const double widened = std::sqrt(profile::correlationTime(summary));
-    share.ci_low = std::min(share.value, summary.median - (summary.median - summary.ci_low) * widened);
-    share.ci_high = std::max(share.value, summary.median + (summary.ci_high - summary.median) * widened);
+
+    const std::vector<std::size_t> calm = profile::calmPasses(totals);
+    double whole = 0;
+    double squares = 0;
+    for (const std::size_t pass : calm) {
+        const double residual = parts[pass] - share.value * totals[pass];
+        whole += totals[pass];
+        squares += residual * residual;
+    }
+    const auto count = static_cast<double>(calm.size());
+    const double error = std::sqrt(squares * count / (count - 1)) / whole;
+    const double half = profile::studentT(calm.size() - 1) * error * std::sqrt(profile::correlationTime(summary));
+    share.ci_low = std::max(0.0, share.value - half);
+    share.ci_high = std::min(1.0, share.value + half);
     return share;
 }
 
@@ -287,9 +297,10 @@ std::optional<Half> halfTheStates(const model::Config& config) {
     return result;
 }
 
-/// The share of a pass that goes where half the states go and every component's time with what it loses: the most that
-/// can. Of components that run inside another's kernel the part that loses most speaks for all of it.
-double savedAtMost(const Point& point, const Half& half) {
+/// The share of a pass that goes where half the states go and every component's time with what it loses: an estimate,
+/// for fewer states may also fit into caches, and a shorter loop may have its own cost. Of components that run inside
+/// another's kernel the part that loses most speaks for all of it.
+double savedBy(const Point& point, const Half& half) {
     double saved = 0;
     for (const ComponentCost& cost : point.components) {
         switch (cost.component) {
@@ -354,8 +365,8 @@ void adviseOnStates(const Profile& profile, const Known& known, std::vector<Advi
     const auto share = shareOf(point, point.find(Component::Ssm));
     const auto half = halfTheStates(profile.model.config);
     if (!share || !half) return;
-    const double bound = without(savedAtMost(point, *half));
-    Advice advice{.topic = Topic::States, .win = bound, .length = point.length, .component = Component::Ssm};
+    const double estimate = without(savedBy(point, *half));
+    Advice advice{.topic = Topic::States, .win = estimate, .length = point.length, .component = Component::Ssm};
     const bool decode = profile.options.mode == profile::Mode::Decode;
     advice.sentence =
         decode ? fmt::format("Decode at batch {} spends {} of a step in ssm, which reads and writes the states",
@@ -366,16 +377,12 @@ void adviseOnStates(const Profile& profile, const Known& known, std::vector<Advi
     std::optional<MeasuredHalf> measured;
     if (known.study) measured = measuredByStudy(*known.study, profile, point);
     if (!measured && known.cost) measured = measuredByCost(*known.cost, profile, point, half->kept);
-    // More than the share can account for: fewer states also fit into caches, and the bound is none.
-    if (!measured || measured->speed_up.ci_low <= bound) {
+    if (!measured) {
         advice.sentence += fmt::format(
-            "; half the states would win at most {} (estimate: by the shares of what holds "
-            "them)",
-            times(bound));
+            "; half the states would win about {} (estimate: by the shares of what holds them)", times(estimate));
         advice.evidence.push_back(
-            exactly(point, "speed-up by half the states, at most", times(bound), bound, Basis::Estimate));
-    }
-    if (measured) {
+            exactly(point, "speed-up by half the states, about", times(estimate), estimate, Basis::Estimate));
+    } else {
         advice.win = measured->speed_up.differs() ? std::max(1.0, measured->speed_up.median) : 1;
         advice.sentence += fmt::format("; measured {} {}", ratioText(measured->speed_up), measured->how);
         if (!measured->speed_up.differs()) advice.sentence += ": no difference";
@@ -591,22 +598,24 @@ void adviseOnRecording(const Profile& profile, std::vector<Advice>& to) {
 void adviseOnNoise(const Profile& profile, std::vector<Advice>& to) {
     if (profile.options.repeat > 0) return;
     const Point* widest = nullptr;
+    std::vector<const Point*> loose;
     Advice advice{.topic = Topic::Noise};
     for (const Point& point : profile.points) {
         if (point.converged || point.total.n() == 0) continue;
+        loose.push_back(&point);
         advice.evidence.push_back(evidenceOf(point, "pass", point.total));
         if (!widest || point.total.relativeError() > widest->total.relativeError()) widest = &point;
     }
     if (!widest) return;
     advice.length = widest->length;
     const double error = widest->total.relativeError();
-    advice.sentence = fmt::format(
-        "{} of {} length{} {} not within ±{:g} % when the time for it was spent, widest {} ({}); a longer --budget "
-        "narrows "
-        "the intervals.",
-        advice.evidence.size(), profile.points.size(), profile.points.size() == 1 ? "" : "s",
-        advice.evidence.size() == 1 ? "is" : "are", profile.options.bound * 100, workloadText(profile, *widest),
-        std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes to tell");
+    const bool out_of_time = std::ranges::any_of(loose, [](const Point* point) { return profile::outOfTime(*point); });
+    advice.sentence =
+        fmt::format("{} of {} length{} {} not within ±{:g} % {}, widest {} ({}){}.", loose.size(),
+                    profile.points.size(), profile.points.size() == 1 ? "" : "s", loose.size() == 1 ? "is" : "are",
+                    profile.options.bound * 100, profile::whyEnded(loose), workloadText(profile, *widest),
+                    std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes to tell",
+                    out_of_time ? "; a longer --budget narrows the intervals" : "");
     to.push_back(std::move(advice));
 }
 
@@ -635,7 +644,12 @@ std::string misfit(const Study& study, const profile::Profile& profile) {
     std::vector<Field> there = fields(study.model, study.provenance);
     // A copy by another name is the same model.
     if (study.model.hash == profile.model.hash) there.front().value = fields(profile.model, {}).front().value;
-    return difference(there, fields(profile.model, profile.provenance));
+    std::vector<Field> here = fields(profile.model, profile.provenance);
+    if (study.model.compute_chunk > 0 && profile.model.compute_chunk > 0) {  // 0: not known, or there is none
+        there.push_back({"chunk", fmt::format("{}", study.model.compute_chunk)});
+        here.push_back({"chunk", fmt::format("{}", profile.model.compute_chunk)});
+    }
+    return difference(there, here);
 }
 
 std::vector<Advice> adviseOn(const profile::Profile& profile, const Known& known) {

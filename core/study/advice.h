@@ -68,7 +68,7 @@ struct Known {
     const profile::Comparison* comparison = nullptr;  // with the profile as `after`
 };
 
-/// Why a study says nothing of a profile: the first in which its model, device, precision or threads differ, as
+/// Why a study says nothing of a profile: the first in which its model, device, precision, threads or chunk differ, as
 /// "threads: '2' there, '4' here". Empty where it fits.
 std::string misfit(const Study& study, const profile::Profile& profile);
 

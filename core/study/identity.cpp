@@ -23,6 +23,16 @@ std::string inWords(const evaluate::TokenRequest& request) {
     return words;
 }
 
+/// What the study's identity leaves out: reports of before version 6 do not know their chunk. Chunks are told apart
+/// only where something is timed: accuracies differ by rounding alone.
+std::vector<Field> computedAs(const Study& study, const Study& other) {
+    std::vector<Field> fields = {{"precision", study.model.compute_type}};
+    if (study.options.workloads.empty() || study.model.compute_chunk == 0 || other.model.compute_chunk == 0)
+        return fields;
+    fields.push_back({"chunk", fmt::format("{}", study.model.compute_chunk)});
+    return fields;
+}
+
 /// Everything that was asked for, and on what it is timed, by name.
 std::vector<Field> fieldsOf(const Study& study) {
     const Options& options = study.options;
@@ -64,10 +74,8 @@ std::vector<Field> fieldsOf(const ScalingOptions& options) {
 }
 
 /// What was measured of a cell may only stand for the same cell, and with a plan for this model.
-void checkCells(const Study& earlier, const Study& study) {
-    const auto broken = [](const std::string& reason) {
-        throw Error("what is to be resumed", reason, "begin another file");
-    };
+void checkCells(const Study& earlier, const Study& study, const std::string& shown_name) {
+    const auto broken = [&](const std::string& reason) { throw Error(shown_name, reason, "begin another file"); };
     if (earlier.cells.size() != study.cells.size()) {
         broken(fmt::format("has {} cells where its options ask for {}", earlier.cells.size(), study.cells.size()));
     }
@@ -108,9 +116,9 @@ std::string identityOf(const Study& study, const std::string& calibration_hash, 
     return hashOf(texts);
 }
 
-void checkSame(const Study& earlier, const Study& study) {
-    const auto refuse = [](const std::string& difference) {
-        throw Error("what is to be resumed", "is another study (" + difference + ")",
+void checkSame(const Study& earlier, const Study& study, const std::string& shown_name) {
+    const auto refuse = [&](const std::string& difference) {
+        throw Error(shown_name, "is another study (" + difference + ")",
                     "ask for what it asked for, or begin another file");
     };
     if (earlier.model.hash != study.model.hash) {
@@ -118,12 +126,14 @@ void checkSame(const Study& earlier, const Study& study) {
                            study.model.name, study.model.hash));
     }
     // Workloads come before the device: where the numbers of fields differ, these do.
-    const std::string differs = difference(fieldsOf(earlier), fieldsOf(study));
-    if (!differs.empty()) refuse(differs);
+    for (const std::string& differs : {difference(computedAs(earlier, study), computedAs(study, earlier)),
+                                       difference(fieldsOf(earlier), fieldsOf(study))}) {
+        if (!differs.empty()) refuse(differs);
+    }
     if (earlier.identity != study.identity) {
         refuse(fmt::format("tokens: they have changed since; {}; {}", study.calibration, study.evaluation));
     }
-    checkCells(earlier, study);
+    checkCells(earlier, study, shown_name);
 }
 
 std::string identityOf(const ScalingStudy& study) {

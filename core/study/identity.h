@@ -33,9 +33,12 @@ bool hasEqual(const std::vector<T>& values) {
 /// @param calibration_hash empty where no criterion needs tokens
 std::string identityOf(const Study& study, const std::string& calibration_hash, const std::string& evaluation_hash);
 
-/// Throws Error naming the first thing in which `earlier` differs from `study`, whose cells are all there, measured or
-/// not.
-void checkSame(const Study& earlier, const Study& study);
+/// What is to be resumed, in messages, where its report is not known.
+inline constexpr const char* kResumed = "what is to be resumed";
+
+/// Throws Error naming the report and the first thing in which `earlier` differs from `study`, whose cells are all
+/// there, measured or not.
+void checkSame(const Study& earlier, const Study& study, const std::string& shown_name);
 
 /// Over the models and the options.
 std::string identityOf(const ScalingStudy& study);

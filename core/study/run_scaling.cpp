@@ -263,9 +263,9 @@ ScalingPtr planScaling(const Models& models, const ScalingOptions& options, std:
     return study;
 }
 
-ScalingPtr resumeScaling(const ScalingStudy& plan, const ScalingStudy& earlier) {
+ScalingPtr resumeScaling(const ScalingStudy& plan, const ScalingStudy& earlier, const std::string& shown_name) {
     if (const std::string differs = difference(earlier, plan); !differs.empty()) {
-        throw Error("what is to be resumed", "is another study (" + differs + ")",
+        throw Error(shown_name, "is another study (" + differs + ")",
                     "ask for what it asked for, or begin another file");
     }
     auto study = std::make_shared<ScalingStudy>(plan);

@@ -12,6 +12,7 @@
 
 #include "core/model/checkpoint.h"
 #include "core/profile/profiler.h"
+#include "core/study/identity.h"
 #include "core/study/scaling.h"
 #include "kernels/devices.h"
 
@@ -48,7 +49,9 @@ ScalingPtr planScaling(const Models& models, const ScalingOptions& options, std:
 /// The plan with what `earlier` has measured, whichever shard that was; what failed there waits. On another machine,
 /// with another number of threads where none was asked for, it goes on, and the new cells have a provenance of their
 /// own. Throws Error naming the first difference when it is another study (other models or options).
-ScalingPtr resumeScaling(const ScalingStudy& plan, const ScalingStudy& earlier);
+/// @param shown_name of the report that `earlier` is in, for messages
+ScalingPtr resumeScaling(const ScalingStudy& plan, const ScalingStudy& earlier,
+                         const std::string& shown_name = kResumed);
 
 /// Measures the cells of `plan`'s shard that wait. A cell that fails (it does not fit into memory, the device is not
 /// there or lacks the precision) is marked so and the study goes on; stopped, it returns what there is, without the

@@ -18,6 +18,7 @@
 #include "core/prune/unmasked.h"
 #include "core/study/identity.h"
 #include "core/study/progress.h"
+#include "core/study/timing.h"
 #include "kernels/error.h"
 
 namespace perfmamba::study {
@@ -98,7 +99,10 @@ void checkValues(const Options& options, const model::Config& config) {
     for (const double share : options.shares) checkLeavesSome(options.kind, share, config);
     for (const Workload& workload : options.workloads) check(workload);
     if (hasEqual(options.workloads)) throw Error("workloads", "one is given twice");
-    if (options.pairs < 1) throw Error("pairs", fmt::format("{} is below 1", options.pairs));
+    if (std::cmp_less(options.pairs, kFewestPairs)) {
+        throw Error("pairs", fmt::format("{} are too few for an interval", options.pairs),
+                    fmt::format("ask for at least {}", kFewestPairs));
+    }
     if (!(options.budget_s > 0)) throw Error("budget", fmt::format("{} s is not positive", options.budget_s));
 }
 
@@ -143,7 +147,7 @@ public:
           m_observer(observer),
           m_stop(stop),
           m_tokens(loadTokens(options, engine.checkpoint())) {
-        m_study.model = profile::summaryOf(engine.checkpoint(), engine.backend().device().precision);
+        m_study.model = profile::summaryOf(engine);
         m_study.provenance = provenance;
         m_study.provenance.created = profile::now();
         const kernels::DeviceInfo& device = engine.backend().device();
@@ -163,8 +167,8 @@ public:
     }
 
     /// What was measured stays as it is; what failed is tried again.
-    void resume(const Study& earlier) {
-        checkSame(earlier, m_study);
+    void resume(const Study& earlier, const std::string& shown_name) {
+        checkSame(earlier, m_study, shown_name);
         m_study.unpruned = earlier.unpruned;
         for (std::size_t i = 0; i < m_study.cells.size(); ++i) {
             if (earlier.cells[i].state == CellState::Measured) m_study.cells[i] = earlier.cells[i];
@@ -321,10 +325,10 @@ private:
 
 StudyPtr run(engine::Engine& engine, const prune::MakeBackend& make_backend, const Options& options,
              const profile::Provenance& provenance, const StudyPtr& resume, const Observer& observer,
-             const std::stop_token& stop) {
+             const std::stop_token& stop, const std::string& resume_name) {
     checkValues(options, engine.config());
     Run run(engine, make_backend, options, provenance, observer, stop);
-    if (resume) run.resume(*resume);
+    if (resume) run.resume(*resume, resume_name);
     return run.measureAll();
 }
 

@@ -9,6 +9,7 @@
 #include "core/engine/engine.h"
 #include "core/profile/profiler.h"
 #include "core/prune/export.h"
+#include "core/study/identity.h"
 #include "core/study/study.h"
 
 namespace perfmamba::study {
@@ -18,12 +19,14 @@ using Observer = std::function<void(const StudyPtr&, const profile::Progress&, b
 
 /// Measures the cells that `resume` (may be null) has not. A cell that fails is marked so and the study goes on;
 /// stopped, it returns what there is. Throws Error before anything is measured: for criteria that are unknown or cannot
-/// rank this architecture, shares outside 0 … 0.99 or that leave no state, equal cells, calibration tokens that are
-/// also evaluated, tokens that cannot be had; and when `resume` is another study (another model, other options or
-/// tokens, or, where something is timed, another device or number of threads) or has cells that are not its options'.
+/// rank this architecture, shares outside 0 … 0.99 or that leave no state, fewer than 6 pairs, equal cells, calibration
+/// tokens that are also evaluated, tokens that cannot be had; and when `resume` is another study (another model,
+/// precision, other options or tokens, or, where something is timed, another device, number of threads or chunk) or has
+/// cells that are not its options'.
+/// @param resume_name of the report that `resume` is in, for messages
 StudyPtr run(engine::Engine& engine, const prune::MakeBackend& make_backend, const Options& options,
              const profile::Provenance& provenance, const StudyPtr& resume = nullptr, const Observer& observer = {},
-             const std::stop_token& stop = {});
+             const std::stop_token& stop = {}, const std::string& resume_name = kResumed);
 
 /// What a live view needs of one plan: accuracy under a mask, at once, without speeds.
 evaluate::Accuracy measureMasked(engine::Engine& engine, const prune::Plan& plan, const evaluate::TokenSet& tokens,

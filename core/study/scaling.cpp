@@ -16,12 +16,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// The 97.5 % quantile of Student's t, by its degrees of freedom.
-double studentT(std::size_t degrees) {
-    constexpr std::array kQuantiles = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
-    return degrees <= kQuantiles.size() ? kQuantiles[degrees - 1] : 1.96 + 2.5 / static_cast<double>(degrees);
-}
-
 /// @param value of a point
 template <class Value>
 PowerLaw fit(const ScalingStudy& study, const Series& series, Value value) {
@@ -208,7 +202,7 @@ PowerLaw fitPowerLaw(const std::vector<double>& lengths, const std::vector<doubl
     law.r_squared = yy > kNoSpread ? 1 - residual / yy : 1;
     if (x.size() > 2) {
         const std::size_t degrees = x.size() - 2;
-        const double half = studentT(degrees) * std::sqrt(residual / static_cast<double>(degrees) / xx);
+        const double half = profile::studentT(degrees) * std::sqrt(residual / static_cast<double>(degrees) / xx);
         law.exponent_ci_low = law.exponent - half;
         law.exponent_ci_high = law.exponent + half;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 namespace perfmamba::study {
 namespace {
@@ -45,6 +46,25 @@ Quality qualityOf(const evaluate::Accuracy& accuracy) {
 std::string_view qualityName(const evaluate::Accuracy& accuracy) {
     if (accuracy.recall || accuracy.last_word) return "accuracy";
     return std::isnan(accuracy.bits_per_byte.value) ? "nats per token" : "bits per byte";
+}
+
+const Cell* controlOf(const Study& study) {
+    const auto nothing = [](const Cell& cell) {
+        return cell.state == CellState::Measured && cell.share == 0 && !cell.layer;
+    };
+    const auto found = std::ranges::find_if(study.cells, nothing);
+    return found == study.cells.end() ? nullptr : &*found;
+}
+
+double winOf(const Study& study, const Cell& cell, const Speed& speed) {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    if (cell.share == 0) return 1;
+    if (!(speed.speed_up.known() && speed.speed_up.ci_low > 1)) return kNone;
+    const Cell* control = controlOf(study);
+    if (!control) return speed.speed_up.median;
+    const auto itself = std::ranges::find(control->measured.speeds, speed.workload, &Speed::workload);
+    const bool judged = itself != control->measured.speeds.end() && itself->speed_up.known();
+    return judged && speed.speed_up.median <= itself->speed_up.ci_high ? kNone : speed.speed_up.median;
 }
 
 std::vector<std::size_t> paretoFrontier(const Study& study, const std::vector<double>& worth) {

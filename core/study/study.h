@@ -57,8 +57,8 @@ struct Options {
     evaluate::TokenRequest calibration = {.seed = evaluate::kCalibrationSeed};  // for the criteria
     evaluate::TokenRequest evaluation = {.seed = evaluate::kEvaluationSeed};
     std::vector<Workload> workloads;  // empty: accuracy only
-    int pairs = 15;                   // of passes, for each speed-up
-    double budget_s = 10;             // at most for each workload of a cell; at least 6 pairs are taken
+    int pairs = 15;                   // of passes, for each speed-up; at least kFewestPairs
+    double budget_s = 10;             // at most for each workload of a cell; at least kFewestPairs are taken
     /// Layers pruned one at a time by the first criterion that is not random: this share of their states; 0: none are.
     double sensitivity_share = 0;
 
@@ -94,6 +94,13 @@ struct Quality {
 Quality qualityOf(const evaluate::Accuracy& accuracy);
 /// "accuracy", "bits per byte", "nats per token".
 std::string_view qualityName(const evaluate::Accuracy& accuracy);
+
+/// The cell that removes nothing: a model timed against itself shows what the noise alone does. Null where it was not
+/// measured.
+const Cell* controlOf(const Study& study);
+/// What the cell's speed-up counts for: NaN where pruning was not faster beyond the noise, by its interval and beyond
+/// that of the cell that removes nothing, which itself counts for 1.
+double winOf(const Study& study, const Cell& cell, const Speed& speed);
 
 /// Indices of the measured trade-off cells that no other one beats in quality and in the other respect (higher is
 /// better), by ascending worth. `worth` has an entry for each cell; NaN leaves it out.

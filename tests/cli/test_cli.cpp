@@ -242,7 +242,8 @@ private Q_SLOTS:
         const auto exported = nlohmann::json::parse(runCli({"show", report, "--json", "-"}).out.toStdString());
         QCOMPARE(exported["points"][0]["components"][2]["floor_us"].get<double>(), in_proj->floor_us);
         const QStringList rows = runCli({"show", report, "--csv", "-"}).out.split("\r\n");
-        QVERIFY(rows[0].endsWith(",exponentials,floor_us,of_floor,floor_bound,in_cache"));
+        QVERIFY(rows[0].endsWith(",exponentials,floor_us,of_floor,floor_bound,in_cache,tokens_per_second"));
+        QVERIFY(rows[rows.size() - 2].startsWith("prefill,1,64,pass,total,"));
         QVERIFY(std::ranges::any_of(
             rows, [](const QString& row) { return row.contains(",all,in_proj,") && row.contains(",work,"); }));
 
@@ -250,6 +251,16 @@ private Q_SLOTS:
         QCOMPARE(without.code, 0);
         QVERIFY(without.out.contains("floors: n/a"));
         QVERIFY(runCli({"ceilings", "--device", "cuda:9"}).code == 1);
+    }
+
+    /// What an option cannot do is said, not ignored in silence.
+    void notesOnOptions() {
+        const QStringList run = {"profile", demo("mamba1-recall"), "--lengths", "4", "--repeat", "3", "--no-ceilings"};
+        const Outcome threads = runCli(run + QStringList{"--threads", "500"});
+        QVERIFY2(threads.err.contains("note: 500 threads are more than the "), qPrintable(threads.err));
+        const Outcome chunk = runCli(run + QStringList{"--chunk", "8"});
+        QVERIFY2(chunk.err.contains("note: --chunk is of Mamba-2's SSD"), qPrintable(chunk.err));
+        QVERIFY(!runCli(run).err.contains("note: "));
     }
 
     void jsonOnly() {

@@ -204,6 +204,12 @@ private Q_SLOTS:
         QCOMPARE(readFile(path("first/model.safetensors").toStdString()),
                  readFile(path("second/model.safetensors").toStdString()));
         fails({"prune", demo("mamba2-recall"), "--plan", plan, "--out", path("third")}, 1, "made for the model");
+        // Out of a pruned model's folder, too.
+        const Outcome noted =
+            runCli({"prune", demo("mamba1-recall"), "--plan", path("first/pruning.json"), "--out", path("fourth")});
+        QVERIFY2(noted.code == 0, qPrintable(noted.err));
+        QCOMPARE(readFile(path("fourth/model.safetensors").toStdString()),
+                 readFile(path("first/model.safetensors").toStdString()));
     }
 
     void aStudyGoesOnWhereItWasEnded() {
@@ -243,7 +249,9 @@ private Q_SLOTS:
         // Another study does not replace it.
         QStringList other = arguments;
         other[5] = "0,25";
-        fails(other, 1, "another study");
+        fails(other, 1, "study.h5: is another study");
+        // Nor is it gone on with in another precision.
+        fails(arguments + QStringList{"--precision", "bf16"}, 1, "precision: 'float32' there, 'bfloat16' here");
         // And says nothing of another model's profile.
         QCOMPARE(runCli({"profile", demo("mamba1-recall"), "--lengths", "8", "--repeat", "3", "--report",
                          path("profile.h5")})

@@ -127,6 +127,14 @@ private Q_SLOTS:
         // The better criterion is on the frontier, the worse one is not where both cost the same.
         QVERIFY(series[2].points[2].frontier);
         QVERIFY(!series[1].points[2].frontier);
+        // What the noise could have made wins nothing.
+        auto noisy = std::make_shared<study::Study>(*study);
+        for (study::Cell& cell : noisy->cells) {
+            for (study::Speed& speed : cell.measured.speeds) speed.speed_up.ci_low = 0.9;
+        }
+        const auto by_noise = tradeoffOf(*noisy, decode, nullptr);
+        QVERIFY(by_noise[0].points[0].frontier);
+        QVERIFY(!by_noise[2].points[2].frontier);
         // Without times the cost curves say where a point lies, and it is no member of the frontier.
         auto untimed = std::make_shared<study::Study>(*study);
         for (study::Cell& cell : untimed->cells) cell.measured.speeds.clear();

@@ -128,7 +128,7 @@ with h5py.File(sys.argv[1], "r") as report:
     for name in texts:
         expect(isinstance(report.attrs.get(name), str), f"attribute {name}")
     expect(report.attrs["format_name"] == "PerfMamba Explorer report", "format_name")
-    expect(report.attrs["format_version"] == 5, "format_version")
+    expect(report.attrs["format_version"] == 6, "format_version")
     report.visititems(check_dataset)
     check = {"profile": check_profile, "activity": check_activity, "study": check_study,
              "scaling": check_scaling}[report.attrs["content"]]

@@ -242,6 +242,7 @@ inline std::shared_ptr<profile::Profile> fabricatedProfile() {
     model.file_bytes = 1'490'000;
     model.stored_type = "bfloat16";
     model.compute_type = "float32";
+    model.compute_chunk = 32;
     model::Config& config = model.config;
     config.architecture = model::Architecture::Mamba2;
     config.vocab_size = 250;

@@ -127,6 +127,7 @@ public:
         field(name + ".overhead.pairs", a.overhead.pairs, b.overhead.pairs);
         field(name + ".tokens_per_second", a.tokens_per_second, b.tokens_per_second);
         field(name + ".converged", a.converged, b.converged);
+        field(name + ".cut_short", a.cut_short, b.cut_short);
         rows(name + ".components", a.components, b.components);
         rows(name + ".layers", a.layers, b.layers);
         rows(name + ".stages", a.stages, b.stages);
@@ -163,6 +164,7 @@ inline void compareModels(Comparison& compare, const profile::ModelSummary& a, c
     compare.field("model.file_bytes", a.file_bytes, b.file_bytes);
     compare.field("model.stored_type", a.stored_type, b.stored_type);
     compare.field("model.compute_type", a.compute_type, b.compute_type);
+    compare.field("model.compute_chunk", a.compute_chunk, b.compute_chunk);
     const model::Config& c = a.config;
     const model::Config& d = b.config;
     compare.field("architecture", c.architecture, d.architecture);

@@ -154,6 +154,21 @@ private Q_SLOTS:
         QVERIFY(!inCache(profile, point, cost));
         cost.floor_us = cost.time.median * 1.3;
         QVERIFY(inCache(profile, point, cost));
+        // Faster than memory, but of more data than caches hold: the ceiling is too low. A prefill pass finds what the
+        // component before wrote in the layer; of a decode pass all layers' data lie between two uses.
+        profile.provenance.ceilings->cache_bytes = 2'000'000;
+        cost.calls = test::kFabricatedLayers;
+        cost.bytes = 4'000'000.0 * test::kFabricatedLayers;
+        QVERIFY(inCache(profile, point, cost));
+        cost.bytes *= 1.01;
+        QVERIFY(!inCache(profile, point, cost));
+        cost.bytes = 4'000'000;
+        *std::ranges::find(point.components, Component::Gate, &ComponentCost::component) = cost;
+        profile.options.mode = Mode::Decode;
+        QVERIFY(inCache(profile, point, cost));
+        cost.bytes *= test::kFabricatedLayers;
+        *std::ranges::find(point.components, Component::Gate, &ComponentCost::component) = cost;
+        QVERIFY(!inCache(profile, point, cost));
         cost.bound = Bound::Work;
         QVERIFY(!inCache(profile, point, cost));
     }

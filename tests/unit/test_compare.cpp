@@ -282,10 +282,14 @@ private Q_SLOTS:
         after->provenance.tracer = "host clock";
         after->provenance.sensors = "";  // not known is no difference
         after->model.compute_type = "bfloat16";
+        after->model.compute_chunk = 8;
         after->options.trace = TraceMode::Events;
         const Comparison comparison = compare(test::fabricatedProfile(), after);
         QCOMPARE(valuesOf(comparison, "threads"), QString("4|2"));
         QCOMPARE(valuesOf(comparison, "precision"), QString("float32|bfloat16"));
+        QCOMPARE(valuesOf(comparison, "run in chunks of"), QString("32|8"));
+        after->model.compute_chunk = 0;  // of a report that does not know it
+        QCOMPARE(valuesOf(compare(test::fabricatedProfile(), after), "run in chunks of"), QString());
         QCOMPARE(valuesOf(comparison, "clock at the end"), QString("2850 MHz|1400 MHz"));
         QCOMPARE(valuesOf(comparison, "recording"), QString("cupti|events"));
         QCOMPARE(valuesOf(comparison, "sensors"), QString());

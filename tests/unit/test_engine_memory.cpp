@@ -5,6 +5,7 @@
 
 #include "core/engine/engine.h"
 #include "kernels/devices.h"
+#include "kernels/error.h"
 
 using namespace perfmamba;
 using engine::Engine;
@@ -71,6 +72,22 @@ private Q_SLOTS:
         Engine engine = engineOf(demo);
         const std::int64_t shorter = peakOf(engine, 256)[MemoryKind::Activations];
         QCOMPARE(peakOf(engine, 512)[MemoryKind::Activations], 2 * shorter);
+    }
+
+    /// What cannot fit is told by the length that was asked for, also where it is run in pieces.
+    void tooLarge() {
+        const Engine engine = engineOf("mamba2-bytes");
+        const auto refusal = [&](std::int64_t length, std::int64_t of) {
+            try {
+                engine.checkFits(std::int64_t{1} << 40, length, of);
+            } catch (const Error& error) {
+                return QString::fromUtf8(error.what());
+            }
+            return QString();
+        };
+        QVERIFY(refusal(512, 4096).startsWith("memory: batch 1099511627776 of 4096 tokens, 512 at a time, needs at"));
+        QVERIFY(refusal(64, 64).startsWith("memory: batch 1099511627776 of 64 tokens needs at least"));
+        QVERIFY(refusal(1, 0).contains(" of 1 token needs at least"));
     }
 
 private:

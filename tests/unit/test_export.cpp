@@ -141,6 +141,28 @@ private Q_SLOTS:
         QCOMPARE(planFromJson(note.at("plan").dump(), "pruning.json").layers, plan.layers);
     }
 
+    /// The original's state numbers can be found again, however often it was pruned.
+    void prunedAgainKeepsTheEarlierPlans() {
+        QTemporaryDir folder;
+        CheckpointPtr checkpoint = tests::openModel("mamba2-recall");
+        std::vector<Plan> plans;
+        fs::path target;
+        for (const char* name : {"once", "twice", "thrice"}) {
+            target = fs::path(folder.path().toStdString()) / name;
+            plans.push_back(tests::randomPlan(checkpoint, 0.5));
+            engine::Engine live = tests::engineOf(checkpoint);
+            exportModel(live, makeCpu, plans.back(), Form::Uniform, target, "",
+                        tests::someTokens(checkpoint->config(), 10));
+            checkpoint = model::Checkpoint::open(target);
+        }
+        nlohmann::json note = nlohmann::json::parse(tests::readFile(target / "pruning.json"));
+        for (std::size_t i = plans.size(); i-- > 0;) {
+            QCOMPARE(planFromJson(note.dump(), "pruning.json").layers, plans[i].layers);
+            QCOMPARE(note.contains("earlier"), i > 0);
+            if (i > 0) note = note["earlier"];
+        }
+    }
+
     void takesWhatBelongsToTheModelAndLeavesTheSourceAlone() {
         const Workshop workshop("mamba2-recall");
         const auto before = workshop.sourceFiles();

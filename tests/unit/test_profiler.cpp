@@ -68,6 +68,10 @@ private Q_SLOTS:
             QVERIFY(std::abs(sum(point.components, [](const auto& row) { return row.share; }) - 1) < 1e-9);
             QCOMPARE(point.components.back().component, Component::Other);
             QVERIFY(point.components.back().share < 0.25);
+            // What lies between the components is not in the cost model: not known is not zero.
+            QVERIFY(std::isnan(point.components.back().flops) && std::isnan(point.components.back().bytes));
+            QVERIFY(point.whole().flops > 0 && point.whole().calls > 6);
+            QVERIFY(!point.cut_short);
 
             QCOMPARE(point.components.size(), mamba1 ? 12U : 10U);
             QCOMPARE(point.layers.size(), 6U * (mamba1 ? 8U : 6U));
@@ -79,6 +83,27 @@ private Q_SLOTS:
             QVERIFY(point.overhead.pairs >= 8);
             const double tokens = decode ? 2.0 : 2.0 * static_cast<double>(point.length);
             QVERIFY(std::abs(point.tokens_per_second * point.total.median * 1e-6 / tokens - 1) < 1e-9);
+        }
+    }
+
+    void theChunkIsKept() {
+        const auto chunkOf = [](const char* demo, std::int64_t chunk) {
+            engine::Engine engine(model::Checkpoint::open(std::string(PERFMAMBA_SOURCE_DIR "/resources/demo/") + demo),
+                                  kernels::makeBackend("cpu", {.threads = 2, .chunk = chunk}));
+            return run(engine, optionsFor({64}, 1), {})->model.compute_chunk;
+        };
+        QCOMPARE(chunkOf("mamba2-bytes", 8), std::int64_t{8});
+        QVERIFY(chunkOf("mamba2-bytes", 0) > 8);
+        QCOMPARE(chunkOf("mamba1-bytes", 8), std::int64_t{0});  // has no SSD
+    }
+
+    /// Of so few passes none stands out: times and shares are of the same ones.
+    void sharesOfFewPasses() {
+        engine::Engine engine = openDemo("mamba2-bytes");
+        const auto profile = run(engine, optionsFor({64}, 2), {});
+        const Point& point = profile->points.at(0);
+        for (const ComponentCost& cost : point.components) {
+            QVERIFY(std::abs(cost.share - cost.time.median / point.total.median) < 1e-9);
         }
     }
 
@@ -236,6 +261,22 @@ private Q_SLOTS:
         QCOMPARE(profile->points.size(), 1U);
         // The engine is as good as new.
         QVERIFY(run(engine, optionsFor({64}, 3), {})->complete);
+    }
+
+    /// A length that was stopped at is kept, and does not pass for one that was measured.
+    void cutShort() {
+        engine::Engine engine = openDemo("mamba2-bytes");
+        std::stop_source stop;
+        const auto profile = run(
+            engine, optionsFor({64, 256}, 100'000), {},
+            [&](const std::shared_ptr<const Profile>& snapshot, const Progress&) {
+                if (!snapshot->points.empty() && snapshot->points.back().total.n() > 1) stop.request_stop();
+            },
+            stop.get_token());
+        QVERIFY(!profile->complete);
+        QCOMPARE(profile->points.size(), 1U);
+        QVERIFY(profile->points[0].cut_short && profile->points[0].total.n() > 1);
+        QCOMPARE(profile->measured(), 0U);
     }
 
     void countersNeedAGpu() {

@@ -77,6 +77,7 @@ private Q_SLOTS:
         profile.options.mode = profile::Mode::Decode;
         profile.points.resize(1);
         profile::Point& point = profile.points[0];
+        point.cut_short = true;
         point.components[0].time = profile::summarise({});           // NaN everywhere, no samples
         point.components[1].time = profile::summarise({1.5, 2, 1});  // fewer than the others
         point.components[2].flops = std::numeric_limits<double>::infinity();
@@ -165,6 +166,7 @@ private Q_SLOTS:
         QCOMPARE(ceilings.bytes_per_s, 40475563655.96546);
         QCOMPARE(ceilings.threads, 2);
         QCOMPARE(ceilings.cache_bytes, std::int64_t{33554432});
+        QCOMPARE(profile->model.compute_chunk, std::int64_t{0});  // not known before version 6
         const profile::Point& point = profile->points.at(0);
         QCOMPARE(point.total.n(), std::size_t{6});
         QCOMPARE(point.total.median, 260.856);
@@ -174,6 +176,20 @@ private Q_SLOTS:
         QVERIFY(std::abs(ssm.floor_us - 46.487) < 0.001);
         const std::string text = report::summary(*profile);
         QVERIFY(text.find("floors: by 40.5 GB/s of memory") != std::string::npos);
+    }
+
+    // With the chunk that it ran in, of a run that was cut short.
+    void version6() {
+        const auto profile = report::read(PERFMAMBA_SOURCE_DIR "/tests/unit/reports/profile-version6.h5");
+        QCOMPARE(profile->model.config.chunk_size, std::int64_t{32});
+        QCOMPARE(profile->model.compute_chunk, std::int64_t{8});
+        QVERIFY(!profile->complete);
+        QCOMPARE(profile->points.size(), std::size_t{1});
+        QVERIFY(profile->points[0].cut_short);
+        QCOMPARE(profile->measured(), std::size_t{0});
+        const profile::ComponentCost& other = profile->points[0].components.back();
+        QCOMPARE(other.component, Component::Other);
+        QVERIFY(std::isnan(other.flops) && std::isnan(other.bytes) && std::isnan(other.exponentials));
     }
 
     void replacesOnlyWhenFinished() {
@@ -299,7 +315,7 @@ private Q_SLOTS:
         const auto row = [](const char* name, const char* reason, Change change) {
             QTest::newRow(name) << change << QString(reason);
         };
-        row("later version", "is of format version 7, and this program reads versions up to 5",
+        row("later version", "is of format version 7, and this program reads versions up to 6",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 7); });
         row("version 0", "format_version is out of range",
             [](hid_t file) { replaceNumberAttribute(file, "format_version", 0); });

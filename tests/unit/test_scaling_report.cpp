@@ -197,8 +197,8 @@ private Q_SLOTS:
         const auto row = [](const char* name, const char* reason, Change change) {
             QTest::newRow(name) << change << QString(reason);
         };
-        row("later version", "is of format version 6, and this program reads versions up to 5",
-            [](hid_t file) { setNumber(file, "/", "format_version", 6); });
+        row("later version", "is of format version 7, and this program reads versions up to 6",
+            [](hid_t file) { setNumber(file, "/", "format_version", 7); });
         row("a shard beyond", "shard is out of range", [](hid_t file) { setNumber(file, "/scaling", "shard", 6); });
         row("no shard", "shard is out of range", [](hid_t file) { setNumber(file, "/scaling", "shards", 0); });
         row("another cell", "cells has another cell than the options ask for",
@@ -308,8 +308,12 @@ private Q_SLOTS:
         }
         QCOMPARE(says(), 0);
         auto& components = study->cells[3].point.components;
-        std::ranges::max_element(components, {}, &profile::ComponentCost::share)->bound = profile::Bound::Memory;
+        const auto largest = std::ranges::max_element(components, {}, &profile::ComponentCost::share);
+        largest->bound = profile::Bound::Memory;
+        largest->bytes = 1e6;
         QCOMPARE(says(), 1);
+        largest->bytes = 1e9;  // too much for any cache: the ceiling was measured too low
+        QCOMPARE(says(), 0);
     }
 
     void forPrograms() {

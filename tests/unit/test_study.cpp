@@ -231,10 +231,25 @@ private Q_SLOTS:
                 }).contains("is another study (shares: '0, 0.5, 0.9' there, '0, 0.5' here)"));
         QVERIFY(refusal([](Options& options) { options.evaluation.seed = 99; }).contains("evaluation tokens"));
         QVERIFY(refusal([](Options& options) { options.pairs = 7; }).contains("number of pairs: '6' there, '7' here"));
+        const auto resumed = [&](const std::function<void(Study&)>& change) {
+            Study earlier = *m_whole;
+            change(earlier);
+            return refusalOf(tinyOptions(), std::make_shared<const Study>(earlier));
+        };
+        QVERIFY(resumed([](Study& earlier) {
+                    earlier.model.compute_type = "bfloat16";
+                }).contains("precision: 'bfloat16' there, 'float32' here"));
+        QVERIFY(m_whole->model.compute_chunk > 8);
+        QVERIFY(resumed([](Study& earlier) { earlier.model.compute_chunk = 8; }).contains("chunk: '8' there, '"));
+        QCOMPARE(resumed([](Study& earlier) { earlier.model.compute_chunk = 0; }), QString());  // not known
         Study changed = *m_whole;
         changed.identity = "0000000000000000";
         const auto earlier = std::make_shared<const Study>(changed);
         QVERIFY(refusalOf([&] { (void)runTiny(tinyOptions(), earlier); }).contains("tokens: they have changed since"));
+        engine::Engine engine(openDemo(), makeBackend());
+        QVERIFY(refusalOf([&] {
+                    (void)run(engine, makeBackend, tinyOptions(), {}, earlier, {}, stopped(), "study.h5");
+                }).startsWith("study.h5: is another study"));
         changed.model.hash = "another";
         QVERIFY(refusalOf([&] {
                     (void)runTiny(tinyOptions(), std::make_shared<const Study>(changed));
@@ -309,7 +324,7 @@ private Q_SLOTS:
         QVERIFY(refusal([](Options& o) { o.multiple_of = 65; }).contains("multiple of: 65 is not in 1 to 64"));
         QVERIFY(refusal([](Options& o) { o.kind = prune::PlanKind::Threshold; }).contains("kind"));
         QVERIFY(refusal([](Options& o) { o.workloads[0].batch = 0; }).contains("batch: 0 is below 1"));
-        QVERIFY(refusal([](Options& o) { o.pairs = 0; }).contains("pairs"));
+        QVERIFY(refusal([](Options& o) { o.pairs = 5; }).contains("pairs: 5 are too few for an interval"));
         QVERIFY(refusal([](Options& o) { o.budget_s = kNaN; }).contains("budget"));
         QVERIFY(refusal([](Options& o) { o.calibration = o.evaluation; }).contains("calibration: has the seed"));
         QVERIFY(refusal([](Options& o) { o.evaluation.source = "/none"; }).contains("/none"));

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "core/report/pruning_text.h"
 #include "core/report/report.h"
@@ -455,6 +456,34 @@ private Q_SLOTS:
         QVERIFY2(failed.startsWith("ghost,0.9,,failed,\"memory: 12 GB are needed"), qPrintable(failed));
         QCOMPARE(failed.mid(failed.lastIndexOf('"')).count(','), head.size() - 5);
         QCOMPARE(lines[5].count(','), head.size() - 1);
+    }
+
+    void jsonOfStudy() {
+        const auto study = fabricatedStudy();
+        const nlohmann::json json = report::studyJson(*study);
+        QCOMPARE(json["creator"].get<std::string>(), study->provenance.creator);
+        QCOMPARE(json["host"].get<std::string>(), std::string("example"));
+        QCOMPARE(json["threads"].get<int>(), 4);
+        QCOMPARE(json["model"]["name"].get<std::string>(), study->model.name);
+        QCOMPARE(json["model"]["compute_type"].get<std::string>(), std::string("float32"));
+        QCOMPARE(json["evaluation_made"].get<std::string>(), study->unpruned.made);
+        QCOMPARE(json["calibration_made"].get<std::string>(), study->calibration_made);
+        QCOMPARE(json["options"]["pairs"].get<int>(), 7);
+        QCOMPARE(json["options"]["kind"].get<std::string>(), std::string("budget"));
+        QCOMPARE(json["options"]["shares"].get<std::vector<double>>(), study->options.shares);
+        QCOMPARE(json["options"]["workloads"][1]["mode"].get<std::string>(), std::string("decode"));
+    }
+
+    // What the numbers are of; no line of a calibration where no criterion needs one.
+    void textOfStudy() {
+        auto study = fabricatedStudy();
+        const QString text = QString::fromStdString(report::studyText(*study));
+        QVERIFY(text.contains("cores, AVX2, 4 threads\ncomputed   in float32, in chunks of 32 tokens\n"));
+        QVERIFY(text.contains("taken      2026-01-02T03:04:05Z on example by perfmamba-cli"));
+        QVERIFY(text.contains("\ncommand    perfmamba-cli profile"));
+        QVERIFY(text.contains("\ncalibrated 12 windows"));
+        study->calibration.clear();
+        QVERIFY(!QString::fromStdString(report::studyText(*study)).contains("calibrated"));
     }
 
     void readByH5py() {

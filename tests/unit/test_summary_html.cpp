@@ -141,6 +141,38 @@ private Q_SLOTS:
         QCOMPARE(problem, QString());
     }
 
+    /// What removes nothing is always there, and what the noise could have made wins nothing.
+    void noWinnersByNoise() {
+        const auto study = test::fabricatedStudy();
+        const auto rows = [&] {
+            QString problem;
+            const std::string html = report::summaryHtml(*study);
+            (void)readText(html, problem);
+            const QString text = problem.isEmpty() ? QString::fromStdString(html) : QString();
+            QStringList shown;
+            for (const char* criterion : {"none", "ghost"}) {
+                if (text.contains(QString("<td class=left>%1</td>").arg(criterion))) shown << criterion;
+            }
+            return text.contains("as good; no cell is.") ? shown << "no winner" : shown;
+        };
+        profile::Ratio& itself = study->cells[0].measured.speeds[0].speed_up;
+        profile::Ratio& pruned = study->cells[1].measured.speeds[0].speed_up;
+        study->cells[1].measured.speeds.resize(1);
+        itself = {1.004, 0.98, 1.02, 7};
+        pruned = {1.5, 1.4, 1.6, 7};
+        QCOMPARE(rows(), QStringList({"none", "ghost"}));
+        pruned = {1.05, 0.99, 1.1, 7};  // may be none
+        QCOMPARE(rows(), QStringList({"none", "no winner"}));
+        pruned = {1.015, 1.01, 1.03, 7};  // as the model against itself
+        QCOMPARE(rows(), QStringList({"none", "no winner"}));
+        pruned = {1.5, 1.4, 1.6, 5};  // too few pairs
+        QCOMPARE(rows(), QStringList({"none", "no winner"}));
+        // As fast as the noise, and by chance more accurate than the model itself: what removes nothing stays.
+        pruned = {1.5, 1.4, 1.6, 7};
+        study->cells[1].measured.accuracy.correct.value = 0.99;
+        QCOMPARE(rows(), QStringList({"none", "ghost"}));
+    }
+
     void scaling() {
         const auto study = test::fabricatedScaling();
         study->models[0].name = "<b>first</b>";

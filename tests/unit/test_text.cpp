@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/profile/floors.h"
 #include "core/report/command.h"
 #include "core/report/text.h"
 #include "core/report/utf8.h"
@@ -152,6 +153,67 @@ private Q_SLOTS:
         QVERIFY(QString::fromStdString(report::summary(one)).contains("n/a"));
     }
 
+    /// Of passes that were not recorded only the whole is known, and nothing is 0 for that.
+    void summaryOfWholePasses() {
+        auto profile = test::fabricatedProfile();
+        profile->options.trace = TraceMode::Off;
+        for (profile::Point& point : profile->points) {
+            std::erase_if(point.components, [](const auto& cost) { return cost.component != Component::Other; });
+            point.layers.clear();
+            point.stages.clear();
+            point.counted = {};
+            point.memory.peak_component = Component::Other;
+            point.memory.peak_layer = kNoLayer;
+        }
+        const QString text = QString::fromStdString(report::summary(*profile));
+        QVERIFY(text.contains("recording was off: only whole passes were timed\n\nmemory at its peak: weights"));
+        for (const char* part : {"total", "floors:", "during other"}) QVERIFY2(!text.contains(part), part);
+        QVERIFY(report::layerTable(*profile, profile->points[0]).starts_with("n/a"));
+        const QStringList total =
+            QString::fromStdString(report::componentTable(*profile, profile->points[0])).split('\n').filter("total");
+        QCOMPARE(total.size(), 1);
+        QCOMPARE(total[0].count("n/a"), 7);  // floor, of it, calls, work, bytes, and their rates
+    }
+
+    void whatIsInUseAtThePeak() {
+        const auto profile = test::fabricatedProfile();
+        const profile::Point& point = profile->points[1];
+        const QString total =
+            QString::fromStdString(report::componentTable(*profile, point)).split('\n').filter("total").at(0);
+        const std::string all = report::formatBytes(static_cast<double>(point.memory.peak.total()));
+        QVERIFY2(total.endsWith(QString::fromStdString(all + " in all")), qPrintable(total));
+    }
+
+    void whatRecordingCosts() {
+        auto profile = test::fabricatedProfile();
+        const auto said = [&](const profile::Ratio& overhead) {
+            profile->points[0].overhead = overhead;
+            return QString::fromStdString(report::summary(*profile));
+        };
+        QVERIFY(said({1.0, 0.97, 1.05, 15}).contains("recording: no difference measured (-3.0 … +5.0 %)"));
+        QVERIFY(said({1.3, 0.22, 4.2, 15}).contains("recording: too noisy to tell its cost (-78.0 … +320.0 %)"));
+    }
+
+    void whyMeasuringEnded() {
+        auto profile = test::fabricatedProfile();
+        profile->options.repeat = 0;
+        profile->complete = false;
+        profile->points.resize(2);
+        profile::Point& point = profile->points[1];
+        point.converged = false;
+        const auto text = [&] { return QString::fromStdString(report::summary(*profile)); };
+        QVERIFY(text().contains("incomplete: 2 of 3 lengths were measured\n"));
+        QVERIFY(text().contains("not within ±2 % when the time for it was spent: ±"));
+        point.total = profile::summarise(std::vector<double>(profile::kMostPasses, 100.0));
+        QVERIFY(text().contains("not within ±2 % when 1000 passes were taken: ±"));
+        point.total = profile::summarise({100.0});
+        point.cut_short = true;
+        QVERIFY(text().contains("incomplete: 1 of 3 lengths were measured, the next was cut short after 1 pass\n"));
+        QVERIFY(text().contains("not within ±2 % when the run was ended: too few passes to tell"));
+        profile->options.repeat = 24;
+        QVERIFY(text().contains("cut short after 1 of 24 passes\n"));
+    }
+
     void csvHasARowForEach() {
         const auto profile = test::fabricatedProfile();
         const QStringList lines = linesOf(report::csv(*profile), "\r\n");
@@ -161,10 +223,22 @@ private Q_SLOTS:
             rows += static_cast<qsizetype>(
                 std::ranges::count_if(point.layers, [](const auto& cost) { return cost.layer != kNoLayer; }));
         }
+        for (const auto& point : profile->points) rows += static_cast<qsizetype>(point.stages.size()) + 1;
         QCOMPARE(lines.size(), rows + 1);
         for (const QString& line : lines) QCOMPARE(line.count(','), lines.first().count(','));
         QVERIFY(lines.at(1).startsWith("prefill,2,64,all,embedding,"));
         QVERIFY(!lines.join("").contains("nan"));
+        const QStringList head = lines.first().split(',');
+        const QStringList whole = lines.filter("prefill,2,256,pass,total,").join("").split(',');
+        const auto number = [&](const char* column) { return whole.value(head.indexOf(column)).toDouble(); };
+        const profile::Point& point = profile->points[1];
+        QCOMPARE(number("median_us"), point.total.median);
+        QCOMPARE(number("tokens_per_second"), point.tokens_per_second);
+        QCOMPARE(number("floor_us"), profile::floorOfPass(point));
+        QCOMPARE(number("peak_bytes"), static_cast<double>(point.memory.peak.total()));
+        const QStringList stage = lines.filter("prefill,2,256,stages,ssm/chunk_scan,").join("").split(',');
+        QCOMPARE(stage.value(head.indexOf("median_us")).toDouble(), point.stages[3].time.median);
+        QCOMPARE(stage.value(head.indexOf("calls")), QString());
     }
 
     void jsonHasTheNumbers() {
@@ -221,12 +295,12 @@ private Q_SLOTS:
         QVERIFY(
             lines[0].endsWith(",peak_bytes,counted_kernels,counted_us,dram_read_bytes,dram_written_bytes,"
                               "dram_percent,occupancy_percent,tensor_instructions,instructions,"
-                              "exponentials,floor_us,of_floor,floor_bound,in_cache"));
+                              "exponentials,floor_us,of_floor,floor_bound,in_cache,tokens_per_second"));
         QVERIFY(lines[1].contains(",,,,,,,,"));  // not counted at that length
         const QStringList norm = lines.filter("prefill,2,1024,3,norm,");
         QCOMPARE(norm.size(), 1);
-        QVERIFY(lines.filter("prefill,2,1024,3,conv1d,")[0].endsWith(",memory,0"));
-        QVERIFY(lines.filter("prefill,2,1024,3,gate,")[0].endsWith(",memory,1"));  // faster than memory
+        QVERIFY(lines.filter("prefill,2,1024,3,conv1d,")[0].endsWith(",memory,0,"));
+        QVERIFY(lines.filter("prefill,2,1024,3,gate,")[0].endsWith(",memory,1,"));  // faster than memory
         QVERIFY2(norm[0].contains(",2,") && norm[0].contains(",25,50,1024,8192,0,"), qPrintable(norm[0]));
     }
 
