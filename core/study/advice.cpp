@@ -586,10 +586,9 @@ void adviseOnRecording(const Profile& profile, std::vector<Advice>& to) {
     }
     if (!most) return;
     Advice advice{.topic = Topic::Recording, .length = most->length};
-    advice.sentence = fmt::format(
-        "Recording made {} {} as long; without it a pass takes {}, and the shares are those of "
-        "recorded passes.",
-        workloadText(profile, *most), ratioText(most->overhead), formatTime(most->untraced.median));
+    // The ratio is of pairs taken in turn. Medians of all passes would say something else where the machine changed.
+    advice.sentence = fmt::format("Recording made {} {} as long; the shares are those of recorded passes.",
+                                  workloadText(profile, *most), ratioText(most->overhead));
     advice.evidence = {evidenceOf(*most, "recorded / not recorded", most->overhead),
                        evidenceOf(*most, "pass without recording", most->untraced)};
     to.push_back(std::move(advice));
@@ -601,7 +600,8 @@ void adviseOnNoise(const Profile& profile, std::vector<Advice>& to) {
     std::vector<const Point*> loose;
     Advice advice{.topic = Topic::Noise};
     for (const Point& point : profile.points) {
-        if (point.converged || point.total.n() == 0) continue;
+        const bool under_way = !profile.complete && &point == &profile.points.back() && !point.cut_short;
+        if (point.converged || point.total.n() == 0 || under_way) continue;
         loose.push_back(&point);
         advice.evidence.push_back(evidenceOf(point, "pass", point.total));
         if (!widest || point.total.relativeError() > widest->total.relativeError()) widest = &point;
@@ -615,7 +615,7 @@ void adviseOnNoise(const Profile& profile, std::vector<Advice>& to) {
                     profile.points.size(), profile.points.size() == 1 ? "" : "s", loose.size() == 1 ? "is" : "are",
                     profile.options.bound * 100, profile::whyEnded(loose), workloadText(profile, *widest),
                     std::isfinite(error) ? fmt::format("±{:.1f} %", error * 100) : "too few passes to tell",
-                    out_of_time ? "; a longer --budget narrows the intervals" : "");
+                    out_of_time ? "; a longer budget narrows the intervals" : "");
     to.push_back(std::move(advice));
 }
 
