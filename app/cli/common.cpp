@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "app/cli/standard_error.h"
 #include "core/report/chrome_trace.h"
 #include "core/report/command.h"
 #include "core/report/files.h"
@@ -122,7 +123,9 @@ void writeText(const std::string& target, const std::function<void(const report:
         return;
     }
     const auto check = [](bool written) {
-        if (!written) throw Error("standard output", std::string("cannot be written: ") + std::strerror(errno));
+        if (written) return;
+        if (errno == EPIPE) endByBrokenPipe();
+        throw Error("standard output", std::string("cannot be written: ") + std::strerror(errno));
     };
     produce([&](std::string_view piece) { check(std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size()); });
     check(std::fflush(stdout) == 0);

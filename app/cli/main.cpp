@@ -122,7 +122,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    perfmamba::cli::openStandardDescriptors();
+    perfmamba::cli::prepareStandardStreams();
     try {
         return run(argc, argv);
     } catch (const std::bad_alloc&) {

@@ -471,6 +471,14 @@ private Q_SLOTS:
             QCOMPARE(runCliAfter(redirection, {"show", path("none.h5")}).code, 1);
             QVERIFY(QFile::remove(path("run.h5")));
         }
+        // Pipes whose readers are gone.
+        const QString pipe = path("pipe");
+        const QString broken = QString("mkfifo %1; : < %1 & exec %2> %1; wait; rm %1");
+        QCOMPARE(runCliAfter(broken.arg(pipe, "2"), run).code, 0);
+        QVERIFY(report::read(path("run.h5").toStdString())->complete);
+        const Outcome unread = runCliAfter(broken.arg(pipe, "1"), {"show", path("run.h5")});
+        QCOMPARE(unread.code, -1);  // by SIGPIPE, as every filter
+        QVERIFY(unread.err.isEmpty());
         const Outcome outcome = runCliAfter("exec >&-", run);
         QCOMPARE(outcome.code, 1);
         QVERIFY2(outcome.err.contains("standard output: cannot be written"), qPrintable(outcome.err));
