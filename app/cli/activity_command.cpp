@@ -7,6 +7,7 @@
 #include "core/activity/collect.h"
 #include "core/report/pruning_text.h"
 #include "core/report/report.h"
+#include "kernels/error.h"
 
 namespace perfmamba::cli {
 namespace {
@@ -24,7 +25,9 @@ struct ActivityOptions {
 void activity(const ActivityOptions& given) {
     const auto statistic = kernels::statisticFromName(given.statistic);
     if (!statistic) throw UsageError("--statistic: '" + given.statistic + "' is not one of those listed");
-    checkReport(given.report);
+    checkTargets({{"--json", given.json}, {"--report", given.report}}, {{given.tokens.source}, {given.model.model}});
+    checkText(given.json);
+    (void)checkReport(given.report, &report::Contents::activity, "activity");
     const Interruption interruption;
     ProgressLine line;
     const auto engine = given.model.load(line, interruption.token());
@@ -34,10 +37,20 @@ void activity(const ActivityOptions& given) {
         [&](const activity::ActivityPtr&, const profile::Progress& progress) { show(line, progress); },
         interruption.token());
     line.clear();
-    if (!given.report.empty()) report::writeActivity(given.report, *result);
-    if (!given.json.empty()) writeText(given.json, toText(report::activityJson(*result)));
-    if (given.json != "-") writeText("-", report::activityText(*result, *statistic));
-    if (!result->complete) throw Interrupted("interrupted: not all sequences were run");
+    const auto print = [&](const std::string& json) {
+        if (!json.empty()) writeText(json, toText(report::activityJson(*result)));
+        if (json != "-") writeText("-", report::activityText(*result, *statistic));
+    };
+    try {
+        if (!given.report.empty()) report::writeActivity(given.report, *result);
+    } catch (const Error&) {
+        print(given.json == "-" ? "-" : "");  // what was measured is shown at least
+        throw;
+    }
+    print(given.json);
+    if (result->complete) return;
+    throw Interrupted("interrupted: not all sequences were run" +
+                      (given.report.empty() ? "" : "; what was is kept in " + given.report));
 }
 
 }  // namespace
@@ -48,7 +61,9 @@ Command activityCommand(CLI::App& app, const std::string& command_line) {
     CLI::App* command = app.add_subcommand("activity", "Show what each state of a model does on some tokens");
     addModelOptions(*command, given->model);
     addTokenOptions(*command, "calibrate", "What to run", given->tokens);
-    command->add_option("--seed", given->tokens.seed, "Of generated tokens")->capture_default_str();
+    command->add_option("--seed", given->tokens.seed, "Of generated tokens")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command
         ->add_option("--statistic", given->statistic,
                      "What the table shows: delta_b, delta_bx, decay, state, output, output_energy")

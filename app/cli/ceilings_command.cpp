@@ -53,7 +53,8 @@ nlohmann::json jsonOf(const profile::Ceilings& ceilings) {
 }
 
 void ceilings(const CeilingsOptions& given) {
-    if (!given.json.empty() && given.json != "-") report::checkWritable(given.json);
+    checkTargets({{"--json", given.json}}, {{report::ceilingsFile().string()}, {}});
+    checkText(given.json);
     const Interruption interruption;
     ProgressLine line;
     const auto backend = kernels::makeBackend(

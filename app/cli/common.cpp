@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
-#include <utility>
 
+#include "app/cli/standard_error.h"
 #include "core/report/chrome_trace.h"
 #include "core/report/command.h"
 #include "core/report/files.h"
@@ -41,6 +40,13 @@ int repeatIn(const std::string& text) {
     return *repeat;
 }
 
+Outputs onScreen(Outputs outputs) {
+    for (std::string* target : {&outputs.json, &outputs.csv, &outputs.chrome_trace}) {
+        if (*target != "-") target->clear();
+    }
+    return outputs;
+}
+
 void addOutputs(CLI::App& app, Outputs& outputs) {
     app.add_option("--json", outputs.json, "Write everything as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");
@@ -56,18 +62,17 @@ void addChromeTrace(CLI::App& app, Outputs& outputs) {
         ->type_name("FILE|-");
 }
 
-void check(const Outputs& outputs) {
-    const std::array<std::pair<const char*, std::string>, 3> targets = {
-        {{"--json", outputs.json}, {"--csv", outputs.csv}, {"--chrome-trace", outputs.chrome_trace}}};
-    const char* first = nullptr;
-    for (const auto& [option, target] : targets) {
-        if (target != "-") continue;
-        if (first) throw UsageError(fmt::format("{} and {} cannot both go to standard output", first, option));
-        first = option;
-    }
-    for (const auto& [option, target] : targets) {
-        if (!target.empty() && target != "-") report::checkWritable(target);
-    }
+void checkText(const std::string& target) {
+    if (!target.empty() && target != "-") report::checkWritable(target);
+}
+
+void check(const Outputs& outputs, const std::string& report, const Inputs& inputs) {
+    checkTargets({{"--json", outputs.json},
+                  {"--csv", outputs.csv},
+                  {"--chrome-trace", outputs.chrome_trace},
+                  {"--report", report}},
+                 inputs);
+    for (const std::string& target : {outputs.json, outputs.csv, outputs.chrome_trace}) checkText(target);
 }
 
 void print(const profile::Profile& profile, const Outputs& outputs) {
@@ -98,12 +103,13 @@ void print(const study::ScalingStudy& study, const Outputs& outputs) {
     if (!outputs.quiet()) writeText("-", report::scalingText(study));
 }
 
-void checkReport(const std::string& report) {
-    if (report.empty()) return;
+report::Contents earlierReport(const std::string& report) {
+    if (report.empty()) return {};
+    if (report == "-") throw UsageError("--report: an HDF5 file cannot go to standard output; give the name of a file");
     (void)report::fileToReplace(report);
-    if (!std::filesystem::exists(report)) return;
+    if (!std::filesystem::exists(report)) return {};
     try {
-        (void)report::readContents(report);
+        return report::readContents(report);
     } catch (const Error& error) {
         const std::string_view why(error.what());
         throw Error(report, fmt::format("exists and cannot be read as a report: {}", withoutSubject(why, report)),
@@ -117,7 +123,9 @@ void writeText(const std::string& target, const std::function<void(const report:
         return;
     }
     const auto check = [](bool written) {
-        if (!written) throw Error("standard output", std::string("cannot be written: ") + std::strerror(errno));
+        if (written) return;
+        if (errno == EPIPE) endByBrokenPipe();
+        throw Error("standard output", std::string("cannot be written: ") + std::strerror(errno));
     };
     produce([&](std::string_view piece) { check(std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size()); });
     check(std::fflush(stdout) == 0);

@@ -12,10 +12,13 @@
 #include <string_view>
 #include <system_error>
 
+#include "app/cli/targets.h"
 #include "core/profile/profile.h"
 #include "core/report/files.h"
+#include "core/report/report.h"
 #include "core/study/scaling.h"
 #include "core/study/study.h"
+#include "kernels/error.h"
 
 namespace perfmamba::cli {
 
@@ -78,11 +81,16 @@ struct Outputs {
 
     [[nodiscard]] bool quiet() const { return json == "-" || csv == "-" || chrome_trace == "-"; }
 };
+/// Only what goes to standard output.
+Outputs onScreen(Outputs outputs);
 void addOutputs(CLI::App& app, Outputs& outputs);
 /// Of profiles only.
 void addChromeTrace(CLI::App& app, Outputs& outputs);
-/// Before anything is measured: throws UsageError or Error for outputs that cannot be.
-void check(const Outputs& outputs);
+/// Before anything is measured: throws UsageError or Error for outputs that cannot be, or that are the report, which
+/// may be empty, or among the inputs.
+void check(const Outputs& outputs, const std::string& report, const Inputs& inputs);
+/// The same of one file, or "-", or none: that it can be written.
+void checkText(const std::string& target);
 /// Writes the files, and standard output.
 void print(const profile::Profile& profile, const Outputs& outputs);
 void print(const study::Study& study, const Outputs& outputs);
@@ -91,9 +99,22 @@ void print(const study::ScalingStudy& study, const Outputs& outputs);
 /// The profile in a report, to be compared. Throws Error where it holds something else.
 std::shared_ptr<const profile::Profile> profileIn(const std::string& file);
 
-/// Whether a report can be written there: an existing file is replaced only when it is a report, for a wrong name must
-/// not cost somebody their weights. Empty: none is asked for. Throws Error.
-void checkReport(const std::string& report);
+/// What the report of that name holds, where there is one: all null where there is none, or no name. Throws UsageError
+/// for "-", Error where no report can be written there: an existing file is replaced only when it is a report, for a
+/// wrong name must not cost somebody their weights.
+report::Contents earlierReport(const std::string& report);
+/// The same for a report that replaces none of another kind: `kind` is a member of Contents, `what` it is in words.
+/// Null where there is none.
+template <class T>
+std::shared_ptr<const T> checkReport(const std::string& report, std::shared_ptr<const T> report::Contents::*kind,
+                                     std::string_view what) {
+    const report::Contents earlier = earlierReport(report);
+    const bool any = earlier.profile || earlier.activity || earlier.study || earlier.scaling;
+    if (any && !(earlier.*kind)) {
+        throw Error(report, "is a report, but not of " + std::string(what), "give another name");
+    }
+    return earlier.*kind;
+}
 
 /// To a file that is there whole or not at all, straight into a pipe or a device, or for "-" to standard output.
 /// Throws Error.

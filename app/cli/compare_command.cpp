@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "app/cli/common.h"
+#include "app/cli/standard_error.h"
 #include "core/profile/compare.h"
 #include "core/report/compare_text.h"
 #include "core/report/report.h"
@@ -44,7 +45,7 @@ void judge(const profile::Comparison& comparison, double limit) {
         const profile::Ratio& ratio = pass.ratio;
         const std::string workload = fmt::format("{} {}", name(comparison.after->options.mode), point.length);
         if (!ratio.known()) {
-            fmt::print(stderr, "perfmamba-cli: {}: too few passes to tell whether it is slower\n", workload);
+            writeError(fmt::format("perfmamba-cli: {}: too few passes to tell whether it is slower\n", workload));
         } else if (ratio.ci_low > 1 + limit) {
             slower += fmt::format("{}{} takes {}", slower.empty() ? "" : "; ", workload,
                                   report::formatRatio(ratio, " times as long"));
@@ -55,7 +56,7 @@ void judge(const profile::Comparison& comparison, double limit) {
 
 void compare(const CompareOptions& options) {
     const std::optional<double> limit = limitOf(options.limit);
-    check(options.outputs);
+    check(options.outputs, {}, {{options.before, options.after}, {}});
     const profile::ProfilePtr before = profileIn(options.before);
     const profile::ProfilePtr after = profileIn(options.after);
     const profile::Comparison comparison = profile::compare(before, after, options.before + " and " + options.after);

@@ -32,8 +32,14 @@ evaluate::TokenRequest requestOf(const EvaluateOptions& given) {
     return request;
 }
 
+nlohmann::json nameOf(const model::Checkpoint& checkpoint) {
+    return {{"name", checkpoint.name()}, {"hash", checkpoint.hash()}, {"folder", checkpoint.folder().string()}};
+}
+
 void evaluateModel(const EvaluateOptions& given) {
     const evaluate::TokenRequest request = requestOf(given);
+    checkTargets({{"--json", given.json}}, {{given.text}, {given.model.model, given.against}});
+    checkText(given.json);
     const Interruption interruption;
     ProgressLine line;
     const auto engine = given.model.load(line, interruption.token());
@@ -55,7 +61,14 @@ void evaluateModel(const EvaluateOptions& given) {
         throw Interrupted("interrupted: nothing was written");
     }
     line.clear();
-    if (!given.json.empty()) writeText(given.json, toText(report::accuracyJson(accuracy)));
+    if (!given.json.empty()) {
+        nlohmann::json object = report::accuracyJson(accuracy);
+        object["model"] = nameOf(engine->checkpoint());
+        if (other) object["against"] = nameOf(other->checkpoint());
+        object["device"] = engine->backend().device().name;
+        object["precision"] = given.model.compute.precision;
+        writeText(given.json, toText(object));
+    }
     if (given.json != "-") writeText("-", report::accuracyText(accuracy));
 }
 
@@ -78,11 +91,14 @@ Command evaluateCommand(CLI::App& app) {
         ->add_option("--window", given->tokens.length,
                      "Tokens of a text's window; windows do not overlap. 0: the task's length, or 2048")
         ->check(CLI::NonNegativeNumber)
+        ->check(windowLength())
         ->capture_default_str();
     command->add_option("--sequences", given->tokens.sequences, "At most; 0: 256 of a task, of a text all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    command->add_option("--seed", given->tokens.seed, "Of a generated task")->capture_default_str();
+    command->add_option("--seed", given->tokens.seed, "Of a generated task")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command->add_option("--batch", given->evaluating.batch, "Sequences at once")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();

@@ -20,7 +20,8 @@ struct ExportOptions {
 
 void exportModel(const ExportOptions& given) {
     const prune::Target target(given.out, given.format.format());
-    if (!given.json.empty() && given.json != "-") report::checkWritable(given.json);
+    checkTargets({{"--json", given.json}, {"--out", given.out}}, {{}, {given.model.model}});
+    checkText(given.json);
     const Interruption interruption;
     ProgressLine line;
     const auto engine = given.model.load(line, interruption.token());

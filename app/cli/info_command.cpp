@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/cli/common.h"
+#include "app/cli/model_options.h"
 #include "core/model/checkpoint.h"
 #include "core/profile/profiler.h"
 #include "core/report/layout.h"
@@ -133,7 +134,9 @@ nlohmann::json infoJson(const model::Checkpoint& checkpoint) {
 }
 
 void info(const InfoOptions& options) {
-    const auto checkpoint = model::Checkpoint::open(options.model);
+    checkTargets({{"--json", options.json}}, {{}, {options.model}});
+    checkText(options.json);
+    const auto checkpoint = openModel(options.model);
     if (!options.json.empty()) writeText(options.json, toText(infoJson(*checkpoint)));
     if (options.json != "-") writeText("-", infoText(*checkpoint));
 }

@@ -1,18 +1,22 @@
 // perfmamba-cli: the profiler without a window.
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <exception>
 #include <new>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/cli/common.h"
+#include "app/cli/standard_error.h"
 #include "kernels/error.h"
 
 namespace {
 
 using perfmamba::cli::Command;
+using perfmamba::cli::UsageError;
 
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
@@ -22,8 +26,33 @@ constexpr int kTooSlow = 3;
 int fail(std::string message, int code) {
     while (!message.empty() && message.back() == '\n') message.pop_back();
     for (char& c : message) c = c == '\n' ? ' ' : c;
-    fmt::print(stderr, "perfmamba-cli: {}\n", message);
+    perfmamba::cli::writeError("perfmamba-cli: " + message + "\n");
     return code;
+}
+
+bool hasEmptyItem(std::string_view list, char delimiter) {
+    const std::string twice(2, delimiter);
+    return list.starts_with(delimiter) || list.ends_with(delimiter) || list.find(twice) != std::string_view::npos;
+}
+
+/// What CLI11 lets pass: an empty value, of a variable that is not set, say, would be as if its option were not there,
+/// and empty items of a list would be left out.
+void checkValues(const CLI::App& command, std::span<char*> arguments) {
+    const CLI::Option* option = nullptr;
+    for (std::string_view value : arguments) {
+        if (value.starts_with("--")) {
+            const std::size_t equals = value.find('=');
+            option = command.get_option_no_throw(std::string(value.substr(0, equals)));
+            if (equals == std::string_view::npos) continue;
+            value.remove_prefix(equals + 1);
+        }
+        const std::string name = option ? option->get_name() : "an argument";
+        if (value.empty()) throw UsageError(name + " is empty");
+        const char delimiter = option ? option->get_delimiter() : '\0';
+        if (delimiter != '\0' && hasEmptyItem(value, delimiter)) {
+            throw UsageError(fmt::format("{}: '{}' has an empty item", name, value));
+        }
+    }
 }
 
 int run(int argc, char** argv) {
@@ -73,12 +102,17 @@ int run(int argc, char** argv) {
     };
     try {
         app.parse(argc, argv);
+        checkValues(*chosen()->app, std::span(argv, static_cast<std::size_t>(argc)).subspan(2));
         chosen()->run();
         return 0;
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);  // --help
-        return fail(fmt::format("{} ({})", error.what(), helpOf()), kWrongUse);
-    } catch (const perfmamba::cli::UsageError& error) {
+        const std::string_view first = argc > 1 ? argv[1] : "";
+        const bool known = first.empty() || first.starts_with('-') ||
+                           std::ranges::any_of(commands, [&](const Command& c) { return c.app->get_name() == first; });
+        const std::string why = known ? error.what() : fmt::format("'{}' is not a command", first);
+        return fail(fmt::format("{} ({})", why, helpOf()), kWrongUse);
+    } catch (const UsageError& error) {
         return fail(fmt::format("{} ({})", error.what(), helpOf()), kWrongUse);
     } catch (const perfmamba::cli::TooSlow& error) {
         return fail(error.what(), kTooSlow);
@@ -88,6 +122,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    perfmamba::cli::prepareStandardStreams();
     try {
         return run(argc, argv);
     } catch (const std::bad_alloc&) {

@@ -10,6 +10,14 @@
 
 namespace perfmamba::cli {
 
+std::shared_ptr<const model::Checkpoint> openModel(const std::filesystem::path& model) {
+    std::error_code code;
+    if (model.extension() == ".h5" && std::filesystem::is_regular_file(model, code)) {
+        throw Error(model.string(), "is an HDF5 file, and no model", "a report is opened by 'perfmamba-cli show'");
+    }
+    return model::Checkpoint::open(model);
+}
+
 kernels::BackendOptions ComputeOptions::backend() const {
     return {.threads = threads, .precision = kernels::precisionFromName(precision), .chunk = chunk};
 }
@@ -19,7 +27,7 @@ prune::MakeBackend ModelOptions::backends() const {
 }
 
 std::unique_ptr<engine::Engine> ModelOptions::load(ProgressLine& line, const std::stop_token& stop) const {
-    return load(model::Checkpoint::open(model), line, stop);
+    return load(openModel(model), line, stop);
 }
 
 std::unique_ptr<engine::Engine> ModelOptions::load(std::shared_ptr<const model::Checkpoint> checkpoint,
@@ -66,6 +74,10 @@ void addComputeOptions(CLI::App& app, ComputeOptions& options) {
     addPrecisionOption(app, options.precision);
 }
 
+CLI::Validator windowLength() {
+    return {[](std::string& text) { return std::string(text == "1" ? "a window has at least 2 tokens" : ""); }, ""};
+}
+
 void addTokenOptions(CLI::App& app, const std::string& name, const std::string& purpose,
                      evaluate::TokenRequest& request) {
     app.add_option(
@@ -78,6 +90,7 @@ void addTokenOptions(CLI::App& app, const std::string& name, const std::string& 
            "--" + name + "-length", request.length,
            fmt::format("Tokens of a sequence, or of a text's window; 0: the task's length, or {}", evaluate::kWindow))
         ->check(CLI::NonNegativeNumber)
+        ->check(windowLength())
         ->capture_default_str();
     app.add_option("--" + name + "-sequences", request.sequences,
                    fmt::format("Sequences at most; 0: {} of a task, of a text all", evaluate::kRecallSequences))
@@ -91,7 +104,7 @@ void addTextOptions(CLI::App& app, const std::string& prefix, evaluate::TokenReq
                    "Of JSON lines, the text's field ('text' in *.jsonl where not given); of an HDF5 file, the dataset")
         ->type_name("NAME");
     app.add_option("--" + prefix + "join", request.join,
-                   "Between documents: 'eos', the token that ends one; 'nothing'; or a text, with \n for a new line")
+                   "Between documents: 'eos', the token that ends one; 'nothing'; or a text, with \\n for a new line")
         ->type_name("eos|nothing|TEXT");
 }
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stop_token>
@@ -17,6 +18,9 @@
 #include "kernels/devices.h"
 
 namespace perfmamba::cli {
+
+/// Opens it. Throws Error, which tells what to do with a report.
+std::shared_ptr<const model::Checkpoint> openModel(const std::filesystem::path& model);
 
 /// How a device computes.
 struct ComputeOptions {
@@ -43,6 +47,8 @@ struct ModelOptions {
 void addModelOptions(CLI::App& app, ModelOptions& options);
 
 void addPrecisionOption(CLI::App& app, std::string& precision);
+/// Of an option that is the tokens of a window, 0 for its default: one token predicts nothing.
+CLI::Validator windowLength();
 /// `--threads N`, `--precision f32|bf16|f16`, `--chunk N`.
 void addComputeOptions(CLI::App& app, ComputeOptions& options);
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -52,6 +53,11 @@ profile::Options checkedOptions(const ProfileOptions& given) {
     if (options.trace == TraceMode::Off && !given.outputs.chrome_trace.empty()) {
         throw UsageError("--chrome-trace is of recorded passes, and --trace off records none");
     }
+    for (auto length = options.lengths.begin(); length != options.lengths.end(); ++length) {
+        if (std::find(options.lengths.begin(), length, *length) != length) {
+            throw UsageError(fmt::format("--lengths: {} is given twice", *length));
+        }
+    }
     options.threads = given.model.compute.threads;
     try {
         profile::check(options);
@@ -64,7 +70,9 @@ profile::Options checkedOptions(const ProfileOptions& given) {
 /// Keeps the report's .part in step with what is measured, and tells of it on the screen.
 class Follower {
 public:
-    Follower(fs::path report, ProgressLine& line) : m_report(std::move(report)), m_line(line) {}
+    /// `keep_older`: the report is there and complete, and no incomplete one replaces it.
+    Follower(fs::path report, bool keep_older, ProgressLine& line)
+        : m_report(std::move(report)), m_keep_older(keep_older), m_line(line) {}
 
     void operator()(const std::shared_ptr<const profile::Profile>& profile, const profile::Progress& progress) {
         m_profile = profile;
@@ -90,10 +98,8 @@ public:
         if (!m_profile || m_profile->points.empty()) return nullptr;
         try {
             keep(*m_profile, m_profile->points.size());
-            if (m_writer) {
-                m_writer->finish(false);
-                m_line.say(fmt::format("What was measured before is kept in {}", m_report.string()));
-            }
+            if (m_writer && !m_keep_older) m_writer->finish(false);
+            if (m_writer) m_line.say(fmt::format("What was measured before is kept in {}", incomplete()));
         } catch (const std::exception&) {
             // A full disk, likely: the failure that brought us here says so, and a .part that was written stays.
         }
@@ -101,12 +107,20 @@ public:
     }
 
     [[nodiscard]] bool writes() const { return !m_report.empty(); }
+    [[nodiscard]] bool keepsOlder() const { return m_keep_older; }
+    /// Where an incomplete run is kept, in words.
+    [[nodiscard]] std::string incomplete() const {
+        if (!m_keep_older) return m_report.string();
+        return fmt::format("{}, for {} is complete", report::partOf(report::fileToReplace(m_report)).string(),
+                           m_report.string());
+    }
     void discardPart() {
         if (m_writer) m_writer->discard();
     }
 
 private:
     fs::path m_report;
+    bool m_keep_older;
     ProgressLine& m_line;
     std::optional<report::Writer> m_writer;
     std::shared_ptr<const profile::Profile> m_profile;
@@ -157,18 +171,18 @@ std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, con
 
 void profile(const ProfileOptions& given) {
     const profile::Options options = checkedOptions(given);
-    check(given.outputs);
-    checkReport(given.report);
+    check(given.outputs, given.report, {{}, {given.model.model}});
+    const profile::ProfilePtr earlier = checkReport(given.report, &report::Contents::profile, "a profile");
 
     const Interruption interruption;
     ProgressLine line;
-    Follower follower(given.report, line);
+    Follower follower(given.report, earlier && earlier->complete, line);
     const auto profile = measure(given, options, follower, line, interruption.token());
     line.clear();
 
     const std::size_t points = profile->points.size();
     // First, so that an output that cannot be written does not cost it.
-    if (follower.writes()) {
+    if (follower.writes() && (profile->complete || points == 0 || !follower.keepsOlder())) {
         // Once more as a whole: only now the clock at the end is known.
         if (points > 0) report::write(given.report, *profile);
         follower.discardPart();
@@ -176,7 +190,7 @@ void profile(const ProfileOptions& given) {
     if (points > 0) print(*profile, given.outputs);
     if (profile->complete) return;
     throw Interrupted(fmt::format("interrupted: {}{}", report::lengthsText(*profile),
-                                  follower.writes() && points > 0 ? "; kept in " + given.report : ""));
+                                  follower.writes() && points > 0 ? "; kept in " + follower.incomplete() : ""));
 }
 
 }  // namespace
@@ -214,7 +228,9 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
                       "One more pass at each length, in which the GPU itself counts what each kernel moves and does");
     command->add_flag("--no-ceilings", given->no_ceilings,
                       "Leave the floors out; else the device's ceilings are measured where none are kept");
-    command->add_option("--seed", given->options.seed, "Of the random token ids")->capture_default_str();
+    command->add_option("--seed", given->options.seed, "Of the random token ids")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command->add_option("--report", given->report, "Write the HDF5 report")->type_name("FILE.h5");
     addOutputs(*command, given->outputs);
     addChromeTrace(*command, given->outputs);

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
+#include "app/cli/standard_error.h"
 #include "core/report/utf8.h"
 
 namespace perfmamba::cli {
@@ -47,20 +47,18 @@ void ProgressLine::show(double done, const std::string& text) {
     const auto filled = static_cast<std::size_t>(part * kBarWidth);
     std::string bar;
     for (std::size_t i = 0; i < kBarWidth; ++i) bar += i < filled ? "█" : "░";
-    fmt::print(stderr, "\r{}\x1b[K", cut(fmt::format("{} {:3.0f} %  {}", bar, part * 100, text), width() - 1));
-    std::fflush(stderr);
+    writeError(fmt::format("\r{}\x1b[K", cut(fmt::format("{} {:3.0f} %  {}", bar, part * 100, text), width() - 1)));
 }
 
 void ProgressLine::say(const std::string& text) {
     clear();
-    fmt::print(stderr, "{}\n", text);
+    writeError(text + "\n");
 }
 
 void ProgressLine::clear() {
     if (!m_shown) return;
     m_shown = false;
-    fmt::print(stderr, "\r\x1b[K");
-    std::fflush(stderr);
+    writeError("\r\x1b[K");
 }
 
 }  // namespace perfmamba::cli

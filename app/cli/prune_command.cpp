@@ -69,7 +69,12 @@ prune::Choice choiceOf(const PruneOptions& given) {
     }
     choice.multiple_of = given.multiple_of;
     choice.protected_layers.insert(given.protect.begin(), given.protect.end());
-    for (const std::string& text : given.overrides) choice.overrides.insert(parseOverride(text));
+    for (const std::string& text : given.overrides) {
+        const auto [layer, states] = parseOverride(text);
+        if (!choice.overrides.emplace(layer, states).second) {
+            throw UsageError(fmt::format("--layer: layer {} is given twice", layer));
+        }
+    }
     return choice;
 }
 
@@ -88,9 +93,10 @@ prune::Form check(const PruneOptions& given) {
         (void)prune::criterion(given.criterion);
         (void)choiceOf(given);
     }
-    for (const std::string& target : {given.json, given.save_plan}) {
-        if (!target.empty() && target != "-") report::checkWritable(target);
-    }
+    checkTargets({{"--json", given.json}, {"--save-plan", given.save_plan}, {"--out", given.out}},
+                 {{given.plan, given.calibration.source, given.evaluation.source}, {given.model.model}});
+    checkText(given.json);
+    checkText(given.save_plan);
     return *form;
 }
 
@@ -139,17 +145,19 @@ void pruneModel(const PruneOptions& given) {
     }
     const Planned planned = planFor(given, *engine, calibration ? &*calibration : nullptr, line, interruption.token());
     const prune::Plan& plan = planned.plan;
-    const prune::Facts facts = prune::factsOf(checkpoint.config(), plan, planned.scores);
+    const prune::Facts facts = prune::factsOf(checkpoint.config(), plan, planned.scores, form);
     const prune::Target target(given.out, given.format.format());
+    prune::checkFormat(checkpoint, plan, form, target.format);
     if (!given.out.empty()) prune::checkTarget(checkpoint, plan, form, target);
+    const std::vector<prune::TensorChange> changes = prune::dryRun(checkpoint, plan, form);
     if (!given.save_plan.empty()) writeText(given.save_plan, prune::toJson(plan) + "\n");
 
-    const std::vector<prune::TensorChange> changes = prune::dryRun(checkpoint, plan, form);
+    const bool quiet = given.json == "-" || given.save_plan == "-";
     nlohmann::json results = {{"plan", nlohmann::json::parse(prune::toJson(plan))},
                               {"form", name(form)},
                               {"tensors", report::changesJson(changes)}};
     line.clear();
-    if (given.json != "-") writeText("-", report::planText(plan, facts) + "\n" + report::changesText(changes));
+    if (!quiet) writeText("-", report::planText(plan, facts, form) + "\n" + report::changesText(changes));
 
     std::string measured = "{}";
     if (evaluation) {
@@ -158,14 +166,14 @@ void pruneModel(const PruneOptions& given) {
         results["accuracy"] = report::accuracyJson(accuracy);
         measured = nlohmann::json({{"accuracy", report::accuracyJson(accuracy)}}).dump();
         line.clear();
-        if (given.json != "-") writeText("-", "\n" + report::accuracyText(accuracy));
+        if (!quiet) writeText("-", "\n" + report::accuracyText(accuracy));
     }
     if (!given.dry_run && !given.out.empty()) {
         const prune::Exported done = prune::exportModel(*engine, given.model.backends(), plan, form, target, measured,
                                                         checkedTokens(checkpoint), progress, interruption.token());
         results["exported"] = exportedJson(done);
         line.clear();
-        if (given.json != "-") writeText("-", "\n" + exportedText(done, name(form)));
+        if (!quiet) writeText("-", "\n" + exportedText(done, name(form)));
     }
     if (!given.json.empty()) writeText(given.json, toText(results));
 }
@@ -175,6 +183,20 @@ void pruneOrStop(const PruneOptions& given) {
         pruneModel(given);
     } catch (const Cancelled&) {
         throw Interrupted("interrupted: nothing was exported");
+    }
+}
+
+/// Options that would say nothing: of a plan that is made already, and of an evaluation that is not asked for.
+void refuseWithoutEffect(CLI::App& command) {
+    CLI::Option* plan = command.get_option("--plan");
+    for (const char* option : {"--multiple-of", "--protect", "--layer", "--calibrate", "--calibrate-length",
+                               "--calibrate-sequences", "--calibrate-field", "--calibrate-join", "--seed"}) {
+        plan->excludes(command.get_option(option));
+    }
+    CLI::Option* evaluate = command.get_option("--evaluate");
+    for (const char* option :
+         {"--evaluate-length", "--evaluate-sequences", "--evaluate-field", "--evaluate-join", "--evaluate-last-word"}) {
+        command.get_option(option)->needs(evaluate);
     }
 }
 
@@ -201,7 +223,9 @@ Command pruneCommand(CLI::App& app) {
     command->add_option("--layer", given->overrides, "States of each group that this layer keeps; may be repeated")
         ->type_name("LAYER=STATES");
     addTokenOptions(*command, "calibrate", "What criteria that need a run look at", given->calibration);
-    command->add_option("--seed", given->seed, "Of the random criterion")->capture_default_str();
+    command->add_option("--seed", given->seed, "Of the random criterion")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command
         ->add_option(
             "--form", given->form,
@@ -212,10 +236,13 @@ Command pruneCommand(CLI::App& app) {
     addTokenOptions(*command, "evaluate", "Also measure the accuracy, and note it in pruning.json", given->evaluation);
     addLastWordOption(*command, "evaluate-", given->evaluation);
     command->add_option("--out", given->out, "The new folder; it must not exist")->type_name("DIR");
-    command->add_option("--save-plan", given->save_plan, "Write the plan as JSON")->type_name("FILE.json");
+    command
+        ->add_option("--save-plan", given->save_plan, "Write the plan as JSON to FILE, or to standard output for '-'")
+        ->type_name("FILE|-");
     command->add_flag("--dry-run", given->dry_run, "Show what would be written, tensor by tensor, and write no model");
     command->add_option("--json", given->json, "Write it as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");
+    refuseWithoutEffect(*command);
     command->footer(
         "Examples:\n"
         "  perfmamba-cli prune resources/demo/mamba2-recall --criterion ghost --keep 0.5 --out pruned\n"

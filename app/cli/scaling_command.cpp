@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -68,12 +67,11 @@ study::ScalingPtr studyIn(const std::string& file) {
     return contents.scaling;
 }
 
-/// The study that is asked for, with what its report has measured of it already.
+/// The study that is asked for, with what its report, which may be null, has measured of it already.
 study::ScalingPtr planned(const ScalingCommand& given, const study::Models& models,
-                          const study::ScalingOptions& options, const Shard& shard) {
+                          const study::ScalingOptions& options, const Shard& shard, const study::ScalingPtr& earlier) {
     study::ScalingPtr plan = study::planScaling(models, options, shard.index, shard.count);
-    if (given.report.empty() || !std::filesystem::exists(given.report)) return plan;
-    const study::ScalingPtr earlier = studyIn(given.report);
+    if (!earlier) return plan;
     if (earlier->shard != shard.index || earlier->shards != shard.count) {
         // Its other cells are in other parts, which would hold other measurements of what is measured here.
         throw Error(given.report,
@@ -150,12 +148,12 @@ study::ScalingMachine machineOf(const ScalingCommand& given, ProgressLine& line,
 void scaling(const ScalingCommand& given) {
     const study::ScalingOptions options = checkedOptions(given);
     const Shard shard = shardOf(given.shard);
-    check(given.outputs);
-    checkReport(given.report);
+    check(given.outputs, given.report, {{}, given.models});
+    const study::ScalingPtr earlier = checkReport(given.report, &report::Contents::scaling, "a scaling study");
     const Interruption interruption;
     study::Models models;
-    for (const std::string& model : given.models) models.push_back(model::Checkpoint::open(model));
-    const study::ScalingPtr plan = planned(given, models, options, shard);
+    for (const std::string& model : given.models) models.push_back(openModel(model));
+    const study::ScalingPtr plan = planned(given, models, options, shard, earlier);
 
     Follower follower(given.report, plan);
     study::ScalingPtr study;
@@ -167,7 +165,7 @@ void scaling(const ScalingCommand& given) {
     } catch (const Error&) {
         // The report cannot be written any more, likely: what was measured is shown.
         follower.line().clear();
-        if (!given.outputs.quiet()) print(*follower.study(), {});
+        print(*follower.study(), onScreen(given.outputs));
         throw;
     }
     print(*study, given.outputs);
@@ -188,8 +186,10 @@ struct MergeCommand {
 };
 
 void merge(const MergeCommand& given) {
-    check(given.outputs);
-    checkReport(given.report);
+    // The report may be one of the parts, for it holds what that held.
+    check(given.outputs, {}, {given.parts, {}});
+    check(given.outputs, given.report, {});
+    (void)checkReport(given.report, &report::Contents::scaling, "a scaling study");
     std::vector<study::ScalingPart> parts;
     for (const std::string& part : given.parts) parts.push_back({part, studyIn(part)});
     const study::ScalingPtr merged = study::mergeScaling(parts);
@@ -232,7 +232,9 @@ void addMeasuringOptions(CLI::App& command, ScalingCommand& given) {
         ->check(CLI::PositiveNumber)
         ->type_name("SECONDS")
         ->capture_default_str();
-    command.add_option("--seed", given.study.seed, "Of the random token ids")->capture_default_str();
+    command.add_option("--seed", given.study.seed, "Of the random token ids")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command.add_flag("--no-ceilings", given.no_ceilings,
                      "Leave the floors out; else a device's ceilings are measured first where none are kept");
 }

@@ -15,7 +15,7 @@ namespace {
 struct ShowOptions {
     std::string file;
     std::int64_t length = 0;
-    std::string statistic{name(activity::Statistic::OutputEnergy)};
+    std::string statistic;
     Outputs outputs;
 };
 
@@ -23,16 +23,22 @@ void print(const activity::Activity& activity, const ShowOptions& options) {
     if (!options.outputs.csv.empty())
         throw Error(options.file, "is of activity, of which there is no CSV", "use --json");
     if (!options.outputs.json.empty()) writeText(options.outputs.json, toText(report::activityJson(activity)));
-    const auto statistic = kernels::statisticFromName(options.statistic);
+    const auto statistic =
+        options.statistic.empty() ? activity::Statistic::OutputEnergy : kernels::statisticFromName(options.statistic);
     if (!statistic) throw UsageError("--statistic: '" + options.statistic + "' is not one of those listed");
     if (!options.outputs.quiet()) writeText("-", report::activityText(activity, *statistic));
 }
 
 void show(const ShowOptions& options) {
-    check(options.outputs);
+    check(options.outputs, {}, {{options.file}, {}});
     const report::Contents contents = report::readContents(options.file);
     if (!contents.profile && !options.outputs.chrome_trace.empty()) {
         throw Error(options.file, "has no timeline of a pass, and so no trace", "profiles have");
+    }
+    if (!contents.profile && options.length > 0) throw UsageError("--length is of profiles, and this is none");
+    if (!contents.profile && options.outputs.layers) throw UsageError("--layers is of profiles, and this is none");
+    if (!contents.activity && !options.statistic.empty()) {
+        throw UsageError("--statistic is of activity, and this is none");
     }
     if (contents.study) return print(*contents.study, options.outputs);
     if (contents.scaling) return print(*contents.scaling, options.outputs);
@@ -53,8 +59,8 @@ Command showCommand(CLI::App& app) {
     command->add_option("FILE", options->file, "The report")->required();
     command
         ->add_option("--statistic", options->statistic,
-                     "Of activity: delta_b, delta_bx, decay, state, output, output_energy")
-        ->capture_default_str();
+                     "Of activity: delta_b, delta_bx, decay, state, output, output_energy; the last where not given")
+        ->type_name("NAME");
     command->add_option("--length", options->length, "Only this length")->check(CLI::PositiveNumber);
     addOutputs(*command, options->outputs);
     addChromeTrace(*command, options->outputs);

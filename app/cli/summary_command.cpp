@@ -56,7 +56,8 @@ std::string htmlOf(const SummaryOptions& options, const report::Contents& conten
 }
 
 void summarise(const SummaryOptions& options) {
-    if (options.html != "-") report::checkWritable(options.html);
+    checkTargets({{"--html", options.html}}, {{options.report, options.baseline, options.study}, {}});
+    checkText(options.html);
     writeText(options.html, htmlOf(options, report::readContents(options.report)));
 }
 

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -49,25 +48,19 @@ study::Options checkedOptions(const TradeoffOptions& given) {
     return options;
 }
 
-/// The study in the report, to be gone on with; null where there is no such file.
-study::StudyPtr earlier(const std::string& report) {
-    if (report.empty() || !std::filesystem::exists(report)) return nullptr;
-    const report::Contents contents = report::readContents(report);
-    if (!contents.study) throw Error(report, "is a report, but not of a study", "give another name");
-    return contents.study;
-}
-
 void tradeoff(const TradeoffOptions& given) {
     const study::Options options = checkedOptions(given);
-    check(given.outputs);
-    checkReport(given.report);
+    check(given.outputs, given.report,
+          {{given.study.calibration.source, given.study.evaluation.source}, {given.model.model}});
+    const study::StudyPtr resumed = checkReport(given.report, &report::Contents::study, "a pruning study");
     const Interruption interruption;
     ProgressLine line;
     const auto engine = given.model.load(line, interruption.token());
-    const study::StudyPtr resumed = earlier(given.report);
 
     bool told = resumed == nullptr;
-    const auto observer = [&](const study::StudyPtr& study, const profile::Progress& progress, bool cell_done) {
+    study::StudyPtr study;
+    const auto observer = [&](const study::StudyPtr& now, const profile::Progress& progress, bool cell_done) {
+        study = now;
         if (!std::exchange(told, true)) {
             line.say(fmt::format("{} of {} cells are there from before", resumed->done(), resumed->cells.size()));
         }
@@ -75,11 +68,18 @@ void tradeoff(const TradeoffOptions& given) {
         if (cell_done) line.say(fmt::format("{} of {} cells: {}", study->done(), study->cells.size(), progress.what));
         show(line, progress);
     };
-    const study::StudyPtr study = study::run(*engine, given.model.backends(), options,
-                                             provenanceOf(engine->backend().device(), given.command_line), resumed,
-                                             observer, interruption.token(), given.report);
-    line.clear();
-    if (!given.report.empty()) report::writeStudy(given.report, *study);
+    try {
+        study = study::run(*engine, given.model.backends(), options,
+                           provenanceOf(engine->backend().device(), given.command_line), resumed, observer,
+                           interruption.token(), given.report);
+        line.clear();
+        if (!given.report.empty()) report::writeStudy(given.report, *study);
+    } catch (const Error&) {
+        // The report cannot be written any more, likely: what was measured is shown.
+        line.clear();
+        if (study && study->done() > 0) print(*study, onScreen(given.outputs));
+        throw;
+    }
     print(*study, given.outputs);
     if (!study->complete) {
         throw Interrupted(fmt::format("interrupted: {} of {} cells were measured{}", study->done(), study->cells.size(),
@@ -135,7 +135,9 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
         ->check(CLI::PositiveNumber)
         ->type_name("SECONDS")
         ->capture_default_str();
-    command->add_option("--seed", given->study.seed, "Of the random criterion")->capture_default_str();
+    command->add_option("--seed", given->study.seed, "Of the random criterion")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     command
         ->add_option("--report", given->report, "The HDF5 report; written after each cell, gone on with if it is there")
         ->type_name("FILE.h5");
@@ -147,7 +149,7 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
     command->footer(
         "Examples:\n"
         "  perfmamba-cli tradeoff resources/demo/mamba2-recall --report study.h5\n"
-        "  perfmamba-cli tradeoff MODEL --criteria random,magnitude,ghost --shares 0,25,50,75 --calibrate a.txt\n"
+        "  perfmamba-cli tradeoff MODEL --criteria random,magnitude,ghost --shares 0,25,50,75 --calibrate a.txt \\\n"
         "      --evaluate b.txt --report study.h5\n"
         "\n"
         "Ctrl-C ends it; with --report the same command goes on where it ended.");

@@ -54,7 +54,7 @@ void readLastWords(const TokenRequest& request, const Encoding& encoding, std::i
         set.sequences.push_back(std::move(tokens));
         set.targets.push_back(std::move(wanted));
         if (static_cast<std::int64_t>(longest * set.sequences.size()) > kMostTokens) {
-            refuse(fmt::format("is more than the {} tokens that are held; --sequences takes fewer", kMostTokens));
+            refuse(fmt::format("is more than the {} tokens that are held; ask for fewer sequences", kMostTokens));
         }
     }
     if (set.sequences.empty()) throw Error(request.source, "holds no passages");

@@ -24,17 +24,17 @@ bool isGenerated(const TokenSet& set) {
 void checkNumbers(const TokenRequest& request) {
     // A window of one token predicts nothing.
     if (request.length < 0 || request.length == 1) {
-        throw Error("--window", fmt::format("{} tokens are too few", request.length), "a window has at least 2");
+        throw Error("window", fmt::format("{} tokens are too few", request.length), "a window has at least 2");
     }
-    if (request.sequences < 0) throw Error("--sequences", fmt::format("{} is below 0", request.sequences));
+    if (request.sequences < 0) throw Error("sequences", fmt::format("{} is below 0", request.sequences));
     if (request.last_word && (request.source == "task" || request.source == "random")) {
-        throw Error("--last-word", "what is generated has no words", "give a text");
+        throw Error("last words", "what is generated has no words", "give a text");
     }
 }
 
 void checkAmount(std::int64_t length, std::int64_t count) {
     if (count <= kMostTokens / length) return;
-    throw Error("--sequences", fmt::format("{} sequences of {} tokens are too many", count, length),
+    throw Error("sequences", fmt::format("{} sequences of {} tokens are too many", count, length),
                 fmt::format("at most {} tokens are generated", kMostTokens));
 }
 
@@ -45,7 +45,7 @@ TokenSet loadTask(const TokenRequest& request, const model::Checkpoint& checkpoi
                     "has no task.json that describes a recall task to generate tokens for", "give a text, or random");
     }
     if (request.length != 0 && request.length != task->length) {
-        throw Error("--window", fmt::format("{} tokens, but the model's task has {}", request.length, task->length),
+        throw Error("window", fmt::format("{} tokens, but the model's task has {}", request.length, task->length),
                     "leave it out");
     }
     const std::int64_t count = request.sequences == 0 ? kRecallSequences : request.sequences;
@@ -75,7 +75,7 @@ TokenSet loadWindows(const TokenRequest& request, const Encoding& encoding, std:
     const std::unique_ptr<TokenSource> source = openSource(request, encoding, vocab);
     TokenSet set = fileSet(request);
     set.length = request.length != 0 ? request.length : source->length() != 0 ? source->length() : kWindow;
-    if (set.length > kMostTokens) throw Error("--window", fmt::format("at most {} tokens are held", kMostTokens));
+    if (set.length > kMostTokens) throw Error("window", fmt::format("at most {} tokens are held", kMostTokens));
     const std::int64_t most = kMostTokens / set.length;
     const std::int64_t wanted = request.sequences == 0 ? most : std::min(most, request.sequences);
     Tokens tokens;
@@ -94,7 +94,7 @@ TokenSet loadWindows(const TokenRequest& request, const Encoding& encoding, std:
     if (windows == 0) {
         throw Error(request.source,
                     fmt::format("holds {} tokens, which is shorter than a window of {} tokens", have, set.length),
-                    "give a longer text, or a smaller --window");
+                    "give a longer text, or a smaller window");
     }
     set.description += fmt::format("{} window{} of {} tokens", windows, windows == 1 ? "" : "s", set.length);
     set.made = fmt::format(
@@ -113,7 +113,7 @@ TokenSet loadLastWords(const TokenRequest& request, const Encoding& encoding, st
                     encoding.reads() ? "give a text, or records with --field"
                                      : "put the model's tokenizer.json into its folder");
     }
-    if (request.length != 0) throw Error("--window", "a line's last word is judged on the whole line", "leave it out");
+    if (request.length != 0) throw Error("window", "a line's last word is judged on the whole line", "leave it out");
     TokenSet set = fileSet(request);
     readLastWords(request, encoding, vocab, set);
     return set;

@@ -31,6 +31,9 @@ struct TensorChange {
     std::int64_t zeroed = 0;                         // rows (of vectors: elements) set to zero
 };
 
+/// As factsOf(), of the result in that form.
+Facts factsOf(const model::Config& config, const Plan& plan, const Scores& scores, Form form);
+
 /// The same tensors in the same order as in the checkpoint, without touching a weight.
 std::vector<TensorChange> dryRun(const model::Checkpoint& checkpoint, const Plan& plan, Form form);
 

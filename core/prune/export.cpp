@@ -291,6 +291,10 @@ std::int64_t bytesIn(const fs::path& folder) {
 
 }  // namespace
 
+void checkFormat(const Checkpoint& source, const Plan& plan, Form form, const Format& format) {
+    if (format.gguf) model::checkGguf(ggufRequest(source, plan, form, format));
+}
+
 void checkTarget(const Checkpoint& source, const Plan& plan, Form form, const Target& given) {
     const fs::path& folder = given.folder;
     const fs::path target = plainPath(folder);
@@ -302,7 +306,7 @@ void checkTarget(const Checkpoint& source, const Plan& plan, Form form, const Ta
     if (!fs::is_directory(parent, code)) {
         throw Error(folder.string(), "cannot be made: there is no folder " + parent.string());
     }
-    if (given.format.gguf) model::checkGguf(ggufRequest(source, plan, form, given.format));
+    checkFormat(source, plan, form, given.format);
     if (source.ownsFolder() &&
         isInside(fs::weakly_canonical(target, code), fs::weakly_canonical(source.folder(), code))) {
         throw Error(folder.string(), "lies inside the model it is made from", "give a folder elsewhere");

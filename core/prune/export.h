@@ -44,8 +44,11 @@ struct Exported {
 /// Makes a backend like the one the live engine runs on, to reload the result.
 using MakeBackend = std::function<std::unique_ptr<kernels::Backend>()>;
 
-/// Throws Error when the folder exists, lies inside the source, or cannot be made, the disk has too little room, or the
-/// model cannot be written in that format.
+/// Throws Error when the model cannot be written in that format and form.
+void checkFormat(const model::Checkpoint& source, const Plan& plan, Form form, const Format& format);
+
+/// As checkFormat(), and when the folder exists, lies inside the source, or cannot be made, or the disk has too little
+/// room.
 void checkTarget(const model::Checkpoint& source, const Plan& plan, Form form, const Target& target);
 
 /// Writes the weights with their configuration, pruning.json (the plan and `results`, a JSON object, may be empty, and

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "core/prune/plan.h"
+#include "core/prune/apply.h"
 
 namespace perfmamba::prune {
 namespace {
@@ -49,17 +49,21 @@ double scoreLost(const Plan& plan, const Scores& scores) {
 
 }  // namespace
 
-Facts factsOf(const model::Config& config, const Plan& plan, const Scores& scores) {
-    const model::Config compact = compactConfig(config, plan);
+Facts factsOf(const model::Config& config, const Plan& plan, const Scores& scores, Form form) {
+    const model::Config result = configOf(config, plan, form);
     Facts facts;
     facts.states = plan.states();
     facts.states_kept = plan.kept();
     facts.state_bytes = stateBytes(config);
-    facts.state_bytes_kept = stateBytes(compact);
+    facts.state_bytes_kept = stateBytes(result);
     facts.weight_bytes = weightBytes(config);
-    facts.weight_bytes_kept = weightBytes(compact);
+    facts.weight_bytes_kept = weightBytes(result);
     if (!scores.layers.empty()) facts.score_lost = scoreLost(plan, scores);
     return facts;
+}
+
+Facts factsOf(const model::Config& config, const Plan& plan, const Scores& scores) {
+    return factsOf(config, plan, scores, Form::Ragged);
 }
 
 }  // namespace perfmamba::prune

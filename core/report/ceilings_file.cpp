@@ -21,6 +21,9 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kLargestFile = 1 << 20;
 constexpr const char* kFormat = "PerfMamba Explorer ceilings";
+constexpr const char* kFormatKey = "format_name";
+constexpr const char* kVersionKey = "format_version";
+constexpr int kVersion = 1;
 constexpr const char* kRevision = "revision";  // not in the first files
 
 std::string_view fromEnvironment(const char* name) {
@@ -44,6 +47,24 @@ struct Reader {
     }
 };
 
+/// Throws Error for a file that is none of ceilings, or of another format version: replacing it would lose what it
+/// holds.
+void checkReplaceable(const fs::path& file) {
+    std::error_code code;
+    if (!fs::exists(file, code) || fs::is_empty(file, code)) return;
+    const std::vector<std::byte> bytes = readWholeFile(file, kLargestFile);
+    const auto* text = reinterpret_cast<const char*>(bytes.data());
+    const Json json = Json::parse(text, text + bytes.size(), nullptr, false);
+    if (!json.is_object() || json.value(kFormatKey, Json()) != kFormat) {
+        throw Error(file.string(), "is no file of ceilings, and is left as it is",
+                    "move it, or name another file in PERFMAMBA_CEILINGS");
+    }
+    if (json.value(kVersionKey, Json(kVersion)) != kVersion) {
+        throw Error(file.string(), "is of another version of this program, and is left as it is",
+                    "move it, or name another file in PERFMAMBA_CEILINGS");
+    }
+}
+
 bool usable(const profile::Ceilings& ceilings) {
     const auto positive = [](double rate) { return std::isfinite(rate) && rate > 0; };
     return positive(ceilings.bytes_per_s) && positive(ceilings.flops_per_s) && positive(ceilings.exponentials_per_s);
@@ -52,7 +73,8 @@ bool usable(const profile::Ceilings& ceilings) {
 }  // namespace
 
 bool ceilingsAreOff() {
-    return fromEnvironment("PERFMAMBA_CEILINGS") == "off";
+    const std::string_view text = fromEnvironment("PERFMAMBA_CEILINGS");
+    return text == "off" || text == "OFF" || text == "Off";
 }
 
 fs::path ceilingsFile() {
@@ -75,7 +97,7 @@ std::vector<profile::Ceilings> readCeilings(const fs::path& file) {
         const std::vector<std::byte> bytes = readWholeFile(file, kLargestFile);
         const auto* text = reinterpret_cast<const char*>(bytes.data());
         const Json json = Json::parse(text, text + bytes.size());
-        if (json.at("format_name") != kFormat) return {};
+        if (json.at(kFormatKey) != kFormat || json.value(kVersionKey, kVersion) != kVersion) return {};
         for (const Json& object : json.at("ceilings")) {
             profile::Ceilings ceilings;
             layout::visitCeilings(ceilings, Reader{object});
@@ -100,10 +122,11 @@ std::optional<profile::Ceilings> findCeilings(const fs::path& file, const kernel
 
 void keepCeilings(const fs::path& file, const profile::Ceilings& ceilings) {
     if (file.empty()) return;
+    checkReplaceable(file);
     std::vector<profile::Ceilings> kept = readCeilings(file);
     std::erase_if(kept, [&](const profile::Ceilings& other) { return other.matches(ceilings); });
     kept.push_back(ceilings);
-    Json json = {{"format_name", kFormat}, {"format_version", 1}, {"ceilings", Json::array()}};
+    Json json = {{kFormatKey, kFormat}, {kVersionKey, kVersion}, {"ceilings", Json::array()}};
     for (const profile::Ceilings& each : kept) {
         Json object;
         layout::visitCeilings(each, Writer{object});

@@ -151,7 +151,7 @@ std::string accuracyText(const evaluate::Accuracy& accuracy) {
     return text;
 }
 
-std::string planText(const prune::Plan& plan, const prune::Facts& facts) {
+std::string planText(const prune::Plan& plan, const prune::Facts& facts, prune::Form form) {
     constexpr std::size_t kRangesWidth = 60;
     std::vector<TableRow> rows = {{"layer", "kept", "of", "which"}};
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
@@ -163,9 +163,10 @@ std::string planText(const prune::Plan& plan, const prune::Facts& facts) {
         "\nstates     {} of {} stay ({})\n", facts.states_kept, facts.states,
         formatPercent(facts.states > 0 ? static_cast<double>(facts.states_kept) / static_cast<double>(facts.states)
                                        : 1));
-    text += fmt::format("state      {} a sequence\n", savedText(facts.state_bytes, facts.state_bytes_kept));
     text +=
-        fmt::format("weights    {} in float32, compacted\n", savedText(facts.weight_bytes, facts.weight_bytes_kept));
+        fmt::format("state      {} a sequence, {}\n", savedText(facts.state_bytes, facts.state_bytes_kept), name(form));
+    text += fmt::format("weights    {} in float32, {}\n", savedText(facts.weight_bytes, facts.weight_bytes_kept),
+                        name(form));
     text += fmt::format("score lost {}, mean over layers, of '{}'\n", formatPercent(facts.score_lost), plan.criterion);
     return text;
 }

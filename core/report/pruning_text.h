@@ -23,8 +23,8 @@ nlohmann::json activityJson(const activity::Activity& activity);
 std::string accuracyText(const evaluate::Accuracy& accuracy);
 nlohmann::json accuracyJson(const evaluate::Accuracy& accuracy);
 
-/// States kept in each layer, and what a plan saves.
-std::string planText(const prune::Plan& plan, const prune::Facts& facts);
+/// States kept in each layer, and what a plan saves in the form that the facts are of.
+std::string planText(const prune::Plan& plan, const prune::Facts& facts, prune::Form form);
 /// Tensor by tensor: before, after, bytes. Tensors that stay are summed up in a line.
 std::string changesText(const std::vector<prune::TensorChange>& changes);
 nlohmann::json changesJson(const std::vector<prune::TensorChange>& changes);

@@ -384,6 +384,31 @@ private Q_SLOTS:
         const QString out = "TMP/out.h5";
         row("no command", {}, 2, "subcommand");
         row("unknown command", {"frobnicate"}, 2, "perfmamba-cli --help");
+        row("its name", {"frobnicate"}, 2, "'frobnicate' is not a command");
+        row("a length twice", {"profile", model, "--lengths", "64,8,64"}, 2, "--lengths: 64 is given twice");
+        row("a seed below 0", {"profile", model, "--seed", "-1"}, 2, "--seed");
+        row("an empty value", {"compare", "TMP/text.h5", "TMP/text.h5", "--fail-if-slower", ""}, 2,
+            "--fail-if-slower is empty");
+        row("an empty report", {"profile", model, "--report", ""}, 2, "--report is empty");
+        row("an empty item", {"profile", model, "--lengths", "64,,128"}, 2, "'64,,128' has an empty item");
+        row("an empty item at the end", {"profile", model, "--lengths=64,"}, 2, "'64,' has an empty item");
+        row("a report to standard output", {"profile", model, "--report", "-"}, 2, "--report: an HDF5 file");
+        row("logits to standard output", {"logits", model, "--tokens", "1", "--out", "-"}, 2, "--out: an HDF5 file");
+        row("one file twice", {"profile", model, "--json", "TMP/x", "--csv", "TMP/./x"}, 2, "is where --json goes");
+        row("JSON over the report", {"profile", model, "--report", out, "--json", out}, 2, "is where --json goes");
+        row("over what is shown", {"show", "TMP/text.h5", "--csv", "TMP/./text.h5"}, 2, "is a file that is read");
+        row("over what is summarised", {"summary", "TMP/text.h5", "--html", "TMP/text.h5"}, 2,
+            "is a file that is read");
+        row("over what is compared", {"compare", "TMP/none", "TMP/text.h5", "--json", "TMP/text.h5"}, 2,
+            "is a file that is read");
+        row("over the tokens", {"logits", model, "--tokens", "@TMP/text.h5", "--out", "TMP/text.h5"}, 2,
+            "is a file that is read");
+        row("over the weights", {"info", model, "--json", model + "/model.safetensors"}, 2, "belongs to the model");
+        row("into the model", {"profile", model, "--report", model + "/run.h5"}, 2, "belongs to the model");
+        row("over the task", {"evaluate", model, "--json", model + "/task.json"}, 2, "belongs to the model");
+        row("over the other model",
+            {"evaluate", model, "--against", demo("mamba1-bytes"), "--json", demo("mamba1-bytes") + "/config.json"}, 2,
+            "belongs to the model");
         row("unknown option", {"profile", model, "--colour"}, 2, "--colour");
         row("no model", {"profile"}, 2, "MODEL");
         row("no such folder", {"profile", "TMP/none", "--report", out}, 1, "TMP/none: no such");
@@ -431,6 +456,80 @@ private Q_SLOTS:
         QCOMPARE(outcome.err.count('\n'), 1);
         QVERIFY(outcome.out.isEmpty());
         QCOMPARE(files(), QStringList{"text.h5"});
+    }
+
+    /// What is asked of a link is asked of what it leads to, and a device takes what two write.
+    void linksAndDevicesAsTargets() {
+        const QString link = path("link");
+        QVERIFY(QFile::link(demo("mamba2-bytes") + "/model.safetensors", link));
+        QCOMPARE(runCli({"info", demo("mamba2-bytes"), "--json", link}).code, 2);
+        report::write(path("run.h5").toStdString(), *test::fabricatedProfile());
+        QVERIFY(QFile::link(path("run.h5"), path("other.h5")));
+        QCOMPARE(runCli({"show", path("run.h5"), "--json", path("other.h5")}).code, 2);
+        QVERIFY(report::read(path("run.h5").toStdString())->complete);
+        QCOMPARE(runCli({"show", path("run.h5"), "--json", "/dev/null", "--csv", "/dev/null"}).code, 0);
+    }
+
+    /// A standard error that is full or closed costs neither the run nor the exit code.
+    void unwritableStandardError() {
+        const QStringList run = {"profile",  demo("mamba1-recall"), "--lengths", "4", "--repeat", "3",
+                                 "--report", path("run.h5")};
+        for (const char* redirection : {"exec 2>/dev/full", "exec 2>&-", "exec <&- 2>&-"}) {
+            const Outcome outcome = runCliAfter(redirection, run);
+            QCOMPARE(outcome.code, 0);
+            QVERIFY(outcome.out.contains("total"));
+            QVERIFY(report::read(path("run.h5").toStdString())->complete);
+            QCOMPARE(runCliAfter(redirection, {"show", path("none.h5")}).code, 1);
+            QVERIFY(QFile::remove(path("run.h5")));
+        }
+        // Pipes whose readers are gone.
+        const QString pipe = path("pipe");
+        const QString broken = QString("mkfifo %1; : < %1 & exec %2> %1; wait; rm %1");
+        QCOMPARE(runCliAfter(broken.arg(pipe, "2"), run).code, 0);
+        QVERIFY(report::read(path("run.h5").toStdString())->complete);
+        const Outcome unread = runCliAfter(broken.arg(pipe, "1"), {"show", path("run.h5")});
+        QCOMPARE(unread.code, -1);  // by SIGPIPE, as every filter
+        QVERIFY(unread.err.isEmpty());
+        const Outcome outcome = runCliAfter("exec >&-", run);
+        QCOMPARE(outcome.code, 1);
+        QVERIFY2(outcome.err.contains("standard output: cannot be written"), qPrintable(outcome.err));
+        QVERIFY(report::read(path("run.h5").toStdString())->complete);
+    }
+
+    void noReportReplacesOneOfAnotherKind() {
+        report::writeActivity(path("states.h5").toStdString(), *test::fabricatedActivity());
+        report::write(path("run.h5").toStdString(), *test::fabricatedProfile());
+        const QString model = demo("mamba1-recall");
+        for (const QStringList& arguments :
+             {QStringList{"profile", model, "--lengths", "4", "--repeat", "3", "--report", path("states.h5")},
+              {"activity", model, "--report", path("run.h5")},
+              {"tradeoff", model, "--accuracy-only", "--report", path("run.h5")},
+              {"scaling", model, "--lengths", "4", "--report", path("run.h5")}}) {
+            const Outcome outcome = runCli(arguments);
+            QCOMPARE(outcome.code, 1);
+            QVERIFY2(outcome.err.contains("is a report, but not of "), qPrintable(outcome.err));
+        }
+        QVERIFY(report::readContents(path("states.h5").toStdString()).activity);
+        QVERIFY(report::read(path("run.h5").toStdString())->complete);
+    }
+
+    /// What an option says nothing of in this report.
+    void showRefusesWhatHasNoEffect() {
+        report::write(path("run.h5").toStdString(), *test::fabricatedProfile());
+        report::writeActivity(path("states.h5").toStdString(), *test::fabricatedActivity());
+        for (const QStringList& arguments : {QStringList{path("states.h5"), "--length", "64"},
+                                             {path("states.h5"), "--layers"},
+                                             {path("states.h5"), "--statistic", "foo"},
+                                             {path("run.h5"), "--statistic", "state"}}) {
+            const Outcome outcome = runCli(QStringList{"show"} + arguments);
+            QCOMPARE(outcome.code, 2);
+            QVERIFY2(outcome.err.contains(arguments[1]), qPrintable(outcome.err));
+        }
+        QCOMPARE(runCli({"show", path("states.h5"), "--statistic", "decay"}).code, 0);
+        QVERIFY(!runCli({"evaluate", "--help"}).out.contains("with \n"));
+        const Outcome no_model = runCli({"profile", path("run.h5")});
+        QCOMPARE(no_model.code, 1);
+        QVERIFY2(no_model.err.contains("is opened by 'perfmamba-cli show'"), qPrintable(no_model.err));
     }
 
     void damagedReport() {
@@ -486,6 +585,31 @@ private Q_SLOTS:
         QVERIFY(!read->points.empty());
         QCOMPARE(read->points[0].length, std::int64_t{4});
         QVERIFY(runCli({"show", report}).out.contains("incomplete"));
+    }
+
+    /// What is not complete replaces nothing that is.
+    void incompleteBesideComplete() {
+        const QString report = path("run.h5");
+        report::write(report.toStdString(), *test::fabricatedProfile());
+        QProcess process;
+        process.start(PERFMAMBA_CLI, longRun(report));
+        QVERIFY(says(process, "prefill 4, batch 1"));
+        ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        QVERIFY(process.waitForFinished(kPatience));
+        QCOMPARE(process.exitCode(), 1);
+        const QString err = QString::fromUtf8(process.readAllStandardError());
+        QVERIFY2(err.contains("kept in " + report + ".part, for " + report + " is complete"), qPrintable(err));
+        QCOMPARE(files(), (QStringList{"run.h5", "run.h5.part"}));
+        QCOMPARE(report::read(report.toStdString())->points.size(), test::fabricatedProfile()->points.size());
+        QVERIFY(!report::read((report + ".part").toStdString())->complete);
+
+        // The same where a length fails.
+        const Outcome failed = runCli({"profile", demo("mamba2-bytes"), "--lengths", "4,1000000000", "--threads", "1",
+                                       "--repeat", "3", "--report", report});
+        QCOMPARE(failed.code, 1);
+        QVERIFY2(failed.err.contains("is kept in " + report + ".part"), qPrintable(failed.err));
+        QVERIFY(report::read(report.toStdString())->complete);
+        QCOMPARE(report::read((report + ".part").toStdString())->points.size(), std::size_t{1});
     }
 
     // As nohup and scripts' background jobs have it: what was ignored from the begin stays so.

@@ -76,16 +76,37 @@ private Q_SLOTS:
         QVERIFY(shown.out.contains("states for 90 %"));
     }
 
+    /// A report that cannot be written does not cost the table.
+    void activityWithoutRoomForItsReport() {
+        const Outcome outcome = runCliWithin(
+            100, {"activity", demo("mamba2-recall"), "--calibrate-sequences", "2", "--report", path("activity.h5")});
+        QCOMPARE(outcome.code, 1);
+        QVERIFY2(outcome.err.contains("activity.h5: cannot be written"), qPrintable(outcome.err));
+        QVERIFY(outcome.out.contains("states for 90 %"));
+        const Outcome study =
+            runCliWithin(20, {"tradeoff", demo("mamba2-recall"), "--criteria", "random", "--shares", "0,50",
+                              "--accuracy-only", "--evaluate-sequences", "4", "--report", path("study.h5")});
+        QCOMPARE(study.code, 1);
+        QVERIFY2(study.err.contains("study.h5: cannot be written"), qPrintable(study.err));
+        QVERIFY2(study.out.contains("random"), qPrintable(study.out));
+    }
+
     void evaluateOnATaskAndAText() {
         const Outcome recall =
             runCli({"evaluate", demo("mamba2-recall"), "--task", "recall", "--sequences", "64", "--json", "-"});
         QVERIFY2(recall.code == 0, qPrintable(recall.err));
         QVERIFY(parsed(recall.out)["correct"]["value"].get<double>() > 0.99);
+        QCOMPARE(parsed(recall.out)["model"]["name"], "mamba2-recall");
+        QCOMPARE(parsed(recall.out)["precision"], "f32");
+        QVERIFY(!parsed(recall.out)["device"].get<std::string>().empty() && !parsed(recall.out).contains("against"));
         const Outcome text = runCli({"evaluate", demo("mamba2-bytes"), "--text", path("b.txt"), "--window", "128",
                                      "--against", demo("mamba1-bytes")});
         QVERIFY2(text.code == 0, qPrintable(text.err));
         QVERIFY(text.out.contains("bits per byte"));
         QVERIFY(text.out.contains("KL from the other"));
+        const Outcome other = runCli({"evaluate", demo("mamba2-bytes"), "--text", path("b.txt"), "--window", "128",
+                                      "--sequences", "1", "--against", demo("mamba1-bytes"), "--json", "-"});
+        QCOMPARE(parsed(other.out)["against"]["name"], "mamba1-bytes");
     }
 
     /// A folder's own tokenizer is used by itself; lines of JSON, and last words.
@@ -258,6 +279,60 @@ private Q_SLOTS:
                      .code,
                  0);
         fails({"summary", path("profile.h5"), "--study", report, "--html", "-"}, 1, "does not fit");
+    }
+
+    /// Each form saves something else.
+    void whatIsSavedIsOfTheForm() {
+        const auto weights = [](const QString& form) {
+            const QString out = runCli({"prune", demo("mamba2-recall"), "--criterion", "magnitude", "--keep", "0.5",
+                                        "--layer", "1=48", "--form", form, "--dry-run"})
+                                    .out;
+            return out.mid(out.indexOf("weights ")).section('\n', 0, 0);
+        };
+        QVERIFY2(weights("masked").endsWith("(+0.0 %) in float32, masked"), qPrintable(weights("masked")));
+        QVERIFY(weights("uniform").endsWith("in float32, uniform"));
+        QVERIFY(weights("ragged").endsWith("in float32, ragged"));
+        QVERIFY(weights("ragged").section(' ', 0, 12) != weights("uniform").section(' ', 0, 12));
+    }
+
+    /// Standard output takes one thing, and a dry run refuses what the run would.
+    void planOnStandardOutputAndDryRun() {
+        const QStringList prune = {"prune", demo("mamba2-recall"), "--criterion", "magnitude", "--keep", "0.5"};
+        const Outcome plan = runCli(prune + QStringList{"--dry-run", "--save-plan", "-"});
+        QCOMPARE(plan.code, 0);
+        QVERIFY(parsed(plan.out).contains("kept"));
+        fails(prune + QStringList{"--dry-run", "--save-plan", "-", "--json", "-"}, 2, "standard output");
+        fails(prune + QStringList{"--dry-run", "--layer", "0=5", "--format", "gguf", "--save-plan", path("p.json")}, 1,
+              "different numbers of states");
+        QVERIFY(!QFile::exists(path("p.json")));
+        fails(prune + QStringList{"--dry-run", "--save-plan", demo("mamba2-recall") + "/plan.json"}, 2,
+              "belongs to the model");
+    }
+
+    void whatHasNoEffectIsRefused() {
+        const QString plan = path("plan.json");
+        const QStringList prune = {"prune",    demo("mamba2-recall"), "--criterion", "magnitude", "--keep", "0.5",
+                                   "--dry-run"};
+        QCOMPARE(runCli(prune + QStringList{"--save-plan", plan}).code, 0);
+        const QStringList planned = {"prune", demo("mamba2-recall"), "--plan", plan, "--dry-run"};
+        QCOMPARE(runCli(planned).code, 0);
+        for (const QStringList& option : {QStringList{"--protect", "0"},
+                                          {"--layer", "1=24"},
+                                          {"--multiple-of", "8"},
+                                          {"--calibrate", "random"},
+                                          {"--calibrate-length", "64"},
+                                          {"--calibrate-sequences", "3"},
+                                          {"--seed", "2"}}) {
+            fails(planned + option, 2, option.front());
+        }
+        fails(planned + QStringList{"--save-plan", plan}, 2, "is a file that is read");
+        fails(prune + QStringList{"--layer", "1=24", "--layer", "1=10"}, 2, "layer 1 is given twice");
+        fails(prune + QStringList{"--evaluate-last-word"}, 2, "--evaluate-last-word");
+        fails(prune + QStringList{"--evaluate-length", "64"}, 2, "--evaluate-length");
+        fails(prune + QStringList{"--seed", "-1"}, 2, "--seed");
+        fails({"activity", demo("mamba2-recall"), "--calibrate", "random", "--calibrate-length", "1"}, 2,
+              "--calibrate-length: a window has at least 2 tokens");
+        fails({"evaluate", demo("mamba2-bytes"), "--text", path("a.txt"), "--window", "1"}, 2, "--window");
     }
 
     void whatCannotBeIsSaidInOneLine() {

@@ -55,6 +55,7 @@ profile::Profile profileOf(const std::vector<std::int64_t>& lengths, const std::
     profile.options.batch = 16;
     profile.options.lengths = lengths;
     for (const std::int64_t length : lengths) profile.points.push_back(pointOf(length, parts, passes));
+    profile.complete = true;
     return profile;
 }
 

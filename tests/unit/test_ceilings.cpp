@@ -220,21 +220,36 @@ private Q_SLOTS:
 
     void damagedFilesAreNone_data() {
         QTest::addColumn<QByteArray>("text");
-        QTest::newRow("empty") << QByteArray();
-        QTest::newRow("no JSON") << QByteArray("{\"format_name\":");
-        QTest::newRow("a list") << QByteArray("[1, 2]");
-        QTest::newRow("another file") << QByteArray("{\"format_name\": \"x\", \"ceilings\": []}");
-        QTest::newRow("members missing") << QByteArray(
-            R"({"format_name": "PerfMamba Explorer ceilings", "ceilings": [{"device": "x"}, 7]})");
-        QTest::newRow("binary") << QByteArray("\0\1\2\xff", 4);
+        QTest::addColumn<bool>("replaced");
+        QTest::newRow("empty") << QByteArray() << true;
+        QTest::newRow("no JSON") << QByteArray("{\"format_name\":") << false;
+        QTest::newRow("a list") << QByteArray("[1, 2]") << false;
+        QTest::newRow("another file") << QByteArray("{\"format_name\": \"x\", \"ceilings\": []}") << false;
+        QTest::newRow("a number as name") << QByteArray("{\"format_name\": 1}") << false;
+        QTest::newRow("another version")
+            << QByteArray(R"({"format_name": "PerfMamba Explorer ceilings", "format_version": 2, "ceilings": []})")
+            << false;
+        QTest::newRow("members missing")
+            << QByteArray(R"({"format_name": "PerfMamba Explorer ceilings", "ceilings": [{"device": "x"}, 7]})")
+            << true;
+        QTest::newRow("binary") << QByteArray("\0\1\2\xff", 4) << false;
+        QTest::newRow("notes") << QByteArray("what I have to do") << false;
     }
     void damagedFilesAreNone() {
         QFETCH(QByteArray, text);
         fs::create_directories(m_file.parent_path());
         std::ofstream(m_file, std::ios::binary).write(text.constData(), text.size());
         QVERIFY(report::readCeilings(m_file).empty());
-        report::keepCeilings(m_file, ofExample());
-        QCOMPARE(report::readCeilings(m_file).size(), std::size_t{1});
+        QFETCH(bool, replaced);
+        if (replaced) {
+            report::keepCeilings(m_file, ofExample());
+            QCOMPARE(report::readCeilings(m_file).size(), std::size_t{1});
+        } else {
+            QVERIFY_EXCEPTION_THROWN(report::keepCeilings(m_file, ofExample()), Error);
+            QFile file(m_file);
+            QVERIFY(file.open(QIODevice::ReadOnly));
+            QCOMPARE(file.readAll(), text);
+        }
     }
 
     void impossibleRatesAreNone() {
@@ -250,6 +265,10 @@ private Q_SLOTS:
         QVERIFY(!report::ceilingsAreOff());
         qputenv("PERFMAMBA_CEILINGS", "off");
         QVERIFY(report::ceilingsAreOff() && report::ceilingsFile().empty());
+        qputenv("PERFMAMBA_CEILINGS", "OFF");
+        QVERIFY(report::ceilingsAreOff() && report::ceilingsFile().empty());
+        qputenv("PERFMAMBA_CEILINGS", "/off");
+        QVERIFY(!report::ceilingsAreOff());
         qunsetenv("PERFMAMBA_CEILINGS");
         const QByteArray data = qgetenv("XDG_DATA_HOME");
         qputenv("XDG_DATA_HOME", "/data");

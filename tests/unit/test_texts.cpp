@@ -297,8 +297,8 @@ private Q_SLOTS:
                  (std::vector<Tokens>{{33, -1}}));
         VERIFY_MESSAGE(load({.source = file("b.txt", "the cat\ncat\n"), .last_word = true}),
                        "line 2 has no word before its last");
-        VERIFY_MESSAGE(load({.source = path, .length = 8, .last_word = true}), "--window: a line's last word");
-        VERIFY_MESSAGE(load({.source = "random", .last_word = true}), "--last-word: what is generated has no words");
+        VERIFY_MESSAGE(load({.source = path, .length = 8, .last_word = true}), "window: a line's last word");
+        VERIFY_MESSAGE(load({.source = "random", .last_word = true}), "last words: what is generated has no words");
         VERIFY_MESSAGE(load({.source = file("a.ids", "1 2"), .last_word = true}), "can only be known of a text");
     }
 

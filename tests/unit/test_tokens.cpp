@@ -190,10 +190,10 @@ private Q_SLOTS:
 
     void requestsThatCannotBe() {
         const auto checkpoint = demo("mamba2-recall");
-        VERIFY_MESSAGE(load(request("task", 128), *checkpoint), "--window: 128 tokens, but the model's task has 64");
-        VERIFY_MESSAGE(load(request("random", 1), *checkpoint), "--window: 1 tokens are too few");
-        VERIFY_MESSAGE(load(request("random", -2), *checkpoint), "--window: -2 tokens are too few");
-        VERIFY_MESSAGE(load(request("task", 0, -1), *checkpoint), "--sequences: -1 is below 0");
+        VERIFY_MESSAGE(load(request("task", 128), *checkpoint), "window: 128 tokens, but the model's task has 64");
+        VERIFY_MESSAGE(load(request("random", 1), *checkpoint), "window: 1 tokens are too few");
+        VERIFY_MESSAGE(load(request("random", -2), *checkpoint), "window: -2 tokens are too few");
+        VERIFY_MESSAGE(load(request("task", 0, -1), *checkpoint), "sequences: -1 is below 0");
         VERIFY_MESSAGE(load(request("task", 0, std::int64_t{1} << 60), *checkpoint), "are too many");
         VERIFY_MESSAGE(load(request("random", std::int64_t{1} << 62), *checkpoint), "are too many");
     }
@@ -223,7 +223,7 @@ private Q_SLOTS:
 
         VERIFY_MESSAGE(load(request(path), *checkpoint),
                        "shorter than a window of 2048 tokens (give a longer text, or a "
-                       "smaller --window)");
+                       "smaller window)");
         VERIFY_MESSAGE(load(request(path, 1003), *checkpoint), "a text.txt: holds 1002 tokens");
         VERIFY_MESSAGE(load(request(file("empty", "")), *checkpoint), "empty: is empty");
         VERIFY_MESSAGE(load(request(path + ".none"), *checkpoint), "cannot be opened: No such file or directory");
