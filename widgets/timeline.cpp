@@ -115,8 +115,11 @@ QString Timeline::caption() const {
     if (m_layout->whole.empty()) return {};
     constexpr double kUnusual = 1.25;  // times the median: what this one pass shows is not what the others were
     const double ratio = m_layout->total_us / m_layout->median_us;
-    const QString whole =
-        timeText(m_layout->total_us) + (ratio > kUnusual ? tr(", %1 × the median").arg(threeDigits(ratio)) : QString());
+    const QString whole = timeText(m_layout->total_us);
+    if (ratio > kUnusual) {
+        return tr("Last pass at %1 tokens: %2, an unusual one: %3 × the median")
+            .arg(grouped(m_layout->length), whole, threeDigits(ratio));
+    }
     const QString text = m_layout->has_kernels
                              ? tr("Last pass at %1 tokens: %2, of which the device was idle for %3 (%4)")
                              : tr("Last pass at %1 tokens: %2, of which %3 (%4) between components");

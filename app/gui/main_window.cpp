@@ -425,7 +425,8 @@ void MainWindow::updateTexts() {
                                   ? tr("recording %1%2 %")
                                         .arg(overhead.median >= 1 ? QStringLiteral("+") : QStringLiteral("−"),
                                              widgets::threeDigits(std::abs(overhead.median - 1) * 100))
-                                  : tr("recording: no cost measured"));
+                              : overhead.tooNoisy() ? tr("recording: too noisy to tell its cost")
+                                                    : tr("recording: no cost measured"));
     const QString lost = widgets::lostRecordsText(point->counts);
     if (!lost.isEmpty()) m_overhead_label->setText(m_overhead_label->text() + QStringLiteral(" · ") + lost);
     m_source_label->setText(!m_shown_from.isEmpty()        ? tr("report %1").arg(QFileInfo(m_shown_from).fileName())
