@@ -457,6 +457,11 @@ private Q_SLOTS:
         timeline.setProfile(profile);
         timeline.show();
         QVERIFY2(caption.contains("device was idle"), qPrintable(caption));
+        auto slow = *profile;
+        slow.points.back().last_pass_us = 3 * slow.points.back().total.median;
+        timeline.setProfile(std::make_shared<const profile::Profile>(slow));
+        QVERIFY2(caption.endsWith(QStringLiteral("an unusual one: 3.00 × the median")), qPrintable(caption));
+        timeline.setProfile(profile);
         QVERIFY(!timeline.grab().isNull());
         QVERIFY(timeline.kernelCentre(0, Component::Ssm).x() > 0);
         const QString csv = timeline.picture().csv();
