@@ -381,7 +381,9 @@ void PrunePage::showMessage(const QString& problem) {
 
 void PrunePage::showPrice() {
     if (!m_plan || !m_model) {
-        m_card->setPrice(std::nullopt, m_model ? tr("The price stands here once the states are scored.") : QString());
+        m_card->setPrice(std::nullopt, !m_model ? QString()
+                                       : m_open ? tr("The price stands here once the states are scored.")
+                                                : tr("A click on a point of the study shows its price."));
         m_tradeoff->setCurrent(std::nullopt);
         m_panel->setRankAgain(waitsForWord() ? tr("Score the states") : QString());
         return;
