@@ -43,14 +43,15 @@ fs::path folderOf(const fs::path& model) {
     return weights ? folder : fs::path();
 }
 
-/// Whether writing `target` changes the model: by its name, or, as caches of models have it, through a link.
+/// Whether writing `target` changes the model: a file that is there, by its name, or, as caches of models have it,
+/// through a link. A new file beside the weights is none of them, and neither is a report of before.
 bool isOfModel(const fs::path& target, const fs::path& model) {
-    if (target == "-") return false;
+    std::error_code code;
+    if (target == "-" || !fs::exists(target, code) || target.extension() == ".h5") return false;
     if (same(target, model)) return true;
     const fs::path folder = folderOf(model);
     if (folder.empty()) return false;
     if (isInside(plain(target), folder) || isInside(plain(target.parent_path() / "."), folder)) return true;
-    std::error_code code;
     return std::ranges::any_of(fs::directory_iterator(folder, code),
                                [&](const fs::directory_entry& entry) { return same(entry.path(), target); });
 }

@@ -18,7 +18,7 @@ struct Inputs {
     std::vector<std::string> models;  // folders, files in them, or GGUF files
 };
 
-/// Throws UsageError where two targets are the same, or where one is a file that is read, or lies in the folder of a
+/// Throws UsageError where two targets are the same, or where one is a file that is read, or one of the files of a
 /// model that is read.
 void checkTargets(const std::vector<Target>& targets, const Inputs& inputs);
 

@@ -404,7 +404,8 @@ private Q_SLOTS:
         row("over the tokens", {"logits", model, "--tokens", "@TMP/text.h5", "--out", "TMP/text.h5"}, 2,
             "is a file that is read");
         row("over the weights", {"info", model, "--json", model + "/model.safetensors"}, 2, "belongs to the model");
-        row("into the model", {"profile", model, "--report", model + "/run.h5"}, 2, "belongs to the model");
+        row("a report over the weights", {"profile", model, "--report", model + "/model.safetensors"}, 2,
+            "belongs to the model");
         row("over the task", {"evaluate", model, "--json", model + "/task.json"}, 2, "belongs to the model");
         row("over the other model",
             {"evaluate", model, "--against", demo("mamba1-bytes"), "--json", demo("mamba1-bytes") + "/config.json"}, 2,

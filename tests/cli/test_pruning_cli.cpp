@@ -305,7 +305,7 @@ private Q_SLOTS:
         fails(prune + QStringList{"--dry-run", "--layer", "0=5", "--format", "gguf", "--save-plan", path("p.json")}, 1,
               "different numbers of states");
         QVERIFY(!QFile::exists(path("p.json")));
-        fails(prune + QStringList{"--dry-run", "--save-plan", demo("mamba2-recall") + "/plan.json"}, 2,
+        fails(prune + QStringList{"--dry-run", "--save-plan", demo("mamba2-recall") + "/config.json"}, 2,
               "belongs to the model");
     }
 
