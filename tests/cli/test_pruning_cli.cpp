@@ -174,7 +174,8 @@ private Q_SLOTS:
 
         const Outcome info = runCli({"info", out, "--json", "-"});
         QVERIFY2(info.code == 0, qPrintable(info.err));
-        for (const nlohmann::json& tensor : parsed(info.out)["tensors"]) {
+        const nlohmann::json of_model = parsed(info.out);
+        for (const nlohmann::json& tensor : of_model["tensors"]) {
             const auto& changes = result["tensors"];
             const auto change = std::find_if(changes.begin(), changes.end(),
                                              [&](const auto& each) { return each["name"] == tensor["name"]; });
