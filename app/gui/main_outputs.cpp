@@ -19,6 +19,7 @@ study::Known MainWindow::known() const {
     if (m_shown && priceIsOf(*m_shown)) known.cost = m_cost.get();
     known.study = m_study.get();
     known.comparison = m_comparison.get();
+    known.under_way = m_session->running();
     return known;
 }
 

@@ -594,14 +594,14 @@ void adviseOnRecording(const Profile& profile, std::vector<Advice>& to) {
     to.push_back(std::move(advice));
 }
 
-void adviseOnNoise(const Profile& profile, std::vector<Advice>& to) {
+void adviseOnNoise(const Profile& profile, bool under_way, std::vector<Advice>& to) {
     if (profile.options.repeat > 0) return;
     const Point* widest = nullptr;
     std::vector<const Point*> loose;
     Advice advice{.topic = Topic::Noise};
     for (const Point& point : profile.points) {
-        const bool under_way = !profile.complete && &point == &profile.points.back() && !point.cut_short;
-        if (point.converged || point.total.n() == 0 || under_way) continue;
+        const bool measuring = under_way && point.cut_short;  // it is that until it is done
+        if (point.converged || point.total.n() == 0 || measuring) continue;
         loose.push_back(&point);
         advice.evidence.push_back(evidenceOf(point, "pass", point.total));
         if (!widest || point.total.relativeError() > widest->total.relativeError()) widest = &point;
@@ -665,7 +665,7 @@ std::vector<Advice> adviseOn(const profile::Profile& profile, const Known& known
     adviseOnClock(profile, advice);
     adviseOnMemory(profile, advice);
     adviseOnRecording(profile, advice);
-    adviseOnNoise(profile, advice);
+    adviseOnNoise(profile, known.under_way, advice);
     std::ranges::stable_sort(advice, [](const Advice& a, const Advice& b) {
         const auto leads = [](const Advice& of) { return of.topic <= Topic::Baseline; };
         if (leads(a) || leads(b)) return leads(a) && !leads(b);

@@ -66,6 +66,7 @@ struct Known {
     const CostOfStates* cost = nullptr;               // of the profile's model on its device
     const Study* study = nullptr;                     // used where it fits the profile
     const profile::Comparison* comparison = nullptr;  // with the profile as `after`
+    bool under_way = false;                           // the profile's run goes on
 };
 
 /// Why a study says nothing of a profile: the first in which its model, device, precision, threads or chunk differ, as
