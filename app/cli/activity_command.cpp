@@ -61,9 +61,7 @@ Command activityCommand(CLI::App& app, const std::string& command_line) {
     CLI::App* command = app.add_subcommand("activity", "Show what each state of a model does on some tokens");
     addModelOptions(*command, given->model);
     addTokenOptions(*command, "calibrate", "What to run", given->tokens);
-    command->add_option("--seed", given->tokens.seed, "Of generated tokens")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    addSeedOption(*command, given->tokens.seed, "Of generated tokens");
     command
         ->add_option("--statistic", given->statistic,
                      "What the table shows: delta_b, delta_bx, decay, state, output, output_energy")

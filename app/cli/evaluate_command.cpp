@@ -96,9 +96,7 @@ Command evaluateCommand(CLI::App& app) {
     command->add_option("--sequences", given->tokens.sequences, "At most; 0: 256 of a task, of a text all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    command->add_option("--seed", given->tokens.seed, "Of a generated task")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    addSeedOption(*command, given->tokens.seed, "Of a generated task");
     command->add_option("--batch", given->evaluating.batch, "Sequences at once")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();

@@ -99,6 +99,10 @@ void addTokenOptions(CLI::App& app, const std::string& name, const std::string& 
     addTextOptions(app, name + "-", request);
 }
 
+void addSeedOption(CLI::App& app, std::uint64_t& seed, const std::string& of) {
+    app.add_option("--seed", seed, of)->check(CLI::NonNegativeNumber)->capture_default_str();
+}
+
 void addTextOptions(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request) {
     app.add_option("--" + prefix + "field", request.field,
                    "Of JSON lines, the text's field ('text' in *.jsonl where not given); of an HDF5 file, the dataset")

@@ -56,6 +56,9 @@ void addComputeOptions(CLI::App& app, ComputeOptions& options);
 void addTokenOptions(CLI::App& app, const std::string& name, const std::string& purpose,
                      evaluate::TokenRequest& request);
 
+/// `--seed N`; CLI11 would take -1 for a large number.
+void addSeedOption(CLI::App& app, std::uint64_t& seed, const std::string& of);
+
 /// `--PREFIXfield` and `--PREFIXjoin`.
 void addTextOptions(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request);
 /// `--PREFIXlast-word`.

@@ -228,9 +228,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
                       "One more pass at each length, in which the GPU itself counts what each kernel moves and does");
     command->add_flag("--no-ceilings", given->no_ceilings,
                       "Leave the floors out; else the device's ceilings are measured where none are kept");
-    command->add_option("--seed", given->options.seed, "Of the random token ids")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    addSeedOption(*command, given->options.seed, "Of the random token ids");
     command->add_option("--report", given->report, "Write the HDF5 report")->type_name("FILE.h5");
     addOutputs(*command, given->outputs);
     addChromeTrace(*command, given->outputs);

@@ -223,9 +223,7 @@ Command pruneCommand(CLI::App& app) {
     command->add_option("--layer", given->overrides, "States of each group that this layer keeps; may be repeated")
         ->type_name("LAYER=STATES");
     addTokenOptions(*command, "calibrate", "What criteria that need a run look at", given->calibration);
-    command->add_option("--seed", given->seed, "Of the random criterion")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    addSeedOption(*command, given->seed, "Of the random criterion");
     command
         ->add_option(
             "--form", given->form,

@@ -232,9 +232,7 @@ void addMeasuringOptions(CLI::App& command, ScalingCommand& given) {
         ->check(CLI::PositiveNumber)
         ->type_name("SECONDS")
         ->capture_default_str();
-    command.add_option("--seed", given.study.seed, "Of the random token ids")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    addSeedOption(command, given.study.seed, "Of the random token ids");
     command.add_flag("--no-ceilings", given.no_ceilings,
                      "Leave the floors out; else a device's ceilings are measured first where none are kept");
 }

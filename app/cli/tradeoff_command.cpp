@@ -135,9 +135,7 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
         ->check(CLI::PositiveNumber)
         ->type_name("SECONDS")
         ->capture_default_str();
-    command->add_option("--seed", given->study.seed, "Of the random criterion")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    addSeedOption(*command, given->study.seed, "Of the random criterion");
     command
         ->add_option("--report", given->report, "The HDF5 report; written after each cell, gone on with if it is there")
         ->type_name("FILE.h5");
