@@ -27,7 +27,7 @@ void activity(const ActivityOptions& given) {
     if (!statistic) throw UsageError("--statistic: '" + given.statistic + "' is not one of those listed");
     checkTargets({{"--json", given.json}, {"--report", given.report}}, {{given.tokens.source}, {given.model.model}});
     checkText(given.json);
-    (void)checkReport(given.report, &report::Contents::activity, "activity");
+    const activity::ActivityPtr earlier = checkReport(given.report, &report::Contents::activity, "activity");
     const Interruption interruption;
     ProgressLine line;
     const auto engine = given.model.load(line, interruption.token());
@@ -41,8 +41,11 @@ void activity(const ActivityOptions& given) {
         if (!json.empty()) writeText(json, toText(report::activityJson(*result)));
         if (json != "-") writeText("-", report::activityText(*result, *statistic));
     };
+    // What is incomplete replaces nothing that is complete.
+    const bool beside = !result->complete && earlier && earlier->complete;
+    const std::string kept = beside ? report::partOf(report::fileToReplace(given.report)).string() : given.report;
     try {
-        if (!given.report.empty()) report::writeActivity(given.report, *result);
+        if (!kept.empty()) report::writeActivity(kept, *result);
     } catch (const Error&) {
         print(given.json == "-" ? "-" : "");  // what was measured is shown at least
         throw;
@@ -50,7 +53,8 @@ void activity(const ActivityOptions& given) {
     print(given.json);
     if (result->complete) return;
     throw Interrupted("interrupted: not all sequences were run" +
-                      (given.report.empty() ? "" : "; what was is kept in " + given.report));
+                      (kept.empty() ? "" : "; what was is kept in " + kept) +
+                      (beside ? ", for " + given.report + " is complete" : ""));
 }
 
 }  // namespace

@@ -76,6 +76,25 @@ private Q_SLOTS:
         QVERIFY(shown.out.contains("states for 90 %"));
     }
 
+    /// What is not complete replaces nothing that is.
+    void incompleteActivityBesideComplete() {
+        const QString report = path("activity.h5");
+        QCOMPARE(runCli({"activity", demo("mamba2-recall"), "--calibrate-sequences", "4", "--report", report}).code, 0);
+        QProcess process;
+        process.start(PERFMAMBA_CLI, {"activity", demo("mamba2-recall"), "--calibrate-sequences", "8192", "--threads",
+                                      "1", "--report", report});
+        QVERIFY(!process.waitForFinished(1500));  // in the middle
+        ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        QVERIFY(process.waitForFinished(kPatience));
+        QCOMPARE(process.exitCode(), 1);
+        const QString err = QString::fromUtf8(process.readAllStandardError());
+        QVERIFY2(err.contains("kept in " + report + ".part, for " + report + " is complete"), qPrintable(err));
+        const auto kept = report::readContents(report.toStdString()).activity;
+        QVERIFY(kept->complete);
+        QCOMPARE(kept->sequences, 4);
+        QVERIFY(!report::readContents((report + ".part").toStdString()).activity->complete);
+    }
+
     /// A report that cannot be written does not cost the table.
     void activityWithoutRoomForItsReport() {
         const Outcome outcome = runCliWithin(
