@@ -105,7 +105,7 @@ void print(const study::ScalingStudy& study, const Outputs& outputs) {
 
 report::Contents earlierReport(const std::string& report) {
     if (report.empty()) return {};
-    if (report == "-") throw UsageError("--report: an HDF5 file cannot go to standard output; give the name of a file");
+    checkIsFile({"--report", report});
     (void)report::fileToReplace(report);
     if (!std::filesystem::exists(report)) return {};
     try {

@@ -108,8 +108,7 @@ std::vector<std::int32_t> slice(const TokenBatch& tokens, std::int64_t first, st
 }
 
 void logits(const LogitsOptions& options) {
-    if (options.out == "-")
-        throw UsageError("--out: an HDF5 file cannot go to standard output; give the name of a file");
+    checkIsFile({"--out", options.out});
     const std::string ids = options.tokens.starts_with('@') ? options.tokens.substr(1) : "";
     checkTargets({{"--out", options.out}}, {{ids}, {options.model.model}});
     report::LogitsFile::checkTarget(options.out);

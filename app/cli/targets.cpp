@@ -58,6 +58,11 @@ bool isOfModel(const fs::path& target, const fs::path& model) {
 
 }  // namespace
 
+void checkIsFile(const Target& hdf5) {
+    if (hdf5.file != "-") return;
+    throw UsageError(hdf5.option + ": an HDF5 file cannot go to standard output; give the name of a file");
+}
+
 void checkTargets(const std::vector<Target>& targets, const Inputs& inputs) {
     for (auto one = targets.begin(); one != targets.end(); ++one) {
         if (one->file.empty()) continue;

@@ -21,5 +21,7 @@ struct Inputs {
 /// Throws UsageError where two targets are the same, or where one is a file that is read, or one of the files of a
 /// model that is read.
 void checkTargets(const std::vector<Target>& targets, const Inputs& inputs);
+/// Throws UsageError where an HDF5 file is to go to standard output.
+void checkIsFile(const Target& hdf5);
 
 }  // namespace perfmamba::cli
