@@ -306,18 +306,11 @@ std::string qualityTitle(const study::Study& study) {
     return std::string(study::qualityName(study.unpruned)) + (factorOf(study) == 100 ? ", %" : "");
 }
 
-/// Null where it was not measured.
-const study::Speed* speedOf(const study::Cell& cell, const study::Workload& workload) {
-    if (cell.state != study::CellState::Measured) return nullptr;
-    const auto found = std::ranges::find(cell.measured.speeds, workload, &study::Speed::workload);
-    return found == cell.measured.speeds.end() ? nullptr : &*found;
-}
-
 /// Of each cell what that workload wins beyond the noise; NaN where it does not, or was not measured.
 std::vector<double> winsOf(const study::Study& study, const study::Workload& workload) {
     std::vector<double> wins;
     for (const study::Cell& cell : study.cells) {
-        const study::Speed* speed = speedOf(cell, workload);
+        const study::Speed* speed = study::speedOf(cell, workload);
         wins.push_back(speed ? study::winOf(study, cell, *speed) : std::nan(""));
     }
     return wins;
@@ -329,7 +322,7 @@ study::Workload bestWorkload(const study::Study& study) {
     double most = 0;
     for (const study::Workload& workload : study.options.workloads) {
         for (const study::Cell& cell : study.cells) {
-            const study::Speed* speed = speedOf(cell, workload);
+            const study::Speed* speed = study::speedOf(cell, workload);
             if (!speed || cell.share == 0 || !(speed->speed_up.ci_low > most)) continue;
             most = speed->speed_up.ci_low;
             best = workload;
@@ -345,7 +338,7 @@ std::string frontierPlot(const study::Study& study, const study::Workload& workl
     scatter.y_title = html::escaped(qualityTitle(study));
     for (std::size_t i = 0; i < study.cells.size(); ++i) {
         const study::Cell& cell = study.cells[i];
-        const study::Speed* speed = speedOf(cell, workload);
+        const study::Speed* speed = study::speedOf(cell, workload);
         if (!speed || cell.layer || std::isnan(speed->speed_up.median)) continue;
         const study::Quality quality = study::qualityOf(cell.measured.accuracy);
         const profile::Ratio& ratio = speed->speed_up;
@@ -383,7 +376,7 @@ std::string frontierTable(const study::Study& study, const study::Workload& work
                             formatEstimate(cell.measured.accuracy.divergence),
                             formatBytes(static_cast<double>(cell.measured.facts.state_bytes_kept)));
         for (const study::Workload& each : study.options.workloads) {
-            const study::Speed* speed = speedOf(cell, each);
+            const study::Speed* speed = study::speedOf(cell, each);
             text += fmt::format("<td>{}</td>", speed ? ratioText(speed->speed_up) : "n/a");
         }
         text += "</tr>\n";
@@ -393,7 +386,7 @@ std::string frontierTable(const study::Study& study, const study::Workload& work
 
 bool anyFaster(const study::Study& study, const study::Workload& workload) {
     return std::ranges::any_of(study.cells, [&](const study::Cell& cell) {
-        const study::Speed* speed = speedOf(cell, workload);
+        const study::Speed* speed = study::speedOf(cell, workload);
         return speed && !cell.layer && cell.share > 0 && std::isfinite(study::winOf(study, cell, *speed));
     });
 }
@@ -404,7 +397,7 @@ std::string frontierSection(const study::Study& study) {
                "against.</p></section>\n";
     }
     const study::Workload workload = bestWorkload(study);
-    const auto timed = [&](const study::Cell& cell) { return !cell.layer && speedOf(cell, workload); };
+    const auto timed = [&](const study::Cell& cell) { return !cell.layer && study::speedOf(cell, workload); };
     if (std::ranges::none_of(study.cells, timed))
         return "<section><h2>Frontier</h2><p class=note>No cell was measured yet.</p></section>\n";
     return fmt::format(

@@ -56,15 +56,21 @@ const Cell* controlOf(const Study& study) {
     return found == study.cells.end() ? nullptr : &*found;
 }
 
+const Speed* speedOf(const Cell& cell, const Workload& workload) {
+    if (cell.state != CellState::Measured) return nullptr;
+    const auto found = std::ranges::find(cell.measured.speeds, workload, &Speed::workload);
+    return found == cell.measured.speeds.end() ? nullptr : &*found;
+}
+
 double winOf(const Study& study, const Cell& cell, const Speed& speed) {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
     if (cell.share == 0) return 1;
     if (!(speed.speed_up.known() && speed.speed_up.ci_low > 1)) return kNone;
     const Cell* control = controlOf(study);
-    if (!control) return speed.speed_up.median;
-    const auto itself = std::ranges::find(control->measured.speeds, speed.workload, &Speed::workload);
-    const bool judged = itself != control->measured.speeds.end() && itself->speed_up.known();
-    return judged && speed.speed_up.median <= itself->speed_up.ci_high ? kNone : speed.speed_up.median;
+    const Speed* itself = control ? speedOf(*control, speed.workload) : nullptr;
+    return itself && itself->speed_up.known() && speed.speed_up.median <= itself->speed_up.ci_high
+               ? kNone
+               : speed.speed_up.median;
 }
 
 std::vector<std::size_t> paretoFrontier(const Study& study, const std::vector<double>& worth) {

@@ -98,6 +98,8 @@ std::string_view qualityName(const evaluate::Accuracy& accuracy);
 /// The cell that removes nothing: a model timed against itself shows what the noise alone does. Null where it was not
 /// measured.
 const Cell* controlOf(const Study& study);
+/// The cell's, where it is measured; null where there is none of that workload.
+const Speed* speedOf(const Cell& cell, const Workload& workload);
 /// What the cell's speed-up counts for: NaN where pruning was not faster beyond the noise, by its interval and beyond
 /// that of the cell that removes nothing, which itself counts for 1.
 double winOf(const Study& study, const Cell& cell, const Speed& speed);
