@@ -330,9 +330,7 @@ void PrunePage::askForScores() {
     // A ranking may cost a run of the model: only for somebody who looks.
     if (!isVisible() || !m_model || !m_open || m_chosen.criterion.isEmpty()) return;
     if (scoresOf(m_chosen.criterion) || m_asked == m_chosen.criterion || m_ended == m_chosen.criterion) return;
-    const auto known = std::find_if(m_criteria.begin(), m_criteria.end(),
-                                    [&](const CriterionChoice& choice) { return choice.id == m_chosen.criterion; });
-    if (known == m_criteria.end() || !known->refusal.isEmpty()) return;
+    if (!usable(m_chosen.criterion)) return;
     if (waitsForWord()) {
         showMessage();
         showPrice();
@@ -350,8 +348,14 @@ bool PrunePage::waitsForWord() const {
         m_asked == m_chosen.criterion) {
         return false;
     }
-    const auto known = std::ranges::find(m_criteria, m_chosen.criterion, &CriterionChoice::id);
-    return known != m_criteria.end() && known->refusal.isEmpty() && known->needs_calibration;
+    const CriterionChoice* criterion = usable(m_chosen.criterion);
+    return criterion && criterion->needs_calibration;
+}
+
+/// Null where it is none that can rank this model's states.
+const CriterionChoice* PrunePage::usable(const QString& criterion) const {
+    const auto known = std::ranges::find(m_criteria, criterion, &CriterionChoice::id);
+    return known != m_criteria.end() && known->refusal.isEmpty() ? &*known : nullptr;
 }
 
 double PrunePage::shareRemoved() const {
@@ -380,12 +384,13 @@ void PrunePage::showMessage(const QString& problem) {
 }
 
 void PrunePage::showPrice() {
+    const QString score = waitsForWord() ? tr("Score the states") : QString();
     if (!m_plan || !m_model) {
         m_card->setPrice(std::nullopt, !m_model ? QString()
                                        : m_open ? tr("The price stands here once the states are scored.")
                                                 : tr("A click on a point of the study shows its price."));
         m_tradeoff->setCurrent(std::nullopt);
-        m_panel->setRankAgain(waitsForWord() ? tr("Score the states") : QString());
+        m_panel->setRankAgain(score);
         return;
     }
     const ScoresPtr scores = scoresOf(QString::fromStdString(m_plan->criterion));
@@ -406,8 +411,8 @@ void PrunePage::showPrice() {
     m_tradeoff->setCurrent(price);
     const bool away = fit && scores->interim_share > 0 && m_plan->kept() < m_plan->states() &&
                       std::abs(scores->interim_share - shareRemoved()) > kRankedAway;
-    m_panel->setRankAgain(waitsForWord() ? tr("Score the states")
-                          : away         ? tr("Ranked at %1 removed: rank at %2")
+    m_panel->setRankAgain(!score.isEmpty() ? score
+                          : away           ? tr("Ranked at %1 removed: rank at %2")
                                        .arg(percentText(scores->interim_share), percentText(shareRemoved()))
                                  : QString());
 }

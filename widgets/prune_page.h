@@ -113,6 +113,7 @@ private:
     void setPlanAtHand(const prune::PlanPtr& plan);
     void askForScores();
     [[nodiscard]] bool waitsForWord() const;
+    [[nodiscard]] const CriterionChoice* usable(const QString& criterion) const;
     [[nodiscard]] ScoresPtr scoresOf(const QString& criterion) const;
     [[nodiscard]] double shareRemoved() const;
     void showPrice();
