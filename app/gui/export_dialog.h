@@ -34,7 +34,7 @@ public:
     void setChanges(const std::vector<prune::TensorChange>& changes);
     void setProgress(const QString& text);
     void setDone(const prune::Exported& exported);
-    /// The export ended without a result; the reason stands in the messages.
+    /// The export ended without a result, for that reason.
     void setFailed(const QString& why);
 
 Q_SIGNALS:

@@ -477,8 +477,8 @@ void MainWindow::startRun() {
     if (!again || !m_kept_is_live || m_kept_as == m_baseline.path) {
         rememberPrevious();
         m_kept_as = newKeptReport(QString::fromStdString(model->name), m_baseline.path);
+        m_kept_is_live = m_live;
     }
-    m_kept_is_live = m_live;
     if (!again) m_last_finished.reset();
     m_shown_from.clear();
     statusBar()->clearMessage();
