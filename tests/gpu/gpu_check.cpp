@@ -25,12 +25,13 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kUsage =
-    R"(usage: gpu_check [--device cuda:0] [--operations SIZES] [--models FOLDER] [--bench MODEL]... [--budget SECONDS]
-                 [--fault MODEL]
+    R"(usage: gpu_check [--device cuda:0] [--precision P] [--operations SIZES] [--models FOLDER] [--bench MODEL]...
+                 [--budget SECONDS] [--fault MODEL]
 
   --device      which device, as 'perfmamba-cli devices' lists it
+  --precision   'f32', 'bf16' or 'f16': of operations and models that one only
   --operations  'all', or 'small' for those that take no time: each against the reference in double
-  --models      a folder of checkpoints, each compared with the CPU engine in every precision
+  --models      a folder of checkpoints, each compared with the CPU engine
   --bench       a checkpoint whose speed is measured, in bf16
   --budget      seconds for each length that is measured; 3
   --fault       a checkpoint that runs while the first GPU is lost, for this process, by a kernel that writes nowhere
@@ -38,6 +39,7 @@ constexpr std::string_view kUsage =
 
 struct Arguments {
     std::string device = "cuda:0";
+    std::vector<DType> precisions = {DType::F32, DType::BF16, DType::F16};
     std::string operations;
     std::string models;
     std::vector<std::string> bench;
@@ -56,8 +58,6 @@ struct Tally {
         fmt::print("  FAILED {}\n", failed.back());
     }
 };
-
-constexpr DType kPrecisions[] = {DType::F32, DType::BF16, DType::F16};
 
 std::unique_ptr<engine::Engine> engineOn(const std::string& device, const fs::path& model, DType precision) {
     return std::make_unique<engine::Engine>(model::Checkpoint::open(model),
@@ -80,11 +80,12 @@ std::vector<float> logitsOf(engine::Engine& engine, std::int64_t batch) {
     return all;
 }
 
-void checkOperations(const std::string& device, const std::string& sizes, Tally& tally) {
-    if (sizes.empty()) return;
-    for (const DType precision : kPrecisions) {
-        const auto backend = kernels::makeBackend(device, {.precision = precision});
-        const auto checks = tests::checkOperations(*backend, sizes == "all");
+void checkOperations(const Arguments& arguments, Tally& tally) {
+    if (arguments.operations.empty()) return;
+    for (const DType precision : arguments.precisions) {
+        const auto backend = kernels::makeBackend(arguments.device, {.precision = precision});
+        if (backend->device().activations != precision) continue;  // a CPU's are float32
+        const auto checks = tests::checkOperations(*backend, arguments.operations == "all");
         fmt::print("operations in {}: {} comparisons\n", kernels::precisionName(precision), checks.size());
         for (const tests::Check& check : checks) {
             tally.add(fmt::format("{}, {}", kernels::precisionName(precision), check.what), check.error, check.bound);
@@ -101,16 +102,16 @@ double boundOf(const engine::Engine& cpu, DType precision) {
     return cpu.checkpoint().name().ends_with("large-dt") ? 1e-1 : 2e-2;
 }
 
-void checkModels(const std::string& device, const std::string& folder, Tally& tally) {
-    if (folder.empty()) return;
-    for (const auto& entry : fs::directory_iterator(folder)) {
+void checkModels(const Arguments& arguments, Tally& tally) {
+    if (arguments.models.empty()) return;
+    for (const auto& entry : fs::directory_iterator(arguments.models)) {
         if (!fs::exists(entry.path() / "config.json")) continue;
         const std::string name = entry.path().filename().string();
         const auto cpu = engineOn("cpu", entry.path(), DType::F32);
         for (const std::int64_t batch : {1, 3, 8}) {
             const std::vector<float> expected = logitsOf(*cpu, batch);
-            for (const DType precision : kPrecisions) {
-                const auto gpu = engineOn(device, entry.path(), precision);
+            for (const DType precision : arguments.precisions) {
+                const auto gpu = engineOn(arguments.device, entry.path(), precision);
                 const double error = relativeError(logitsOf(*gpu, batch), expected);
                 const std::string what =
                     fmt::format("{} in {}, batch {}", name, kernels::precisionName(precision), batch);
@@ -175,6 +176,9 @@ Arguments parse(int argc, char** argv) {
         const std::string value = argv[++i];
         if (option == "--device") {
             arguments.device = value;
+        } else if (option == "--precision") {
+            std::erase_if(arguments.precisions, [&](DType type) { return kernels::precisionName(type) != value; });
+            if (arguments.precisions.empty()) throw Error("gpu_check", "--precision takes f32, bf16 or f16");
         } else if (option == "--operations") {
             arguments.operations = value;
         } else if (option == "--budget") {
@@ -210,8 +214,8 @@ int main(int argc, char** argv) {
                 tally.failed.push_back(fmt::format("{} broke off: {}", what, failure.what()));
             }
         };
-        stage("operations", [&] { checkOperations(arguments.device, arguments.operations, tally); });
-        stage("models", [&] { checkModels(arguments.device, arguments.models, tally); });
+        stage("operations", [&] { checkOperations(arguments, tally); });
+        stage("models", [&] { checkModels(arguments, tally); });
         if (tally.done > 0) fmt::print("{} comparisons\n", tally.done);
         stage("speed", [&] { measure(arguments, tally); });
         stage("fault", [&] { checkFault(arguments.device, arguments.fault, tally); });
