@@ -40,6 +40,17 @@ void reverse(Params p) {
     p.out[simt::threadIndex()] = tile[3 - simt::warp()][31 - simt::lane()];
 }
 
+template <bool right>
+SIMT_KERNEL(32)
+void addToWhatIsThere(Params p) {
+    const float early = p.out[simt::lane()];
+    simt::awaitKernelsBefore();
+    p.out[simt::lane()] = (right ? p.out[simt::lane()] : early) + static_cast<float>(p.count);
+}
+SIMT_KERNEL(32) void waitsForNothing(Params p) {
+    p.out[simt::lane()] = 0;
+}
+
 /// The same within a warp.
 template <bool barrier>
 SIMT_KERNEL(32)
@@ -280,6 +291,24 @@ private Q_SLOTS:
         std::vector<float> out(128);
         QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, {{1, 65536}, 128}, places, Params{out.data(), 0}), Fault);
         QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, {{1}, 128, 240000}, places, Params{out.data(), 0}), Fault);
+    }
+
+    /// A kernel that overlaps with the one before it reads before it waits what that one has not written yet.
+    void overlap() {
+        const simt::Shape shape{{2}, 32, 0, true};
+        for (const bool first : {false, true}) {
+            std::vector<float> right(32);
+            std::vector<float> wrong(32);
+            simt::host::Overlapping kernels(first);
+            for (int i = 1; i <= 4; ++i) simt::launch(nullptr, shape, addToWhatIsThere<true>, Params{right.data(), i});
+            kernels.end();
+            for (int i = 1; i <= 4; ++i) simt::launch(nullptr, shape, addToWhatIsThere<false>, Params{wrong.data(), i});
+            kernels.end();
+            QCOMPARE(right[5], 20.0F);  // two blocks each
+            QVERIFY(wrong[5] < 20);
+        }
+        std::vector<float> out(32);
+        QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, shape, waitsForNothing, Params{out.data(), 0}), Fault);
     }
 
     void tilesFromSharedMemory() {

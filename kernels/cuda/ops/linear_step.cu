@@ -20,7 +20,8 @@ void start(void* stream, const LinearStepParams<T, X, Y>& p) {
     simt::launch(stream,
                  {{divideUp(p.outputs, Tile::R * Tile::teams), divideUp(p.rows, Tile::M)},
                   Tile::threads,
-                  linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, p.groups)},
+                  linearSharedBytes<LinearInput<T, normed>, Tile>(p.inputs, p.groups),
+                  true},
                  linearStepKernel<T, X, Y, normed, Tile>, p);
 }
 

@@ -115,8 +115,8 @@ private:
     const T* m_rows[Tile::R];
 };
 
-/// Rows of x on their way to shared memory, times the norm's weight where there is a norm. The first vectors of each
-/// thread are asked for at once.
+/// Rows of x on their way to shared memory, times the norm's weight where there is a norm. Each thread's first vectors
+/// of the norm's weight are asked for at once, those of x by ask().
 template <class Tile, class X, class In, bool normed>
 class InputRows {
 public:
@@ -124,14 +124,19 @@ public:
     SIMT_DEVICE InputRows(const Params& p, int first_row) : m_x(p.x), m_weight(p.norm_weight), m_inputs(p.inputs) {
         SIMT_UNROLL
         for (int m = 0; m < Tile::M; ++m) m_rows[m] = simt::lesser(first_row + m, p.rows - 1) * p.x_stride;
-        ask(0);
+        askWeights(0);
     }
+
+    SIMT_DEVICE void ask() { askRows(0); }
 
     /// `factor` (row, input) is what else a norm multiplies with. `squares`: the thread's sums of x².
     template <class Factor>
     SIMT_DEVICE void write(In* to, float (&squares)[Tile::M], const Factor& factor) {
         for (int first = 0; first < m_inputs; first += kAtOnce * kStep) {
-            if (first > 0) ask(first);
+            if (first > 0) {
+                askRows(first);
+                askWeights(first);
+            }
             SIMT_UNROLL
             for (int i = 0; i < kAtOnce; ++i) {
                 const int k = at(first, i);
@@ -162,14 +167,22 @@ private:
     static constexpr int kStep = Tile::threads * v;
 
     [[nodiscard]] SIMT_DEVICE static int at(int first, int i) { return first + i * kStep + simt::threadIndex() * v; }
-    SIMT_DEVICE void ask(int first) {
+    SIMT_DEVICE void askRows(int first) {
         SIMT_UNROLL
         for (int i = 0; i < kAtOnce; ++i) {
             const int k = at(first, i);
             if (k >= m_inputs) continue;
             SIMT_UNROLL
             for (int m = 0; m < Tile::M; ++m) m_asked[i][m] = simt::loadAs<Vector<X, v>>(m_x + m_rows[m] + k);
-            if constexpr (normed) m_weights[i] = simt::loadAs<Vector<float, v>>(m_weight + k);
+        }
+    }
+    SIMT_DEVICE void askWeights(int first) {
+        if constexpr (normed) {
+            SIMT_UNROLL
+            for (int i = 0; i < kAtOnce; ++i) {
+                const int k = at(first, i);
+                if (k < m_inputs) m_weights[i] = simt::loadAs<Vector<float, v>>(m_weight + k);
+            }
         }
     }
 
@@ -200,7 +213,7 @@ SIMT_DEVICE void groupFactors(const Params& p, int first_row, float* factors) {
 }
 
 /// What becomes of one sum, in the lane that has it: bias, the convolution or the addition to what was there. What
-/// that takes from memory is asked for beforehand.
+/// that takes from memory is asked for beforehand, what was there by readBefore().
 template <class T, class X, class Y>
 class LinearOutput {
 public:
@@ -209,7 +222,6 @@ public:
         m_exists = output < p.outputs && row < p.rows;
         if (!m_exists) return;
         if (p.bias) m_bias = p.bias[output];
-        if (p.accumulate) m_before = toFloat(*y());
         m_convolved = m_channel >= 0 && m_channel < p.conv_channels;
         if (!m_convolved) return;
         if (p.conv_bias) m_conv_bias = p.conv_bias[m_channel];
@@ -220,6 +232,9 @@ public:
         }
     }
 
+    SIMT_DEVICE void readBefore() {
+        if (m_exists && p.accumulate) m_before = toFloat(*y());
+    }
     SIMT_DEVICE void write(float sum) const {
         if (!m_exists) return;
         float value = m_before + sum + m_bias;
@@ -271,12 +286,15 @@ void linearStepKernel(LinearStepParams<T, X, Y> p) {
     const int first_output = (simt::blockX() * Tile::teams + simt::warp() / Tile::parts) * R;
     const int first_row = simt::blockY() * M;
 
-    InputRows<Tile, X, In, normed> inputs(p, first_row);
+    simt::letNextBegin();
     WeightRows<T, Tile> weight(p, simt::dynamicShared() + linearWeights<In, Tile>(p.inputs, groups), first_output,
                                part);
     const bool writes = part == 0 && simt::lane() < Tile::sums;
-    const LinearOutput<T, X, Y> output(p, writes ? first_output + simt::lane() / M : p.outputs,
-                                       first_row + simt::lane() % M);
+    LinearOutput<T, X, Y> output(p, writes ? first_output + simt::lane() / M : p.outputs, first_row + simt::lane() % M);
+    InputRows<Tile, X, In, normed> inputs(p, first_row);
+    simt::awaitKernelsBefore();
+    inputs.ask();
+    output.readBefore();
     float squares[M] = {};
     if constexpr (normed) {
         if (groups > 1) {

@@ -33,13 +33,20 @@ template <class T>
 struct States {
     float h[kStatesAtOnce], A[kStatesAtOnce], B[kStatesAtOnce], C[kStatesAtOnce];
 
-    SIMT_DEVICE void read(const ScanParams<T>& p, std::int64_t b, std::int64_t d, int first) {
+    SIMT_DEVICE void readStates(const ScanParams<T>& p, std::int64_t b, std::int64_t d, int first) {
         SIMT_UNROLL
         for (int i = 0; i < kStatesAtOnce; ++i) {
             const int n = first + i * kParts;
             const bool exists = n < p.states;
             h[i] = exists ? p.h[(b * p.states + n) * p.channels + d] : 0.0F;
             A[i] = exists ? p.A[n * p.channels + d] : 0.0F;
+        }
+    }
+    SIMT_DEVICE void readInputs(const ScanParams<T>& p, std::int64_t b, int first) {
+        SIMT_UNROLL
+        for (int i = 0; i < kStatesAtOnce; ++i) {
+            const int n = first + i * kParts;
+            const bool exists = n < p.states;
             B[i] = exists ? toFloat(p.B[b * p.bc_stride + n]) : 0.0F;
             C[i] = exists ? toFloat(p.C[b * p.bc_stride + n]) : 0.0F;
         }
@@ -62,7 +69,7 @@ struct States {
 template <class T, int n>
 class DtProduct {
 public:
-    SIMT_DEVICE DtProduct(const StepParams<T>& params, std::int64_t b, std::int64_t first_channel)
+    SIMT_DEVICE DtProduct(const StepParams<T>& params, std::int64_t first_channel)
         : p(params), m_low(reinterpret_cast<float*>(simt::dynamicShared())) {
         const std::int64_t channel =
             simt::lesser<std::int64_t>(first_channel + simt::threadIndex() / kChannelThreads, p.scan.channels - 1);
@@ -71,11 +78,13 @@ public:
         for (int i = 0; i < kVectorsAtOnce; ++i) {
             if (at(i) < p.rank) m_weight[i] = simt::loadAs<Packed<T, n>>(m_row + at(i));
         }
+    }
+    SIMT_DEVICE void readInputs(std::int64_t b) const {
         for (int k = simt::threadIndex(); k < p.rank; k += kThreads) {
             m_low[k] = toFloat(p.low[b * p.scan.bc_stride + k]);
         }
     }
-    /// After a barrier; the same in all threads of a channel.
+    /// After readInputs() and a barrier; the same in all threads of a channel.
     [[nodiscard]] SIMT_DEVICE float sum() const {
         float sum = 0;
         SIMT_UNROLL
@@ -108,6 +117,10 @@ private:
 };
 
 constexpr int kNoProduct = 0;
+struct NoProduct {
+    template <class Params>
+    SIMT_DEVICE NoProduct(const Params& /*step*/, std::int64_t /*first_channel*/) {}
+};
 
 template <class T, int n>
 SIMT_KERNEL(kThreads)
@@ -119,17 +132,21 @@ void scanStepKernel(StepParams<T> step) {
     const std::int64_t first_channel = static_cast<std::int64_t>(simt::blockX()) * simt::kWarp;
     const bool inside = first_channel + simt::lane() < p.channels;
     const std::int64_t d = inside ? first_channel + simt::lane() : p.channels - 1;
+    simt::letNextBegin();
     States<T> states;
-    states.read(p, b, d, simt::warp());
-    const float x = toFloat(p.x[b * step.x_stride + d]);
+    states.readStates(p, b, d, simt::warp());
     const float bias = p.dt_bias ? p.dt_bias[d] : 0.0F;
     const float D = p.D[d];
+    const std::conditional_t<n == kNoProduct, NoProduct, DtProduct<T, n>> product(step, first_channel);
+    simt::awaitKernelsBefore();
+    states.readInputs(p, b, simt::warp());
+    const float x = toFloat(p.x[b * step.x_stride + d]);
     const float z = p.z ? toFloat(p.z[b * p.z_stride + d]) : 0.0F;
     float dt = 0;
     if constexpr (n == kNoProduct) {
         dt = toFloat(p.dt[b * p.channels + d]);
     } else {
-        const DtProduct<T, n> product(step, b, first_channel);
+        product.readInputs(b);
         simt::syncBlock();
         const float sum = product.sum();
         if (simt::threadIndex() % kChannelThreads == 0) deltas[simt::threadIndex() / kChannelThreads] = sum;
@@ -141,7 +158,10 @@ void scanStepKernel(StepParams<T> step) {
     float sum = 0;
     if (inside) {
         for (int n_first = simt::warp(); n_first < p.states; n_first += kParts * kStatesAtOnce) {
-            if (n_first != simt::warp()) states.read(p, b, d, n_first);
+            if (n_first != simt::warp()) {
+                states.readStates(p, b, d, n_first);
+                states.readInputs(p, b, n_first);
+            }
             sum += states.update(p, b, d, n_first, delta, delta * x);
         }
     }
@@ -158,8 +178,8 @@ void scanStepKernel(StepParams<T> step) {
 
 template <class T>
 void scanStep(void* stream, std::int64_t batch, const ScanParams<T>& params) {
-    simt::launch(stream, {{divideUp(params.channels, simt::kWarp), batch}, kThreads}, scanStepKernel<T, kNoProduct>,
-                 StepParams<T>{params, params.channels, nullptr, nullptr, 0});
+    simt::launch(stream, {{divideUp(params.channels, simt::kWarp), batch}, kThreads, 0, true},
+                 scanStepKernel<T, kNoProduct>, StepParams<T>{params, params.channels, nullptr, nullptr, 0});
 }
 template void scanStep(void*, std::int64_t, const ScanParams<float>&);
 template void scanStep(void*, std::int64_t, const ScanParams<Half>&);
@@ -178,7 +198,8 @@ void mamba1Step(void* stream, const Mamba1StepOp& op) {
         simt::launch(stream,
                      {{divideUp(op.scan.channels, simt::kWarp), op.scan.batch},
                       kThreads,
-                      op.rank * static_cast<std::int64_t>(sizeof(float))},
+                      op.rank * static_cast<std::int64_t>(sizeof(float)),
+                      true},
                      vectors ? scanStepKernel<T, kWidest<T>> : scanStepKernel<T, 1>, p);
     });
 }

@@ -57,15 +57,17 @@ void ssdStepKernel(StepParams<T, Y> step) {
     const std::int64_t channel = head * p.at.head_dim + first_p;
     const int rows = static_cast<int>(simt::lesser<std::int64_t>(kRows, p.at.head_dim - first_p));
 
+    simt::letNextBegin();
     float* h = p.h + (b * p.at.heads * p.at.head_dim + channel) * states;
     float state[kOwn][v] = {};
     loadStates(h, rows, states, simt::lane() * v, state);
-    const float dt = toFloat(p.dt[b * p.dt_stride + head]);
     const float dt_bias = p.dt_bias[head];
     const float A = p.A[head];
     const std::int64_t own = channel + simt::lesser(simt::threadIndex(), rows - 1);
-    const float x = toFloat(p.x[row + own]);
     const float D = p.D[own];
+    simt::awaitKernelsBefore();
+    const float dt = toFloat(p.dt[b * p.dt_stride + head]);
+    const float x = toFloat(p.x[row + own]);
     const float z = step.z ? toFloat(step.z[b * step.z_stride + own]) : 0.0F;
     const std::int64_t bc = row + head / p.at.headsOfGroup() * states;
     for (int n = simt::threadIndex(); n < states; n += kThreads) {
@@ -108,7 +110,8 @@ void start(void* stream, const StepParams<T, Y>& params) {
     const SsdLayout& at = params.ssd.at;
     const simt::Shape shape{{divideUp(at.head_dim, kRows), at.heads, at.batch},
                             kThreads,
-                            2 * at.states * static_cast<std::int64_t>(sizeof(float))};
+                            2 * at.states * static_cast<std::int64_t>(sizeof(float)),
+                            true};
     const bool vectors = at.states % 4 == 0 && aligned(4 * sizeof(float), params.ssd.h);
     simt::launch(stream, shape, vectors ? ssdStepKernel<T, Y, 4> : ssdStepKernel<T, Y, 1>, params);
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "kernels/cuda/simt/executor.h"
 #include "kernels/cuda/simt/numbers.h"
 
 namespace perfmamba::kernels::cuda {
@@ -109,7 +110,12 @@ void HostRuntime::step() {
 
 template <class Work>
 void HostRuntime::enqueue(const Work& work) {
-    if (m_deferred) return m_deferred->push_back(work);
+    if (m_deferred) {
+        return m_deferred->push_back([work] {
+            simt::host::catchUp();
+            work();
+        });
+    }
     step();
     work();
 }
@@ -190,11 +196,12 @@ void HostRuntime::abandonCapture() noexcept {
 }
 
 void HostRuntime::launch(Graph graph) {
-    ++m_graph_launches;
+    simt::host::Overlapping kernels(m_graph_launches++ % 2 == 0);
     for (const std::function<void()>& work : static_cast<HostGraph*>(graph)->work) {
         step();
         work();
     }
+    kernels.end();
 }
 
 void HostRuntime::destroyGraph(Graph graph) noexcept {

@@ -31,6 +31,17 @@ SIMT_DEVICE void syncWarp() {
 SIMT_DEVICE void fenceBlock() {
     __threadfence_block();
 }
+/// See Shape::overlaps.
+SIMT_DEVICE void letNextBegin() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+SIMT_DEVICE void awaitKernelsBefore() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
 /// Where a warp asks again and again for what another warp of its block does: all lanes, between two questions.
 SIMT_DEVICE void pause() {}
 SIMT_DEVICE bool allLanes(bool value) {
@@ -182,7 +193,8 @@ inline const Limits& limits() {
     int shared = 0;
     checked(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
     checked(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-    limits = {multiprocessors, shared, code.ptxVersion >= 80, kWgmmaBuilt && code.ptxVersion == 90};
+    limits = {multiprocessors, shared, code.ptxVersion >= 80, kWgmmaBuilt && code.ptxVersion == 90,
+              code.ptxVersion >= 90};
     known = device;
     return limits;
 }
@@ -200,8 +212,18 @@ void launch(void* stream, const Shape& shape, void (*kernel)(P), const P& params
                                      static_cast<int>(shape.dynamic_shared));
     }
     if (error == cudaSuccess) {
-        error = cudaLaunchKernel(code, grid, dim3(static_cast<unsigned>(shape.threads)), arguments,
-                                 static_cast<std::size_t>(shape.dynamic_shared), static_cast<cudaStream_t>(stream));
+        const dim3 threads(static_cast<unsigned>(shape.threads));
+        const auto shared = static_cast<std::size_t>(shape.dynamic_shared);
+        auto* const on = static_cast<cudaStream_t>(stream);
+        if (shape.overlaps && limits().overlap) {
+            cudaLaunchAttribute overlap{};
+            overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+            overlap.val.programmaticStreamSerializationAllowed = 1;
+            const cudaLaunchConfig_t config{grid, threads, shared, on, &overlap, 1};
+            error = cudaLaunchKernelExC(&config, code, arguments);
+        } else {
+            error = cudaLaunchKernel(code, grid, threads, arguments, shared, on);
+        }
     }
     if (error != cudaSuccess) throw kernels::cuda::LaunchError(static_cast<int>(error));
 }

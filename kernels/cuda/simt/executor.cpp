@@ -4,6 +4,8 @@
 #include <array>
 #include <memory>
 #include <new>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "kernels/cuda/simt/fiber.h"
@@ -19,7 +21,7 @@ constexpr int kPoison = 0xff;
 // Rounds of a block's warps, one after the other, in each of which one paused. Far more than a kernel needs.
 constexpr int kMostPauses = 100'000;
 
-enum class Waits : std::uint8_t { Nowhere, AtWarp, AtBlock, Paused, Left };
+enum class Waits : std::uint8_t { Nowhere, AtWarp, AtBlock, ForLaunches, Paused, Left };
 
 struct Thread {
     Fiber fiber;
@@ -59,22 +61,15 @@ class Executor {
 public:
     Order order = Order::Forward;
 
-    void run(const Block& grid, int threads, std::int64_t dynamic_shared, const std::function<void()>& body) {
-        if (threads < kLanes || threads > kMostThreads || threads % kLanes != 0) {
-            throw Fault("a block of " + std::to_string(threads) + " threads");
-        }
-        checkGrid(grid);
-        if (dynamic_shared > kMostShared) throw Fault(std::to_string(dynamic_shared) + " bytes of shared memory");
+    /// `before` runs once the first block waits for it, at the latest before the first one ends.
+    void run(const Launch& launch, const std::function<void()>& before) {
+        const int threads = launch.threads;
+        m_launch = &launch;
+        m_before = before;
         while (m_threads.size() < static_cast<std::size_t>(threads)) m_threads.push_back(std::make_unique<Thread>());
-        m_count = threads;
-        m_body = &body;
-        m_dynamic_bytes = static_cast<std::size_t>(dynamic_shared);
-        for (std::int64_t z = 0; z < grid.z; ++z) {
-            for (std::int64_t y = 0; y < grid.y; ++y) {
-                for (std::int64_t x = 0; x < grid.x; ++x) {
-                    current.block = {x, y, z};
-                    runBlock();
-                }
+        for (std::int64_t z = 0; z < launch.grid.z; ++z) {
+            for (std::int64_t y = 0; y < launch.grid.y; ++y) {
+                for (std::int64_t x = 0; x < launch.grid.x; ++x) runBlock({x, y, z});
             }
         }
     }
@@ -114,7 +109,7 @@ public:
     /// A thread's life: one block's work after the other's.
     [[noreturn]] void live() {
         for (;;) {
-            (*m_body)();
+            m_launch->body();
             thread(current.thread).at_home = true;
             wait(Waits::Left, {"the end", {}});
             thread(current.thread).at_home = false;
@@ -122,6 +117,7 @@ public:
     }
 
 private:
+    [[nodiscard]] int count() const { return m_launch->threads; }
     [[nodiscard]] Thread& thread(int index) const { return *m_threads[static_cast<std::size_t>(index)]; }
     /// The i-th of `count` in the order that was asked for.
     [[nodiscard]] int inOrder(int i, int count) const { return order == Order::Forward ? i : count - 1 - i; }
@@ -131,15 +127,6 @@ private:
         std::memset(data.get(), kPoison, bytes);
         return data;
     }
-    static void checkGrid(const Block& grid) {
-        constexpr std::int64_t kMostX = 0x7fffffff;
-        constexpr std::int64_t kMostYZ = 65535;
-        if (grid.x < 1 || grid.y < 1 || grid.z < 1 || grid.x > kMostX || grid.y > kMostYZ || grid.z > kMostYZ) {
-            throw Fault("a grid of " + std::to_string(grid.x) + " × " + std::to_string(grid.y) + " × " +
-                        std::to_string(grid.z) + " blocks");
-        }
-    }
-
     [[nodiscard]] std::string where(int index) const {
         const Thread& at = thread(index);
         return "thread " + std::to_string(index) + (at.waits == Waits::Left ? " has left" : " waits at ") +
@@ -157,17 +144,19 @@ private:
 
     static void threadMain();
 
-    void runBlock() {
+    void runBlock(const Block& block) {
+        m_block = block;
+        m_awaited = false;
         m_shared.clear();
         m_shared_bytes = 0;
-        m_dynamic = poisoned(m_dynamic_bytes);
+        m_dynamic = poisoned(static_cast<std::size_t>(m_launch->dynamic_shared));
         m_fault.clear();
-        for (int i = 0; i < m_count; ++i) {
+        for (int i = 0; i < count(); ++i) {
             thread(i).waits = Waits::Nowhere;
             thread(i).second_room = false;
             if (!thread(i).at_home) thread(i).fiber.restart(threadMain);
         }
-        const int warps = m_count / kLanes;
+        const int warps = count() / kLanes;
         int pauses = 0;
         for (;;) {
             bool paused = false;
@@ -177,19 +166,25 @@ private:
                 continue;
             }
             pauses = 0;
-            requireTogether(0, m_count);
-            if (thread(0).waits == Waits::Left) return;
-            for (int i = 0; i < m_count; ++i) thread(i).waits = Waits::Nowhere;
+            requireTogether(0, count());
+            if (thread(0).waits == Waits::Left) break;
+            if (thread(0).waits == Waits::ForLaunches) runWhatIsBefore();
+            for (int i = 0; i < count(); ++i) thread(i).waits = Waits::Nowhere;
         }
+        if (m_launch->overlaps && !m_awaited) throw Fault("a kernel that overlaps did not wait for those before it");
+    }
+    void runWhatIsBefore() {
+        m_awaited = true;
+        if (m_before) std::exchange(m_before, nullptr)();
     }
 
     /// Until all lanes wait at a barrier of the block, have left, or pause, which is the result.
     bool runWarp(int first) {
-        if (thread(first).waits == Waits::AtBlock || thread(first).waits == Waits::Left) return false;
+        if (thread(first).waits != Waits::Nowhere && thread(first).waits != Waits::Paused) return false;
         for (;;) {
             for (int i = 0; i < kLanes; ++i) {
                 const int index = first + inOrder(i, kLanes);
-                current.thread = index;
+                current = {index, m_block};
                 thread(index).fiber.resume();
                 if (!m_fault.empty()) throw Fault("thread " + std::to_string(index) + ": " + m_fault);
             }
@@ -206,52 +201,115 @@ private:
     }
 
     std::vector<std::unique_ptr<Thread>> m_threads;
-    int m_count = 0;
-    const std::function<void()>* m_body = nullptr;
-    std::size_t m_dynamic_bytes = 0;
+    const Launch* m_launch = nullptr;
+    std::function<void()> m_before;
+    Block m_block;
+    bool m_awaited = false;
     Bytes m_dynamic;
     std::vector<Shared> m_shared;
     std::size_t m_shared_bytes = 0;
     std::string m_fault;
 };
 
-thread_local Executor executor;
+void check(const Launch& launch) {
+    constexpr std::int64_t kMostX = 0x7fffffff;
+    constexpr std::int64_t kMostYZ = 65535;
+    const Block& grid = launch.grid;
+    if (grid.x < 1 || grid.y < 1 || grid.z < 1 || grid.x > kMostX || grid.y > kMostYZ || grid.z > kMostYZ) {
+        throw Fault("a grid of " + std::to_string(grid.x) + " × " + std::to_string(grid.y) + " × " +
+                    std::to_string(grid.z) + " blocks");
+    }
+    if (launch.threads < kLanes || launch.threads > kMostThreads || launch.threads % kLanes != 0) {
+        throw Fault("a block of " + std::to_string(launch.threads) + " threads");
+    }
+    if (launch.dynamic_shared > kMostShared) {
+        throw Fault(std::to_string(launch.dynamic_shared) + " bytes of shared memory");
+    }
+}
+
+/// One runs a launch, the other what that one waits for.
+struct Executors {
+    Executor of_launch, of_waiting;
+    Executor* running = &of_launch;
+    bool overlapping = false;
+    bool next_waits = false;
+    std::optional<Launch> waiting;
+
+    void run(const Launch& launch, const std::function<void()>& before = {}) { running->run(launch, before); }
+    void runWaiting() {
+        if (!waiting) return;
+        const Launch launch = *std::exchange(waiting, std::nullopt);
+        of_waiting.order = of_launch.order;
+        running = &of_waiting;
+        try {
+            run(launch);
+        } catch (...) {
+            running = &of_launch;
+            throw;
+        }
+        running = &of_launch;
+    }
+};
+thread_local Executors executors;
 
 void Executor::threadMain() {
-    executor.live();
+    executors.running->live();
 }
 
 }  // namespace
 
 void setOrder(Order order) {
-    executor.order = order;
+    executors.of_launch.order = order;
 }
-void run(const Block& grid, int threads, std::int64_t dynamic_shared, const std::function<void()>& body) {
-    executor.run(grid, threads, dynamic_shared, body);
+void run(const Launch& launch) {
+    check(launch);
+    if (!launch.overlaps) catchUp();
+    if (executors.overlapping && std::exchange(executors.next_waits, !executors.next_waits) && !executors.waiting) {
+        executors.waiting = launch;
+    } else {
+        executors.run(launch, [] { executors.runWaiting(); });
+    }
+}
+void catchUp() {
+    executors.runWaiting();
+}
+Overlapping::Overlapping(bool first) {
+    executors.overlapping = true;
+    executors.next_waits = first;
+}
+Overlapping::~Overlapping() {
+    executors.overlapping = false;
+    executors.waiting.reset();
+}
+void Overlapping::end() {
+    catchUp();
+}
+void waitForLaunchesBefore(const Site& site) {
+    executors.running->wait(Waits::ForLaunches, site);
 }
 void waitForBlock(const Site& site) {
-    executor.wait(Waits::AtBlock, site);
+    executors.running->wait(Waits::AtBlock, site);
 }
 void pause(const Site& site) {
-    executor.wait(Waits::Paused, site);
+    executors.running->wait(Waits::Paused, site);
 }
 void waitForWarp(const Site& site) {
-    executor.wait(Waits::AtWarp, site);
+    executors.running->wait(Waits::AtWarp, site);
 }
 std::byte* show() {
-    return executor.show();
+    return executors.running->show();
 }
 const std::byte* shown(int lane) {
-    return executor.shown(lane);
+    return executors.running->shown(lane);
 }
 void stop(std::size_t bytes, const char* why) {
-    executor.stop(bytes, why);
+    executors.running->stop(bytes, why);
 }
 std::byte* dynamicShared() {
-    return executor.dynamicShared();
+    return executors.running->dynamicShared();
 }
 void* sharedVariable(const void* key, std::size_t bytes) {
-    return executor.sharedVariable(key, bytes);
+    return executors.running->sharedVariable(key, bytes);
 }
 
 }  // namespace perfmamba::simt::host

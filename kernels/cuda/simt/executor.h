@@ -36,8 +36,29 @@ struct Block {
     std::int64_t x = 1, y = 1, z = 1;
 };
 
-/// Runs `body` for every thread of every block. Throws Fault.
-void run(const Block& grid, int threads, std::int64_t dynamic_shared, const std::function<void()>& body);
+struct Launch {
+    Block grid;
+    int threads = 0;
+    std::int64_t dynamic_shared = 0;
+    bool overlaps = false;       // with what was launched before it
+    std::function<void()> body;  // of each thread
+};
+/// Runs it. Throws Fault.
+void run(const Launch& launch);
+
+/// While this lives, of this host thread's launches every second one waits for the next to begin: one that overlaps
+/// runs up to its waitForLaunchesBefore() first, and sees there what it has no right to read. `first`: which of each
+/// two waits. end() runs what still waits.
+class Overlapping {
+public:
+    explicit Overlapping(bool first);
+    ~Overlapping();
+    Overlapping(const Overlapping&) = delete;
+    Overlapping& operator=(const Overlapping&) = delete;
+    void end();
+};
+/// Runs what waits, before anything else is done to memory.
+void catchUp();
 
 // For host.h, from inside a kernel -------------------------------------------------------------------------------
 
@@ -54,6 +75,7 @@ struct Site {
     std::source_location at;
 };
 void waitForBlock(const Site& site);
+void waitForLaunchesBefore(const Site& site);
 void waitForWarp(const Site& site);
 /// Lets the block's other warps go on. All lanes of the warp pause together.
 void pause(const Site& site);

@@ -31,6 +31,10 @@ inline void syncWarp(std::source_location at = std::source_location::current()) 
     host::waitForWarp({"syncWarp", at});
 }
 inline void fenceBlock() {}
+inline void letNextBegin() {}
+inline void awaitKernelsBefore(std::source_location at = std::source_location::current()) {
+    host::waitForLaunchesBefore({"awaitKernelsBefore", at});
+}
 inline void pause(std::source_location at = std::source_location::current()) {
     host::pause({"pause", at});
 }
@@ -116,11 +120,11 @@ inline float fastReciprocalSqrt(float x) {
 /// it has the shared memory of compute capability 8.6, 8.9 and 12.0, without mma that of 7.5.
 inline const Limits& limits() {
 #if defined(PERFMAMBA_SIMT_NO_MMA)
-    static constexpr Limits kLimits{4, 64 * 1024, false, false};
+    static constexpr Limits kLimits{4, 64 * 1024, false, false, false};
 #elif defined(PERFMAMBA_SIMT_NO_WGMMA)
-    static constexpr Limits kLimits{4, 99 * 1024, true, false};
+    static constexpr Limits kLimits{4, 99 * 1024, true, false, true};
 #else
-    static constexpr Limits kLimits{4, host::kMostShared, true, true};
+    static constexpr Limits kLimits{4, host::kMostShared, true, true, true};
 #endif
     return kLimits;
 }
@@ -128,7 +132,11 @@ inline const Limits& limits() {
 template <class P>
 void launch(void* /*stream*/, const Shape& shape, void (*kernel)(P), const P& params) {
     if (shape.dynamic_shared > limits().shared) throw host::Fault("more shared memory than the device has");
-    host::run({shape.grid.x, shape.grid.y, shape.grid.z}, shape.threads, shape.dynamic_shared, [&] { kernel(params); });
+    host::run({{shape.grid.x, shape.grid.y, shape.grid.z},
+               shape.threads,
+               shape.dynamic_shared,
+               shape.overlaps,
+               [kernel, params] { kernel(params); }});
 }
 
 }  // namespace perfmamba::simt

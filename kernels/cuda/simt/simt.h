@@ -17,10 +17,14 @@ struct Extent {
     std::int64_t x = 1, y = 1, z = 1;
 };
 /// How a kernel is started. dynamic_shared: bytes behind dynamicShared(), at most limits().shared.
+/// A kernel that overlaps may begin before those before it on its stream have ended, as soon as all of the last one's
+/// blocks have begun, ended or called letNextBegin(). Until it has called awaitKernelsBefore(), which every thread
+/// does, it reads only what no kernel of its step writes, and writes nothing.
 struct Shape {
     Extent grid;
     int threads = kWarp;
     std::int64_t dynamic_shared = 0;
+    bool overlaps = false;
 };
 
 /// What a launcher chooses by.
@@ -29,6 +33,7 @@ struct Limits {
     std::int64_t shared;  // bytes a block may have
     bool mma;             // see mma.h
     bool wgmma;           // see wgmma.h
+    bool overlap;         // whether kernels can; else they do not
 };
 /// Bytes of shared memory that every device gives a block without being asked.
 inline constexpr std::int64_t kSharedUnasked = 48 * 1024;
