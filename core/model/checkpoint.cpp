@@ -132,12 +132,15 @@ void Checkpoint::releasePages() const {
 }
 
 std::string Checkpoint::storedType() const {
-    std::optional<DType> first;
-    for (const auto& [name, tensor] : m_tensors) {
-        if (first && *first != tensor.dtype) return "mixed";
-        first = tensor.dtype;
-    }
-    return first ? std::string(perfmamba::name(*first)) : "none";
+    std::map<DType, std::int64_t> elements;
+    for (const auto& [name, tensor] : m_tensors) elements[tensor.dtype] += tensor.elements();
+    if (elements.empty()) return "none";
+    constexpr double kNearlyAll = 0.9;
+    std::int64_t all = 0;
+    for (const auto& [type, count] : elements) all += count;
+    const auto most = std::ranges::max_element(elements, {}, &std::pair<const DType, std::int64_t>::second);
+    const bool nearly_all = static_cast<double>(most->second) >= kNearlyAll * static_cast<double>(all);
+    return nearly_all ? std::string(perfmamba::name(most->first)) : "mixed";
 }
 
 const HostTensor& Checkpoint::tensor(const std::string& name) const {

@@ -41,7 +41,8 @@ public:
     [[nodiscard]] const std::string& configText() const { return m_config_text; }
     [[nodiscard]] std::int64_t parameters() const { return m_parameters; }
     [[nodiscard]] std::int64_t fileBytes() const { return m_file_bytes; }
-    /// "float32", "float16", "bfloat16", or "mixed".
+    /// What nearly all of the parameters are stored in, whatever norms and the like are: "float32", "float16",
+    /// "bfloat16", or "mixed".
     [[nodiscard]] std::string storedType() const;
     /// 16 hex digits over config.json, the headers of the weights, the begin of every tensor, and pruning.json.
     [[nodiscard]] const std::string& hash() const { return m_hash; }
