@@ -105,7 +105,7 @@ double boundOf(const engine::Engine& cpu, DType precision) {
 void checkModels(const Arguments& arguments, Tally& tally) {
     if (arguments.models.empty()) return;
     for (const auto& entry : fs::directory_iterator(arguments.models)) {
-        if (!fs::exists(entry.path() / "config.json")) continue;
+        if (!fs::exists(entry.path() / "config.json") && !fs::exists(entry.path() / "model.gguf")) continue;
         const std::string name = entry.path().filename().string();
         const auto cpu = engineOn("cpu", entry.path(), DType::F32);
         for (const std::int64_t batch : {1, 3, 8}) {
