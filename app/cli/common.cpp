@@ -29,7 +29,25 @@ std::string_view withoutSubject(std::string_view why, const std::string& subject
     return why;
 }
 
+/// Text that is no number is left to those who convert it.
+template <class Right>
+CLI::Validator numbers(const char* wrong, const Right& right) {
+    return {[=](std::string& text) {
+                const auto value = numberIn<double>(text);
+                return !value || right(*value) ? std::string() : text + wrong;
+            },
+            ""};
+}
+
 }  // namespace
+
+CLI::Validator positive() {
+    return numbers(" is not positive", [](double value) { return value > 0; });
+}
+
+CLI::Validator notNegative() {
+    return numbers(" is negative", [](double value) { return value >= 0; });
+}
 
 int repeatIn(const std::string& text) {
     if (text == "auto") return 0;

@@ -48,6 +48,10 @@ std::optional<T> numberIn(std::string_view text) {
     if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
     return value;
 }
+
+/// Checks of numbers that say what is wrong with one: CLI11's own name the range of a double, in 300 digits.
+CLI::Validator positive();
+CLI::Validator notNegative();
 /// What --repeat says: recorded passes, 0 for "auto". Throws UsageError.
 int repeatIn(const std::string& text);
 

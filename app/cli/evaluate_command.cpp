@@ -90,15 +90,15 @@ Command evaluateCommand(CLI::App& app) {
     command
         ->add_option("--window", given->tokens.length,
                      "Tokens of a text's window; windows do not overlap. 0: the task's length, or 2048")
-        ->check(CLI::NonNegativeNumber)
+        ->check(notNegative())
         ->check(windowLength())
         ->capture_default_str();
     command->add_option("--sequences", given->tokens.sequences, "At most; 0: 256 of a task, of a text all")
-        ->check(CLI::NonNegativeNumber)
+        ->check(notNegative())
         ->capture_default_str();
     addSeedOption(*command, given->tokens.seed, "Of a generated task");
     command->add_option("--batch", given->evaluating.batch, "Sequences at once")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->capture_default_str();
     command->add_option("--json", given->json, "Write it as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");

@@ -220,7 +220,7 @@ void addTextOutputs(CLI::App& command, Outputs& outputs) {
 
 void addMeasuringOptions(CLI::App& command, ScalingCommand& given) {
     command.add_option("--threads", given.study.threads, "Threads; 0: as many as there are cores")
-        ->check(CLI::NonNegativeNumber)
+        ->check(notNegative())
         ->capture_default_str();
     command.add_option("--repeat", given.repeat, "Recorded passes of each cell; auto: until --bound or --budget")
         ->type_name("auto|N")
@@ -229,7 +229,7 @@ void addMeasuringOptions(CLI::App& command, ScalingCommand& given) {
         ->type_name("PERCENT")
         ->capture_default_str();
     command.add_option("--budget", given.study.budget_s, "Longest time for each cell")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->type_name("SECONDS")
         ->capture_default_str();
     addSeedOption(command, given.study.seed, "Of the random token ids");

@@ -125,14 +125,14 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
         ->delimiter(',')
         ->capture_default_str();
     command->add_option("--prefill", given->prefill, "Tokens of the prefill that is timed")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->capture_default_str();
     command->add_flag("--accuracy-only", given->accuracy_only, "Time nothing");
     command->add_option("--pairs", given->study.pairs, "Pairs of passes, unpruned and pruned in turn")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->capture_default_str();
     command->add_option("--budget", given->study.budget_s, "Longest time for each speed-up")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->type_name("SECONDS")
         ->capture_default_str();
     addSeedOption(*command, given->study.seed, "Of the random criterion");

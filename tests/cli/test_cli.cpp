@@ -386,7 +386,7 @@ private Q_SLOTS:
         row("unknown command", {"frobnicate"}, 2, "perfmamba-cli --help");
         row("its name", {"frobnicate"}, 2, "'frobnicate' is not a command");
         row("a length twice", {"profile", model, "--lengths", "64,8,64"}, 2, "--lengths: 64 is given twice");
-        row("a seed below 0", {"profile", model, "--seed", "-1"}, 2, "--seed");
+        row("a seed below 0", {"profile", model, "--seed", "-1"}, 2, "--seed: -1 is negative");
         row("an empty value", {"compare", "TMP/text.h5", "TMP/text.h5", "--fail-if-slower", ""}, 2,
             "--fail-if-slower is empty");
         row("an empty report", {"profile", model, "--report", ""}, 2, "--report is empty");
@@ -421,7 +421,7 @@ private Q_SLOTS:
         row("unknown mode", {"profile", model, "--mode", "train"}, 2, "'train'");
         row("no repeats", {"profile", model, "--repeat", "0"}, 2, "'0'");
         row("bound of 0", {"profile", model, "--bound", "0"}, 2, "bound");
-        row("negative threads", {"profile", model, "--threads", "-2"}, 2, "threads");
+        row("negative threads", {"profile", model, "--threads", "-2"}, 2, "--threads: -2 is negative");
         row("unknown device", {"profile", model, "--device", "abacus", "--report", out}, 1, "device abacus");
         row("report without folder", {"profile", model, "--report", "TMP/none/out.h5"}, 1, "TMP/none/out.h5");
         row("report over something else", {"profile", model, "--report", "TMP/text.h5"}, 1, "TMP/text.h5: exists");
