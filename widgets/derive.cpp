@@ -1,6 +1,7 @@
 #include "widgets/derive.h"
 
 #include "core/profile/floors.h"
+#include "kernels/trace/attribution.h"
 #include "widgets/format.h"
 
 #include <QObject>
@@ -239,14 +240,16 @@ std::vector<KernelSum> kernelsInside(const profile::Point& point, std::optional<
                                      std::optional<std::int32_t> layer) {
     std::vector<KernelSum> sums;
     std::unordered_map<std::string_view, std::size_t> known;
-    for (const KernelRun& run : point.last_kernels) {
+    const std::vector<double> times = kernels::trace::exclusiveTimes(point.last_kernels);
+    for (std::size_t i = 0; i < times.size(); ++i) {
+        const KernelRun& run = point.last_kernels[i];
         if (run.kind == RunKind::Overhead || (component && run.component != *component)) continue;
         if (layer && run.layer != *layer) continue;
         const auto [place, fresh] = known.try_emplace(run.name, sums.size());
         if (fresh) sums.push_back({shortKernelName(run.name), QString::fromStdString(run.name), run.kind, 0, 0});
         KernelSum& sum = sums[place->second];
         ++sum.count;
-        sum.time_us += run.duration_us();
+        sum.time_us += times[i];
     }
     std::ranges::stable_sort(sums, std::ranges::greater(), &KernelSum::time_us);
     return sums;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -33,8 +34,10 @@ std::string_view withoutSubject(std::string_view why, const std::string& subject
 template <class Right>
 CLI::Validator numbers(const char* wrong, const Right& right) {
     return {[=](std::string& text) {
-                const auto value = numberIn<double>(text);
-                return !value || right(*value) ? std::string() : text + wrong;
+                double value = 0;
+                const bool is_number = CLI::detail::lexical_cast(text, value);
+                if (is_number && !std::isfinite(value)) return text + " is not finite";
+                return !is_number || right(value) ? std::string() : text + wrong;
             },
             ""};
 }

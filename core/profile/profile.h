@@ -160,7 +160,7 @@ struct ModelSummary {
     model::Config config;
     std::int64_t parameters = 0;
     std::int64_t file_bytes = 0;
-    std::string stored_type;         // "bfloat16"; "mixed" where the matrices differ
+    std::string stored_type;         // "bfloat16"; what nearly all parameters are; else "mixed"
     std::string compute_type;        // "float32"
     std::int64_t compute_chunk = 0;  // tokens of a chunk of the SSD as it ran; 0: Mamba-1, or not known
 };

@@ -147,8 +147,11 @@ public:
 
     /// What the written model's logits may differ by, of the largest.
     [[nodiscard]] double tolerance() const {
-        const std::string stored = m_source.storedType();
-        if (!m_format.gguf || !m_format.matrices || stored == name(*m_format.matrices)) return kTolerance;
+        const auto as_stored = [&](const auto& named) {
+            return named.second.shape.size() < 2 || named.second.dtype == *m_format.matrices;
+        };
+        if (!m_format.gguf || !m_format.matrices || std::ranges::all_of(m_source.tensors(), as_stored))
+            return kTolerance;
         switch (*m_format.matrices) {
             case DType::F32: return kTolerance;
             case DType::F16: return kToleranceF16;

@@ -69,6 +69,8 @@ public:
         }
         m_busy_until = std::max(m_busy_until, run.end_ns);
     }
+    /// The end of the last run so far; 0 before the first.
+    [[nodiscard]] std::uint64_t busyUntil() const { return m_busy_until; }
     void finish(TraceCounts& counts) const {
         const std::uint64_t last = m_busy_until == 0 ? m_window.begin_ns : m_busy_until;
         counts.after_last_us = std::max(0.0, microseconds(last, m_window.end_ns));
@@ -143,9 +145,11 @@ private:
             return;
         }
         if (!entry) ++counts.uncharged;
+        // A kernel that began before the one before it had ended waited for it until then.
+        const std::uint64_t alone = std::clamp(m_gaps.busyUntil(), run.begin_ns, run.end_ns);
         m_gaps.add(run, launch, counts);
         const KernelRun& kernel = m_result.kernels.emplace_back(kernelOf(run, entry));
-        if (entry) m_spans.add(*entry, span, run.graph_node ? run.correlation : 0, kernel.begin_us, kernel.end_us);
+        if (entry) m_spans.add(*entry, span, run.graph_node ? run.correlation : 0, fromStart(alone), kernel.end_us);
     }
 
     [[nodiscard]] KernelRun kernelOf(const RunRecord& run, const SpanBook::Entry* entry) const {

@@ -387,6 +387,9 @@ private Q_SLOTS:
         row("its name", {"frobnicate"}, 2, "'frobnicate' is not a command");
         row("a length twice", {"profile", model, "--lengths", "64,8,64"}, 2, "--lengths: 64 is given twice");
         row("a seed below 0", {"profile", model, "--seed", "-1"}, 2, "--seed: -1 is negative");
+        row("a seed below 0 in hex", {"profile", model, "--seed", "-0x5"}, 2, "--seed: -0x5 is negative");
+        row("tokens of 0", {"tradeoff", model, "--prefill", "0"}, 2, "--prefill: 0 is not positive");
+        row("a budget without end", {"tradeoff", model, "--budget", "inf"}, 2, "--budget: inf is not finite");
         row("an empty value", {"compare", "TMP/text.h5", "TMP/text.h5", "--fail-if-slower", ""}, 2,
             "--fail-if-slower is empty");
         row("an empty report", {"profile", model, "--report", ""}, 2, "--report is empty");

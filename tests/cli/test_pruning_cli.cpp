@@ -217,6 +217,7 @@ private Q_SLOTS:
                                         "--form", "uniform", "--format", "gguf", "--type", "f16", "--out", pruned});
         QVERIFY2(written.code == 0, qPrintable(written.err));
         QVERIFY2(written.out.contains("note: "), qPrintable(written.out));
+        QVERIFY(runCli({"info", pruned}).out.contains("as float16"));  // whatever the norms are
         const Outcome back = runCli({"export", pruned + "/model.gguf", "--out", path("folder"), "--json", "-"});
         QVERIFY2(back.code == 0, qPrintable(back.err));
         QVERIFY(parsed(back.out)["largest_difference"].get<double>() <= 1e-5);

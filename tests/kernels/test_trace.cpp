@@ -232,6 +232,23 @@ private Q_SLOTS:
         QVERIFY(near(counts.idle_us() + 3 + 3 + 2 + 1 + 1 + 1, 30));
     }
 
+    /// A kernel that begins while the one before it still runs has its span from that one's end on.
+    void overlappingKernels() {
+        SpanBook book;
+        book.beginPass();
+        const SpanId first = book.open(Component::InProj, Stage::Whole, 0);
+        book.close();
+        const SpanId second = book.open(Component::Ssm, Stage::Whole, 0);
+        Records records;
+        records.runs = {kernel("in", 1, 5, 1), kernel("step", 2, 7, 2)};
+        records.launches = {under(first, 1), under(second, 2)};
+        const Attribution result = attribute(records, book, window(10));
+        QCOMPARE(result.spans.size(), std::size_t{2});
+        QVERIFY(near(result.spans[1].begin_us, 5) && near(result.spans[1].end_us, 7));
+        QVERIFY(near(result.kernels[1].begin_us, 2));
+        QCOMPARE(exclusiveTimes(result.kernels)[1], 2.0);
+    }
+
     void overheadIsNobodys() {
         SpanBook book;
         book.beginPass();

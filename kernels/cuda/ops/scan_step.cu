@@ -5,7 +5,7 @@
 // Bound by the state, which is read and written once, and dt_weight: (8·N + size·R)·Di bytes a sequence over the
 // bandwidth. A warp takes 32 neighbouring channels, so that rows of h and A are read whole; four warps divide the
 // states among them, and the inputs of the product. One sequence is over before it has begun, so that all a block needs
-// is asked for at its start.
+// is asked for at its start, what the kernels before it make as soon as they have ended.
 #include "kernels/cuda/ops/scan.h"
 
 namespace perfmamba::kernels::cuda {

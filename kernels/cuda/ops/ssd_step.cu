@@ -5,7 +5,7 @@
 //
 // Bound by the state, 8·P·N·H bytes a sequence over the bandwidth, read and written once. A block takes 16 channels of
 // a head; B and C lie in shared memory as floats. One sequence is over before it has begun, so that all a block needs
-// is asked for at its start.
+// is asked for at its start, what the kernels before it make as soon as they have ended.
 #include "kernels/cuda/ops/skip.h"
 #include "kernels/cuda/ops/ssd.h"
 #include "kernels/cuda/ops/warp_sums.h"

@@ -61,7 +61,7 @@ class Executor {
 public:
     Order order = Order::Forward;
 
-    /// `before` runs once the first block waits for it, at the latest before the first one ends.
+    /// `before` runs once the first block waits for it.
     void run(const Launch& launch, const std::function<void()>& before) {
         const int threads = launch.threads;
         m_launch = &launch;
@@ -241,13 +241,11 @@ struct Executors {
         const Launch launch = *std::exchange(waiting, std::nullopt);
         of_waiting.order = of_launch.order;
         running = &of_waiting;
-        try {
-            run(launch);
-        } catch (...) {
-            running = &of_launch;
-            throw;
-        }
-        running = &of_launch;
+        const struct Back {
+            Executors& from;
+            ~Back() { from.running = &from.of_launch; }
+        } back{*this};
+        run(launch);
     }
 };
 thread_local Executors executors;

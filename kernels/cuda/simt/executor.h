@@ -5,8 +5,8 @@
 // barrier gives other results in one order or the other, or reads shared memory that nobody has written yet, which is
 // NaN. Lanes that wait at different places, lanes that have left while others wait, warps that pause for ever, and
 // misaligned vectors stop the run with a Fault.
-// AddressSanitizer sees what leaves a shared variable. Not seen: races that both orders hide, and the speed.
-// Each host thread has an executor of its own.
+// AddressSanitizer sees what leaves a shared variable. Not seen: races that both orders hide, what a kernel that
+// overlaps writes too early or reads of the last but one, and the speed. Each host thread has executors of its own.
 #pragma once
 
 #include <cstddef>
@@ -46,9 +46,9 @@ struct Launch {
 /// Runs it. Throws Fault.
 void run(const Launch& launch);
 
-/// While this lives, of this host thread's launches every second one waits for the next to begin: one that overlaps
-/// runs up to its waitForLaunchesBefore() first, and sees there what it has no right to read. `first`: which of each
-/// two waits. end() runs what still waits.
+/// While this lives, of this host thread's launches every second one waits for the next to begin: the first block of
+/// one that overlaps runs up to its waitForLaunchesBefore() before, and sees there what it has no right to read.
+/// `first`: which of each two waits. end() runs what still waits.
 class Overlapping {
 public:
     explicit Overlapping(bool first);

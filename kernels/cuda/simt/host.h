@@ -135,7 +135,7 @@ void launch(void* /*stream*/, const Shape& shape, void (*kernel)(P), const P& pa
     host::run({{shape.grid.x, shape.grid.y, shape.grid.z},
                shape.threads,
                shape.dynamic_shared,
-               shape.overlaps,
+               shape.overlaps && limits().overlap,
                [kernel, params] { kernel(params); }});
 }
 

@@ -17,9 +17,10 @@ struct Extent {
     std::int64_t x = 1, y = 1, z = 1;
 };
 /// How a kernel is started. dynamic_shared: bytes behind dynamicShared(), at most limits().shared.
-/// A kernel that overlaps may begin before those before it on its stream have ended, as soon as all of the last one's
-/// blocks have begun, ended or called letNextBegin(). Until it has called awaitKernelsBefore(), which every thread
-/// does, it reads only what no kernel of its step writes, and writes nothing.
+/// A kernel that overlaps may begin before those before it on its stream have ended, as soon as each of the last one's
+/// blocks has ended or called letNextBegin(). Until it has called awaitKernelsBefore(), which every thread does, it
+/// writes nothing, and reads only what no kernel since the last one that does not overlap writes, but for itself. A
+/// step begins with one that does not: embed().
 struct Shape {
     Extent grid;
     int threads = kWarp;
