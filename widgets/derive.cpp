@@ -1,7 +1,6 @@
 #include "widgets/derive.h"
 
 #include "core/profile/floors.h"
-#include "kernels/trace/attribution.h"
 #include "widgets/format.h"
 
 #include <QObject>
@@ -240,7 +239,7 @@ std::vector<KernelSum> kernelsInside(const profile::Point& point, std::optional<
                                      std::optional<std::int32_t> layer) {
     std::vector<KernelSum> sums;
     std::unordered_map<std::string_view, std::size_t> known;
-    const std::vector<double> times = kernels::trace::exclusiveTimes(point.last_kernels);
+    const std::vector<double> times = exclusiveTimes(point.last_kernels);
     for (std::size_t i = 0; i < times.size(); ++i) {
         const KernelRun& run = point.last_kernels[i];
         if (run.kind == RunKind::Overhead || (component && run.component != *component)) continue;

@@ -5,8 +5,6 @@
 #include <limits>
 #include <utility>
 
-#include "kernels/trace/attribution.h"
-
 namespace perfmamba::profile {
 namespace {
 
@@ -89,7 +87,7 @@ void PassStatistics::addSpans(const kernels::PassRecord& record, std::size_t pas
 }
 
 void PassStatistics::addKernels(const kernels::PassRecord& record, std::size_t pass) {
-    const std::vector<double> times = kernels::trace::exclusiveTimes(record.kernels);
+    const std::vector<double> times = exclusiveTimes(record.kernels);
     for (std::size_t i = 0; i < times.size(); ++i) {
         const KernelRun& run = record.kernels[i];
         if (run.component == Component::Other) continue;

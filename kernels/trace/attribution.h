@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -33,9 +32,5 @@ Attribution attribute(const Records& records, const SpanBook& book, const PassWi
 
 /// Puts it into the record of the pass; its total stays.
 void merge(Attribution&& attribution, PassRecord& record);
-
-/// For each run the time in it that no earlier one has covered, in microseconds, 0 for overhead: these add up to the
-/// time that the device was busy, even where runs overlap. `runs` in order of their begin.
-std::vector<double> exclusiveTimes(std::span<const KernelRun> runs);
 
 }  // namespace perfmamba::kernels::trace

@@ -52,4 +52,19 @@ std::optional<TraceMode> traceModeFromName(std::string_view name) {
     return find(kTraceModes, name);
 }
 
+std::vector<double> exclusiveTimes(std::span<const KernelRun> runs) {
+    std::vector<double> times;
+    times.reserve(runs.size());
+    double busy_until = 0;
+    for (const KernelRun& run : runs) {
+        if (run.kind == RunKind::Overhead) {
+            times.push_back(0);
+            continue;
+        }
+        times.push_back(std::max(0.0, run.end_us - std::max(run.begin_us, busy_until)));
+        busy_until = std::max(busy_until, run.end_us);
+    }
+    return times;
+}
+
 }  // namespace perfmamba

@@ -4,8 +4,10 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/component.h"
 
@@ -75,6 +77,10 @@ struct TraceCounts {
         return before_first_us + host_wait_us + launch_us + between_us + after_last_us;
     }
 };
+
+/// For each run the time in it that no earlier one has covered, in microseconds, 0 for overhead: these add up to the
+/// time that the device was busy, even where runs overlap. `runs` in order of their begin.
+std::vector<double> exclusiveTimes(std::span<const KernelRun> runs);
 
 /// What the user asks for: the finest there is, CUPTI or nothing, the device's events, or no recording.
 enum class TraceMode : std::uint8_t { Auto, Cupti, Events, Off };
