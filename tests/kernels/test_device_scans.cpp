@@ -181,8 +181,10 @@ private Q_SLOTS:
         scan(type, {1, 40, 3, 128}, -4, 3, true);
         scan(type, {5, 150, 24, 16}, -4, 3, true, 8);  // more blocks than multiprocessors
         scan(type, {5, 150, 23, 20}, -4, 3, false);
-        scan(type, {1, 2050, 64, 16}, -4, 3, true, 4);  // in a wave
-        scan(type, {2, 1900, 36, 12}, -4, 3, false, 4);
+        scan(type, {1, 2050, 64, 16}, -4, 3, true, 8);    // in a wave
+        scan(type, {2, 1900, 40, 12}, -4, 3, false, 8);   // the last chunk is not full
+        scan(type, {1, 1152, 136, 16}, -4, 3, true, 8);   // full chunks; the last block has fewer groups
+        scan(type, {1, 3500, 40, 4}, -30, 30, false, 8);  // more chunks than lie in shared memory
         scan(type, {1, 33, 8, 256}, -4, 3, false);
         scan(type, {5, 7, 1, 3}, -30, 30, false);  // from steps that vanish to steps beyond softplus' threshold
     }

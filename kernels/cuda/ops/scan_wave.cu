@@ -1,47 +1,57 @@
-// The selective scan of scan.cu where there is much of it, up to 16 states: the sequence's chunks go as a wave.
+// The selective scan of scan.cu where there is much of it, up to 16 states: the sequence's parts go as a wave.
 //
-// A warp's task is a chunk for a group of 4 channels, each with 8 lanes along the time, and all states one after the
-// other. As in scan.cu a lane composes its 16 tokens' maps, the 8 lanes scan theirs by shuffles, and each then applies
-// its tokens' maps to the h that it now knows. But Δ, Δ·x and the sums over the states stay in the lane.
+// A warp's task is a part of the sequence for a group of 8 channels, each with 4 lanes along the time, and all states
+// one after the other. As in scan.cu a lane composes its 24 tokens' maps, the 4 lanes scan theirs by shuffles, and each
+// then applies its tokens' maps to the h that it now knows. But Δ, Δ·x and the sums over the states stay in the lane.
 // - A block takes some groups, as many as leave the busiest multiprocessor the least. Its computing warps take the next
-//   task as they become free, chunk by chunk, and no barrier stands between them. Only h goes from a chunk's warp to
-//   the next chunk's, state by state: one word of shared memory with h and the number of the chunk that it stands
-//   before, for which the next warp asks. So a chunk is a state or more behind the one before it.
-// - Two more warps bring x, dt, z, B and C, as many chunks ahead as shared memory has room for.
-// The floor is scan.cu's. What is between, as profiled of a variant of the same structure: of its time with the states
-// a warp waits 28 % for shuffles, probably behind the other warps' exponentials; and the first chunk comes late, so
-// that scan.cu is the faster where there is less to do.
+//   task as they become free, part by part, and no barrier stands between them. Only h goes from a part's warp to the
+//   next part's, state by state: one word of shared memory with h and the number of the part that it stands before, for
+//   which the next warp asks. So a part is a state or more behind the one before it.
+// - A lane knows the map of all tokens of its task below its own before it asks for h: what it passes on is one
+//   multiply-add behind what it got. A state's maps are made while the last one's are applied, in the same registers.
+// - A lane's tokens are two halves, whose chains of dependent multiply-adds run beside each other.
+// - One more warp brings x, dt, z, B and C, as many parts ahead as shared memory has room for. B and C come as they
+//   are, and it turns them, and makes them float, once they have arrived, in the same place.
+// The floor is scan.cu's. As profiled, with 40 channels a multiprocessor: the schedulers issue in 71 % of the cycles
+// (the busiest 76 %) and have too few warps to fill the rest; the special function unit is busy 56 %, shared memory
+// 56 %. With 1536 channels, 96 of an H200's multiprocessors have 16 each and the others none.
 #include "kernels/cuda/ops/scan.h"
 #include "kernels/cuda/simt/tiles.h"
 
 namespace perfmamba::kernels::cuda {
 namespace {
 
-constexpr int kComputing = 14;  // warps
-constexpr int kBringing = 2;
-constexpr int kThreads = (kComputing + kBringing) * simt::kWarp;
-constexpr int kOwn = 4;     // channels of a group
-constexpr int kTime = 8;    // lanes along the time, for each of them
-constexpr int kItems = 16;  // tokens of a lane
+constexpr int kComputing = 11;  // warps; with the one that brings, as many as leave a thread 168 registers
+constexpr int kThreads = (kComputing + 1) * simt::kWarp;
+constexpr int kOwn = 8;     // channels of a group
+constexpr int kTime = 4;    // lanes along the time, for each of them
+constexpr int kItems = 24;  // tokens of a lane
+constexpr int kHalf = kItems / 2;
 constexpr int kChunk = kTime * kItems;
 constexpr int kStates = 16;
 constexpr int kFloats = kWidest<float>;
-constexpr int kMostGroups = 12;  // more would leave room for few chunks
+constexpr int kMostGroups = 6;  // more would leave room for few chunks
 constexpr int kMostSlots = 16;
 /// (t, d) for each multiprocessor. On an H200, with 16 states, the wave lost with 12,000 and won with 40,000.
 constexpr std::int64_t kMuch = 32'768;
 
 /// B and C of a chunk: B's states, then C's. Rows begin with the first vectors of all lanes side by side, then their
-/// second ones: a warp's access touches every bank once. Lane i has the tokens [i·kItems, (i + 1)·kItems).
-constexpr int kRow = kChunk + kFloats;
+/// second ones. Lane i has the tokens [i·kItems, (i + 1)·kItems). From one row to the next it is 12 banks, so that
+/// those who write four rows' vectors at a time meet in none.
+constexpr int kRow = kChunk + 12;
 using StateTile = float[2 * kStates][kRow];
 
-/// x, dt and z of a group's chunk as they are in memory, and y in x's place: the tokens of each lane, and four elements
-/// more, which move the next lane's to other banks.
+/// B and C as they come, in the tile's place: the states of a token side by side. Four tokens are followed by so much
+/// that those who read four lanes' tokens meet in no bank.
+constexpr int kOfToken = 2 * kStates;
+SIMT_DEVICE int broughtAt(int t) {
+    return t * kOfToken + t / kFloats * 2 * kFloats;
+}
+
+/// x, dt and perhaps z of a group's chunk as they are in memory, and y in x's place: the tokens of each lane, and as
+/// much as one token more, which moves the next lane's to other banks.
 template <class T>
-struct alignas(16) GroupTile {
-    T rows[3][kTime][kItems * kOwn + kOwn];
-};
+using Rows = T[kTime][kItems * kOwn + kOwn];
 enum Which : int { kX, kDt, kZ };
 
 /// h before chunk number `chunk`, read and written as one.
@@ -51,9 +61,19 @@ struct Carry {
 };
 
 struct Plan {
-    int groups;  // of a block
-    int slots;   // chunks that lie in shared memory
+    int groups;               // of a block
+    int slots;                // chunks that lie in shared memory
+    int rows;                 // of a group's chunk: 3 with z, else 2
+    std::uint32_t of_groups;  // see quotient()
+    std::uint32_t of_slots;
 };
+SIMT_BOTH std::uint32_t reciprocal(int n) {
+    return n == 1 ? 0 : ~std::uint32_t{0} / static_cast<std::uint32_t>(n) + 1;
+}
+/// i / n, where `of` is n's reciprocal.
+SIMT_BOTH int quotient(int i, std::uint32_t of) {
+    return of == 0 ? i : static_cast<int>(std::uint64_t{static_cast<std::uint32_t>(i)} * of >> 32);
+}
 
 template <class T>
 struct Params {
@@ -64,21 +84,21 @@ struct Params {
 /// A block's shared memory, one array behind the other.
 template <class T>
 struct Shared {
-    StateTile* states;     // (slots)
-    GroupTile<T>* inputs;  // (slots, groups)
-    Carry* carries;        // (groups, kStates, 4)
-    float* A;              // (groups, kStates, 4), times log2(e)
-    float* dt_bias;        // (groups, 4)
-    float* D;              // (groups, 4)
-    int* brought;          // (slots): how many chunks up to the last that was brought there
-    int* used;             // (slots): tasks that have ended there
-    int* task;             // the next one
+    StateTile* states;  // (slots)
+    Rows<T>* inputs;    // (slots, groups, rows)
+    Carry* carries;     // (groups, kStates, kOwn)
+    float* A;           // (groups, kStates, kOwn), times log2(e)
+    float* dt_bias;     // (groups, kOwn)
+    float* D;           // (groups, kOwn)
+    int* brought;       // (slots): how many chunks up to the last that was brought there
+    int* used;          // (slots): tasks that have ended there
+    int* task;          // the next one
     int* end;
 
     SIMT_DEVICE Shared(std::byte* memory, const Plan& plan)
         : states(reinterpret_cast<StateTile*>(memory)),
-          inputs(reinterpret_cast<GroupTile<T>*>(states + plan.slots)),
-          carries(reinterpret_cast<Carry*>(inputs + plan.slots * plan.groups)),
+          inputs(reinterpret_cast<Rows<T>*>(states + plan.slots)),
+          carries(reinterpret_cast<Carry*>(inputs + plan.slots * plan.groups * plan.rows)),
           A(reinterpret_cast<float*>(carries + plan.groups * kStates * kOwn)),
           dt_bias(A + plan.groups * kStates * kOwn),
           D(dt_bias + plan.groups * kOwn),
@@ -88,10 +108,10 @@ struct Shared {
           end(task + 1) {}
 };
 template <class T>
-std::int64_t sharedBytes(std::int64_t groups, std::int64_t slots) {
+std::int64_t sharedBytes(std::int64_t groups, std::int64_t slots, int rows) {
     constexpr std::int64_t kOfSlot = sizeof(StateTile) + 2 * sizeof(int);
     constexpr std::int64_t kOfGroup = kOwn * (kStates * (sizeof(Carry) + sizeof(float)) + 2 * sizeof(float));
-    return slots * (kOfSlot + groups * static_cast<std::int64_t>(sizeof(GroupTile<T>))) + groups * kOfGroup +
+    return slots * (kOfSlot + groups * rows * static_cast<std::int64_t>(sizeof(Rows<T>))) + groups * kOfGroup +
            static_cast<std::int64_t>(sizeof(int));
 }
 
@@ -127,92 +147,137 @@ private:
         simt::fenceBlock();
     }
 
-    // What the bringing warps do --------------------------------------------------------------------------------------
+    SIMT_DEVICE int slotOf(int chunk) const { return chunk - roundOf(chunk) * m_plan.slots; }
+    SIMT_DEVICE int roundOf(int chunk) const { return quotient(chunk, m_plan.of_slots); }
+    SIMT_DEVICE Rows<T>* rowsOf(int slot, int group) const {
+        return m.inputs + (slot * m_plan.groups + group) * m_plan.rows;
+    }
+
+    // What the bringing warp does -------------------------------------------------------------------------------------
 
     SIMT_DEVICE void bringAll() {
-        const int first = simt::warp() - kComputing;
-        if (first < m_chunks) bring(first);
-        meet();
-        for (int chunk = first + kBringing; chunk < m_chunks; chunk += kBringing) bring(chunk);
+        constexpr int kBehind = 2;  // chunks on their way while another is asked for
+        int next = 0;               // to be handed over
+        for (int chunk = 0; chunk < m_chunks; ++chunk) {
+            const int* used = m.used + slotOf(chunk);
+            const int least = roundOf(chunk) * m_groups;
+            if (!simt::allLanes(simt::loadShared(used) >= least)) {
+                simt::waitForCopies<0>();
+                for (; next < chunk; ++next) handOver(next);
+            }
+            await(used, least);
+            bring(chunk);
+            if (chunk == 0) meet();
+            if (chunk - next < kBehind) continue;
+            simt::waitForCopies<kBehind>();
+            handOver(next++);
+        }
+        simt::waitForCopies<0>();
+        for (; next < m_chunks; ++next) handOver(next);
         meet();
     }
 
     SIMT_DEVICE void bring(int chunk) {
-        const int slot = chunk % m_plan.slots;
         const int left = static_cast<int>(p.length) - chunk * kChunk;
-        // A thread has four tokens and four states at a time: a warp reads whole rows of B and C, and writes without
-        // bank conflicts.
-        constexpr int kOfWarp = simt::kWarp / (2 * kStates / kFloats);  // vectors of tokens
-        constexpr int kRounds = kChunk / kFloats / kOfWarp;
-        constexpr int kAhead = kRounds * 2 / static_cast<int>(sizeof(T));  // as many as registers have room for
-        const int row = simt::lane() / kOfWarp * kFloats;
-        const int state = row % kStates;
-        const T* from = (row < kStates ? p.B : p.C) + (m_row + chunk * kChunk) * p.bc_stride + state;
-        for (int first = 0; first < kRounds; first += kAhead) {
-            Packed<T, kFloats> packed[kAhead][kFloats] = {};
-            SIMT_UNROLL
-            for (int round = 0; round < kAhead; ++round) {
-                const int vector = (first + round) * kOfWarp + simt::lane() % kOfWarp;
-                const int t = vector % kTime * kItems + vector / kTime * kFloats;
-                SIMT_UNROLL
-                for (int i = 0; i < kFloats; ++i) {
-                    if (t + i < left && state < p.states) {
-                        packed[round][i] = simt::loadAs<Packed<T, kFloats>>(from + (t + i) * p.bc_stride);
-                    }
-                }
-            }
-            if (first == 0) {
-                await(m.used + slot, chunk / m_plan.slots * m_groups);
-                bringInputs(chunk, slot, left);
-            }
-            SIMT_UNROLL
-            for (int round = 0; round < kAhead; ++round) {
-                const int vector = (first + round) * kOfWarp + simt::lane() % kOfWarp;
-                float values[kFloats][kFloats];
-                SIMT_UNROLL
-                for (int i = 0; i < kFloats; ++i) unpack<T>(packed[round][i], values[i]);
-                SIMT_UNROLL
-                for (int n = 0; n < kFloats; ++n) {
-                    float column[kFloats];
-                    SIMT_UNROLL
-                    for (int i = 0; i < kFloats; ++i) column[i] = values[i][n];
-                    store(m.states[slot][row + n] + vector * kFloats, column);
-                }
-            }
-        }
-        simt::waitForCopies<0>();
-        simt::syncWarp();
-        simt::fenceBlock();
-        if (simt::lane() == 0) simt::storeShared(m.brought + slot, chunk + 1);
-    }
-
-    /// Neighbouring lanes have neighbouring groups.
-    SIMT_DEVICE void bringInputs(int chunk, int slot, int left) {
-        const int step = simt::kWarp / m_plan.groups;  // tokens at a time
-        const int group = simt::lane() % m_plan.groups;
-        int t = simt::lane() / m_plan.groups;
-        if (t < step) {
-            const std::int64_t row = m_row + chunk * kChunk + t;
-            const std::int64_t d = m_first + group * kOwn;
-            const T* x = p.x + row * p.channels + d;
-            const T* dt = p.dt + row * p.channels + d;
-            const T* z = p.z ? p.z + row * p.z_stride + d : nullptr;
-            GroupTile<T>& to = m.inputs[slot * m_plan.groups + group];
-            for (; t < kChunk; t += step) {
-                const bool inside = t < left && group < m_groups;
-                bringFour(to, kX, t, x, inside);
-                bringFour(to, kDt, t, dt, inside);
-                if (z) bringFour(to, kZ, t, z, inside);
-                x += step * p.channels;
-                dt += step * p.channels;
-                if (z) z += step * p.z_stride;
-            }
+        if (m_groups == m_plan.groups && left >= kChunk) {
+            bringStates<true>(chunk, left);
+            bringInputs<true>(chunk, left);
+        } else {
+            bringStates<false>(chunk, left);
+            bringInputs<false>(chunk, left);
         }
         simt::endCopies();
     }
-    SIMT_DEVICE void bringFour(GroupTile<T>& to, Which which, int t, const T* from, bool inside) const {
-        constexpr int kBytes = kOwn * static_cast<int>(sizeof(T));
-        simt::copyAsync<kBytes>(to.rows[which][t / kItems] + t % kItems * kOwn, inside ? from : p.x, inside);
+
+    /// `whole`: all of the chunk's tokens and the plan's groups are there.
+    template <bool whole>
+    SIMT_DEVICE void bringStates(int chunk, int left) {
+        constexpr int kVectors = kOfToken / kFloats;  // of a token's states
+        constexpr int kStep = simt::kWarp / kVectors;
+        static_assert(kStep == kFloats);
+        const int n = simt::lane() % kVectors * kFloats;
+        const int t = simt::lane() / kVectors;
+        const bool some = n % kStates < p.states;
+        const T* from = (n < kStates ? p.B : p.C) + (m_row + chunk * kChunk + t) * p.bc_stride + n % kStates;
+        T* to = reinterpret_cast<T*>(m.states[slotOf(chunk)]) + broughtAt(t) + n;
+        SIMT_UNROLL
+        for (int first = 0; first < kChunk; first += kStep) {
+            const bool inside = some && (whole || first + t < left);
+            simt::copyAsync<kFloats * sizeof(T)>(to + broughtAt(first), inside ? from : p.B, inside);
+            from += kStep * p.bc_stride;
+        }
+    }
+
+    /// Neighbouring lanes have neighbouring groups.
+    template <bool whole>
+    SIMT_DEVICE void bringInputs(int chunk, int left) {
+        const int first = quotient(simt::lane(), m_plan.of_groups);
+        const int step = quotient(simt::kWarp, m_plan.of_groups);  // tokens at a time
+        const int group = simt::lane() - first * m_plan.groups;
+        if (first >= step) return;
+        const std::int64_t row = m_row + chunk * kChunk + first;
+        const std::int64_t d = m_first + group * kOwn;
+        const T* x = p.x + row * p.channels + d;
+        const T* dt = p.dt + row * p.channels + d;
+        Rows<T>* to = rowsOf(slotOf(chunk), group);
+        SIMT_UNROLL_BY(4)
+        for (int t = first; t < kChunk; t += step) {
+            const bool inside = whole || (t < left && group < m_groups);
+            bringOwn(to[kX], t, x, inside);
+            bringOwn(to[kDt], t, dt, inside);
+            x += step * p.channels;
+            dt += step * p.channels;
+        }
+        if (!p.z) return;
+        const T* z = p.z + row * p.z_stride + d;
+        SIMT_UNROLL_BY(4)
+        for (int t = first; t < kChunk; t += step) {
+            bringOwn(to[kZ], t, z, whole || (t < left && group < m_groups));
+            z += step * p.z_stride;
+        }
+    }
+    SIMT_DEVICE void bringOwn(Rows<T>& to, int t, const T* from, bool inside) const {
+        T* own = to[t / kItems] + t % kItems * kOwn;
+        SIMT_UNROLL
+        for (int i = 0; i < kOwn; i += kWidest<T>) simt::copyAsync<16>(own + i, inside ? from + i : p.x, inside);
+    }
+
+    /// What has arrived of a chunk is there for all.
+    SIMT_DEVICE void handOver(int chunk) {
+        simt::syncWarp();
+        turn(m.states[slotOf(chunk)]);
+        simt::syncWarp();
+        simt::fenceBlock();
+        if (simt::lane() == 0) simt::storeShared(m.brought + slotOf(chunk), chunk + 1);
+    }
+    /// From broughtAt() to the tile's order. A lane has four tokens and four states at a time.
+    SIMT_DEVICE static void turn(StateTile& tile) {
+        constexpr int kRounds = kChunk * kOfToken / (kFloats * kFloats * simt::kWarp);
+        const int time = simt::lane() % kTime;
+        const int n = simt::lane() / kTime * kFloats;
+        const T* from = reinterpret_cast<const T*>(tile) + broughtAt(time * kItems) + n;
+        Packed<T, kFloats> packed[kRounds][kFloats];
+        SIMT_UNROLL
+        for (int round = 0; round < kRounds; ++round) {
+            SIMT_UNROLL
+            for (int i = 0; i < kFloats; ++i) {
+                packed[round][i] = simt::loadAs<Packed<T, kFloats>>(from + broughtAt(round * kFloats) + i * kOfToken);
+            }
+        }
+        simt::syncWarp();
+        SIMT_UNROLL
+        for (int round = 0; round < kRounds; ++round) {
+            float values[kFloats][kFloats];
+            SIMT_UNROLL
+            for (int i = 0; i < kFloats; ++i) unpack<T>(packed[round][i], values[i]);
+            SIMT_UNROLL
+            for (int k = 0; k < kFloats; ++k) {
+                float column[kFloats];
+                SIMT_UNROLL
+                for (int i = 0; i < kFloats; ++i) column[i] = values[i][k];
+                store(tile[n + k] + (round * kTime + time) * kFloats, column);
+            }
+        }
     }
 
     // What the computing warps do -------------------------------------------------------------------------------------
@@ -238,12 +303,14 @@ private:
             m.D[i] = p.D[m_first + i];
         }
         meet();
+        // The last block may have fewer groups.
+        const std::uint32_t of_groups = m_groups == m_plan.groups ? m_plan.of_groups : reciprocal(m_groups);
+        int next = takeTask();
         for (;;) {
-            int task = 0;
-            if (simt::lane() == 0) task = simt::atomicAdd(m.task, 1);
-            task = simt::shuffle(task, 0);
+            const int task = simt::shuffle(next, 0);
             if (task >= m_chunks * m_groups) break;
-            compute(task / m_groups, task % m_groups);
+            const int chunk = quotient(task, of_groups);
+            compute(chunk, task - chunk * m_groups, next);
         }
         meet();
         eachCarry([&](int i, bool inside, std::int64_t at) {
@@ -251,127 +318,204 @@ private:
         });
     }
 
+    /// In lane 0.
+    SIMT_DEVICE int takeTask() const { return simt::lane() == 0 ? simt::atomicAdd(m.task, 1) : 0; }
+
     using Items = float[kItems];
 
-    SIMT_DEVICE void compute(int chunk, int group) {
-        const int channel = simt::lane() % kOwn;
-        const int time = simt::lane() / kOwn;
-        const int slot = chunk % m_plan.slots;
-        const int left = static_cast<int>(p.length) - chunk * kChunk;
-        await(m.brought + slot, chunk + 1);
-        GroupTile<T>& tile = m.inputs[slot * m_plan.groups + group];
+    SIMT_DEVICE static int channel() { return simt::lane() % kOwn; }
+    SIMT_DEVICE static int time() { return simt::lane() / kOwn; }
+
+    /// Δ and Δ·x of a lane's tokens, and the sums of its halves' Δ.
+    struct Steps {
         Items delta;
         Items dx;
-        stage(tile, m.dt_bias[group * kOwn + channel], left - time * kItems, delta, dx);
-        float delta_all = delta[0];
-        SIMT_UNROLL
-        for (int i = 1; i < kItems; ++i) delta_all += delta[i];
-        const float* rows = m.states[slot][0] + time * kFloats;
+        float first;
+        float second;
+    };
+    /// What a lane knows of a state before the state of the sequence comes: its tokens' maps, and those of its first
+    /// half, of all tokens of the task below its own, and of these and its own.
+    struct Maps {
+        Items a;
+        Items b;
+        float a_first, b_first;
+        float a_below, b_below;
+        float a_all, b_all;
+    };
+
+    /// `next`: the task after this one, taken before this one's end.
+    SIMT_DEVICE void compute(int chunk, int group, int& next) {
+        const int slot = slotOf(chunk);
+        const int left = static_cast<int>(p.length) - chunk * kChunk;
+        await(m.brought + slot, chunk + 1);
+        Rows<T>* tile = rowsOf(slot, group);
+        Steps steps;
+        stage(tile, m.dt_bias[group * kOwn + channel()], left - time() * kItems, steps);
+        const float* row = m.states[slot][0] + time() * kFloats;
+        const int at = group * kStates * kOwn + channel();
+        Carry* link = m.carries + at;
+        const float* A = m.A + at;
         Items y = {};
+        Maps maps;
         const int states = static_cast<int>(p.states);
-        SIMT_UNROLL_BY(2)
-        for (int n = 0; n < states; ++n) {
-            const int i = (group * kStates + n) * kOwn + channel;
-            advance(rows + n * kRow, m.carries + i, m.A[i], chunk, delta, delta_all, dx, y);
+        begin(row, *A, steps, maps);
+        Carry carry = simt::loadShared(link);
+        float next_A = A[kOwn];
+        for (int n = 1; n < states; ++n) {
+            const float h = take(link, carry, chunk, maps);
+            A += kOwn;
+            link += kOwn;
+            const float own_A = next_A;
+            next_A = A[kOwn];  // behind the last state something that is not used
+            advance<true>(row, own_A, steps, h, maps, y);
+            carry = simt::loadShared(link);
+            row += kRow;
         }
-        finish(tile, m.D[group * kOwn + channel], y);
+        advance<false>(row, 0.0F, steps, take(link, carry, chunk, maps), maps, y);
+        next = takeTask();
+        finish(tile, m.D[group * kOwn + channel()], y);
         simt::syncWarp();
-        storeY(tile, chunk, group, left);
+        storeY(tile[kX], chunk, group, left);
         simt::syncWarp();
         simt::fenceBlock();
         if (simt::lane() == 0) simt::atomicAdd(m.used + slot, 1);
     }
 
     /// Of the lane's tokens the first `left` are inside. Past them Δ is 0: the map that changes nothing.
-    SIMT_DEVICE static void stage(const GroupTile<T>& tile, float dt_bias, int left, Items& delta, Items& dx) {
-        const int channel = simt::lane() % kOwn;
-        const int time = simt::lane() / kOwn;
+    SIMT_DEVICE static void stage(const Rows<T>* tile, float dt_bias, int left, Steps& steps) {
+        const T* dt = tile[kDt][time()] + channel();
+        const T* x = tile[kX][time()] + channel();
         SIMT_UNROLL
         for (int i = 0; i < kItems; ++i) {
-            delta[i] = softplus(toFloat(tile.rows[kDt][time][i * kOwn + channel]) + dt_bias);
-            dx[i] = delta[i] * toFloat(tile.rows[kX][time][i * kOwn + channel]);
+            steps.delta[i] = softplus(toFloat(dt[i * kOwn]) + dt_bias);
+            steps.dx[i] = steps.delta[i] * toFloat(x[i * kOwn]);
         }
-        if (simt::allLanes(left >= kItems)) return;
+        if (!simt::allLanes(left >= kItems)) {
+            SIMT_UNROLL
+            for (int i = 0; i < kItems; ++i) {
+                if (i >= left) steps.delta[i] = steps.dx[i] = 0;
+            }
+        }
+        steps.first = steps.second = 0;
         SIMT_UNROLL
-        for (int i = 0; i < kItems; ++i) {
-            if (i >= left) delta[i] = dx[i] = 0;
+        for (int i = 0; i < kHalf; ++i) {
+            steps.first += steps.delta[i];
+            steps.second += steps.delta[kHalf + i];
         }
     }
 
-    SIMT_DEVICE static void loadOwn(const float* row, Items& values) {
+    /// The maps of the first state. `row` begins at the lane's first vector of B.
+    SIMT_DEVICE static void begin(const float* row, float A, const Steps& steps, Maps& maps) {
+        float after[2] = {};
         SIMT_UNROLL
-        for (int i = 0; i < kItems; i += kFloats) load(row + i * kTime, part<kFloats>(values, i));
+        for (int v = 0; v < kHalf; v += kFloats) {
+            SIMT_UNROLL
+            for (int half = 0; half < 2; ++half) {
+                float b[kFloats];
+                load(row + (v + half * kHalf) * kTime, b);
+                SIMT_UNROLL
+                for (int i = 0; i < kFloats; ++i) makeMap(steps, v + half * kHalf + i, A, b[i], maps, after[half]);
+            }
+        }
+        compose(steps, A, after, maps);
+    }
+    SIMT_DEVICE static void makeMap(const Steps& steps, int i, float A, float b, Maps& maps, float& after) {
+        maps.a[i] = simt::fastExp2(steps.delta[i] * A);
+        maps.b[i] = b * steps.dx[i];
+        after = i % kHalf == 0 ? maps.b[i] : maps.a[i] * after + maps.b[i];
     }
 
-    /// One state, in the lane's channel and tokens. `row` begins at the lane's first vector of B.
-    SIMT_DEVICE static void advance(const float* row, Carry* link, float A, int chunk, const Items& delta,
-                                    float delta_all, const Items& dx, Items& y) {
-        const int time = simt::lane() / kOwn;
-        Carry carry = simt::loadShared(link);
-        Items a;
-        Items b;
-        loadOwn(row, b);
-        float after = 0;
-        SIMT_UNROLL
-        for (int i = 0; i < kItems; ++i) {
-            a[i] = simt::fastExp2(delta[i] * A);
-            b[i] *= dx[i];
-            after = i == 0 ? b[i] : a[i] * after + b[i];
-        }
-        const float all = simt::fastExp2(delta_all * A);
+    /// Waits for the state before the task and passes the one after it on. Returns the one before the lane's tokens.
+    SIMT_DEVICE static float take(Carry* link, Carry carry, int chunk, const Maps& maps) {
         SIMT_ROLLED
         while (!simt::allLanes(carry.chunk == chunk)) {
             simt::pause();
             carry = simt::loadShared(link);
         }
-        scanLanes(all, carry.h, after);
-        if (time == kTime - 1) simt::storeShared(link, Carry{after, chunk + 1});
-        float h = simt::shuffleUp(after, kOwn);
-        if (time == 0) h = carry.h;
-        Items c;
-        loadOwn(row + kStates * kRow, c);
-        SIMT_UNROLL
-        for (int i = 0; i < kItems; ++i) {
-            h = a[i] * h + b[i];
-            y[i] += c[i] * h;
-        }
+        if (time() == kTime - 1) simt::storeShared(link, Carry{maps.a_all * carry.h + maps.b_all, chunk + 1});
+        return maps.a_below * carry.h + maps.b_below;
     }
 
-    /// From this lane's map (a, after) and the state before the chunk to the state after this lane's tokens.
-    SIMT_DEVICE static void scanLanes(float a, float carry, float& after) {
-        const int time = simt::lane() / kOwn;
-        if (time == 0) after += a * carry;
+    /// Applies a state's maps to h, which stands before the lane's tokens, and where there is `more` puts the next
+    /// state's in their place. `row` begins at the lane's first vector of the state's B.
+    template <bool more>
+    SIMT_DEVICE static void advance(const float* row, float A, const Steps& steps, float before, Maps& maps, Items& y) {
+        float h[2] = {before, maps.a_first * before + maps.b_first};
+        float after[2] = {};
         SIMT_UNROLL
-        for (int distance = 1; distance < kTime; distance *= 2) {
-            const float below = simt::shuffleUp(after, distance * kOwn);
-            if (time >= distance) after += a * below;
-            if (2 * distance < kTime) {
-                const float a_below = simt::shuffleUp(a, distance * kOwn);
-                if (time >= distance) a *= a_below;
+        for (int v = 0; v < kHalf; v += kFloats) {
+            float c[2][kFloats];
+            float b[2][kFloats];
+            SIMT_UNROLL
+            for (int half = 0; half < 2; ++half) {
+                load(row + kStates * kRow + (v + half * kHalf) * kTime, c[half]);
+                if constexpr (more) load(row + kRow + (v + half * kHalf) * kTime, b[half]);
+            }
+            SIMT_UNROLL
+            for (int k = 0; k < kFloats; ++k) {
+                SIMT_UNROLL
+                for (int half = 0; half < 2; ++half) {
+                    const int i = v + half * kHalf + k;
+                    h[half] = maps.a[i] * h[half] + maps.b[i];
+                    y[i] += c[half][k] * h[half];
+                    if constexpr (more) makeMap(steps, i, A, b[half][k], maps, after[half]);
+                }
             }
         }
+        if constexpr (more) compose(steps, A, after, maps);
+    }
+
+    /// `after`: what each half makes of 0.
+    SIMT_DEVICE static void compose(const Steps& steps, float A, const float (&after)[2], Maps& maps) {
+        maps.a_first = simt::fastExp2(steps.first * A);
+        maps.b_first = after[0];
+        const float a_second = simt::fastExp2(steps.second * A);
+        const float a = maps.a_first * a_second;
+        const float b = a_second * after[0] + after[1];
+        // From one lane below, from two and from three: none of these waits for another.
+        float a_below = simt::shuffleUp(a, kOwn);
+        float b_below = simt::shuffleUp(b, kOwn);
+        if (time() == 0) {
+            a_below = 1;
+            b_below = 0;
+        }
+        static_assert(kTime == 4);
+        SIMT_UNROLL
+        for (int distance = 2; distance < kTime; ++distance) {
+            const float a_more = simt::shuffleUp(a, distance * kOwn);
+            const float b_more = simt::shuffleUp(b, distance * kOwn);
+            if (time() >= distance) {
+                b_below += a_below * b_more;
+                a_below *= a_more;
+            }
+        }
+        maps.a_below = a_below;
+        maps.b_below = b_below;
+        maps.a_all = a * a_below;
+        maps.b_all = a * b_below + b;
     }
 
     /// y of the lane's channel and tokens, in x's place.
-    SIMT_DEVICE void finish(GroupTile<T>& tile, float D, const Items& sums) const {
-        const int channel = simt::lane() % kOwn;
-        const int time = simt::lane() / kOwn;
+    SIMT_DEVICE void finish(Rows<T>* tile, float D, const Items& sums) const {
         SIMT_UNROLL
         for (int i = 0; i < kItems; ++i) {
-            T& x = tile.rows[kX][time][i * kOwn + channel];
+            T& x = tile[kX][time()][i * kOwn + channel()];
             float y = sums[i] + D * toFloat(x);
-            if (p.z) y *= silu(toFloat(tile.rows[kZ][time][i * kOwn + channel]));
+            if (p.z) y *= silu(toFloat(tile[kZ][time()][i * kOwn + channel()]));
             x = fromFloat<T>(y);
         }
     }
-    SIMT_DEVICE void storeY(const GroupTile<T>& tile, int chunk, int group, int left) const {
+    SIMT_DEVICE void storeY(const Rows<T>& tile, int chunk, int group, int left) const {
+        constexpr int kOfRow = kOwn / kWidest<T>;
+        static_assert(kChunk * kOfRow % simt::kWarp == 0);
         T* to = p.y + (m_row + chunk * kChunk) * p.channels + m_first + group * kOwn;
         SIMT_UNROLL
-        for (int round = 0; round < kChunk / simt::kWarp; ++round) {
-            const int t = round * simt::kWarp + simt::lane();
+        for (int first = 0; first < kChunk * kOfRow; first += simt::kWarp) {
+            const int t = (first + simt::lane()) / kOfRow;
+            const int d = (first + simt::lane()) % kOfRow * kWidest<T>;
             if (t >= left) continue;
-            const T* from = tile.rows[kX][t / kItems] + t % kItems * kOwn;
-            simt::storeAs(to + t * p.channels, simt::loadAs<Packed<T, kOwn>>(from));
+            const T* from = tile[t / kItems] + t % kItems * kOwn + d;
+            simt::storeAs(to + t * p.channels + d, simt::loadAs<Packed<T, kWidest<T>>>(from));
         }
     }
 
@@ -394,24 +538,28 @@ void scanWaveKernel(Params<T> p) {
 
 template <class T>
 bool scanWave(void* stream, std::int64_t batch, const ScanParams<T>& p) {
-    const bool wide = aligned(kOwn * sizeof(T), p.x, p.dt, p.y, p.z, p.B, p.C) && p.channels % kOwn == 0 &&
-                      p.states % kFloats == 0 && p.bc_stride % kFloats == 0 && (!p.z || p.z_stride % kOwn == 0);
+    const bool wide = aligned(16, p.x, p.dt, p.y, p.z) && aligned(kFloats * sizeof(T), p.B, p.C) &&
+                      p.channels % kOwn == 0 && p.states % kFloats == 0 && p.bc_stride % kFloats == 0 &&
+                      (!p.z || p.z_stride % kWidest<T> == 0);
     const int multiprocessors = simt::limits().multiprocessors;
     if (!wide || p.states > kStates || batch * p.length * p.channels < kMuch * multiprocessors) return false;
     const std::int64_t groups = p.channels / kOwn;
     const std::int64_t chunks = divideUp(p.length, kChunk);
+    const int rows = p.z ? 3 : 2;
     Plan plan{};
     std::int64_t least = 0;  // groups that the busiest multiprocessor takes
     for (int of_block = 1; of_block <= kMostGroups; ++of_block) {
         const std::int64_t taken = divideUp(divideUp(groups, of_block) * batch, multiprocessors) * of_block;
-        const std::int64_t free = simt::limits().shared - sharedBytes<T>(of_block, 0);
-        const std::int64_t slots = free / (sharedBytes<T>(of_block, 1) - sharedBytes<T>(of_block, 0));
-        if (slots < 2 || (plan.groups > 0 && taken > least)) continue;
+        const std::int64_t free = simt::limits().shared - sharedBytes<T>(of_block, 0, rows);
+        const std::int64_t fit = free / (sharedBytes<T>(of_block, 1, rows) - sharedBytes<T>(of_block, 0, rows));
+        if (fit < 2 || (plan.groups > 0 && taken > least)) continue;
         least = taken;
-        plan = {of_block, static_cast<int>(simt::lesser(simt::lesser<std::int64_t>(slots, kMostSlots), chunks))};
+        const int slots = static_cast<int>(simt::lesser(simt::lesser<std::int64_t>(fit, kMostSlots), chunks));
+        plan = {of_block, slots, rows, reciprocal(of_block), reciprocal(slots)};
     }
     if (plan.groups == 0) return false;
-    const simt::Shape shape{{divideUp(groups, plan.groups), batch}, kThreads, sharedBytes<T>(plan.groups, plan.slots)};
+    const simt::Shape shape{
+        {divideUp(groups, plan.groups), batch}, kThreads, sharedBytes<T>(plan.groups, plan.slots, rows)};
     simt::launch(stream, shape, scanWaveKernel<T>, Params<T>{p, plan});
     return true;
 }
