@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/cuda/simt/gate.h"
 #include "kernels/cuda/simt/mma.h"
 #include "kernels/cuda/simt/simt.h"
 #include "kernels/cuda/simt/tiles.h"
@@ -81,6 +82,45 @@ void relay(Params p) {
     word.sum = 2 * word.sum + static_cast<float>(simt::warp());
     if (simt::lane() == 0) simt::storeShared(&shared, Word{word.sum, word.turn + 1});
     p.out[simt::threadIndex()] = word.sum;
+}
+
+/// Two warps hand `count` numbers through a ring of two to two others, which sum them.
+SIMT_KERNEL(128) void ring(Params p) {
+    struct Ring {
+        float values[2][simt::kWarp];
+        simt::Gate full[2], empty[2];
+    };
+    SIMT_SHARED(Ring, shared);
+    if (simt::threadIndex() == 0) {
+        for (int i = 0; i < 2; ++i) {
+            simt::openGate(shared.full[i], 2);
+            simt::openGate(shared.empty[i], 2);
+        }
+    }
+    simt::syncBlock();
+    simt::RingPlace<2> place;
+    float sum = 0;
+    for (int i = 0; i < p.count; ++i, place.next()) {
+        if (simt::warp() < 2) {
+            simt::passGate(shared.empty[place.at], place.round + 1);
+            if (simt::lane() / 16 == simt::warp()) {
+                shared.values[place.at][simt::lane()] = static_cast<float>(i * simt::lane());
+            }
+            simt::arriveAsWarp(shared.full[place.at]);
+        } else {
+            simt::passGate(shared.full[place.at], place.round);
+            sum += shared.values[place.at][31 - simt::lane()];
+            simt::arriveAsWarp(shared.empty[place.at]);
+        }
+    }
+    p.out[simt::threadIndex()] = sum;
+}
+/// A gate at which nobody arrives.
+SIMT_KERNEL(32) void closedGate(Params /*p*/) {
+    SIMT_SHARED(simt::Gate, gate);
+    if (simt::lane() == 0) simt::openGate(gate, 1);
+    simt::syncWarp();
+    simt::passGate(gate, 0);
 }
 
 SIMT_KERNEL(64) void divergentBarrier(Params /*p*/) {
@@ -262,6 +302,15 @@ private Q_SLOTS:
             for (std::size_t i = 0; i < 128; ++i) QCOMPARE(out[i], std::vector<float>({2, 5, 12, 27})[i / 32]);
         }
         QVERIFY(fault(relay<1>, 128).contains(QLatin1String("waits at pause")));
+    }
+
+    /// Each sum is of 16 numbers, 0 to 15 times the lane that wrote them.
+    void gatesLetThroughInTurn() {
+        for (const Order order : {Order::Forward, Order::Backward}) {
+            const std::vector<float> out = run(ring, 128, std::vector<float>(128), order);
+            for (std::size_t i = 0; i < 128; ++i) QCOMPARE(out[i], i < 64 ? 0 : 120 * static_cast<float>(31 - i % 32));
+        }
+        QVERIFY(fault(closedGate, 32).contains(QLatin1String("waits at passGate")));
     }
 
     /// Without its barrier a kernel cannot be right in both orders.

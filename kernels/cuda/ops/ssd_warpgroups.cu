@@ -3,6 +3,12 @@
 //
 // What a chunk adds to the state takes its steps last to first, so that every token's weight is final when it comes.
 // Floor: (2·P + 4·N)·P·H + 2·Q·N·G FLOP a token on tensor cores with Q = 64 / 2, or the bytes, (2·P·H + 2·G·N)·size.
+//
+// Measured on an H200 (N = 128, 80 heads, 16384 tokens) nothing is full: tensor cores have work for less than half of
+// the time. In the outputs a step of two slices takes 3300 cycles, as long as the maker needs for C·Bᵀ and W: it hardly
+// ever waits at a gate, while a walker stands a fifth of the time at `made` and the copier a third at `empty`. In the
+// states a step takes 1200, and it is the maker again, with the chain of its sums. (Profiled before the maker read its
+// factors beside C·Bᵀ.)
 #include "kernels/cuda/ops/ssd_warpgroups.h"
 
 #include <type_traits>
@@ -18,10 +24,38 @@ struct GroupStatesShared {
         WgmmaTile B[Shape::tiles];
         WgmmaTile x[Shape::slices];
     } stages_[Shape::stages];
-    StepFactors factors[2][Shape::slices];
+    TokenFactors after[Shape::stages][Shape::slices];
+    Gate full[Shape::stages], empty[Shape::stages];
 };
 
-/// Steps come last to first: `step` counts from the last one.
+/// A warp a slice. Steps come last to first: `step` counts from the last one.
+template <class T, class Shape>
+SIMT_DEVICE void sumStates(const SsdParams<T>& p, const GroupPlace<T, Shape>& at, GroupStatesShared<Shape>& shared) {
+    constexpr int kAhead = 4;  // steps whose dt is on its way
+    const int slice = warpOfGroup();
+    if (slice >= at.slices) return;
+    FactorMaker<T, kAhead> factors(p, at.first, at.head(p, slice), true);
+    const auto read = [&](int slot, int step) {
+        if (step < at.steps) factors.read(slot, at.steps - 1 - step, kStep);
+    };
+    SIMT_UNROLL
+    for (int i = 0; i < kAhead; ++i) read(i, i);
+    float later = 0;
+    typename Shape::Stage stage;
+    for (int begin = 0; begin < at.steps; begin += kAhead) {
+        SIMT_UNROLL
+        for (int i = 0; i < kAhead; ++i) {
+            if (begin + i >= at.steps) break;
+            passGate(shared.empty[stage.at], stage.round + 1);
+            later += factors.makeAfter(i, shared.after[stage.at][slice], later);
+            read(i, begin + i + kAhead);
+            arriveAsWarp(shared.full[stage.at]);
+            stage.next();
+        }
+    }
+    if (simt::lane() == 0) p.chunkDecay(at.b, at.chunk, at.head(p, slice)) = simt::fastExp2(later);
+}
+
 template <class T, class Shape>
 SIMT_KERNEL(Shape::threads, 1)
 void ssdGroupStatesKernel(SsdParams<T> p) {
@@ -29,69 +63,88 @@ void ssdGroupStatesKernel(SsdParams<T> p) {
         auto& shared = *reinterpret_cast<GroupStatesShared<Shape>*>(simt::dynamicShared());
         const GroupPlace<T, Shape> at(p);
         const int role = groupOfBlock();
+        if (simt::threadIndex() == 0) {
+            for (int i = 0; i < Shape::stages; ++i) {
+                openGate(shared.full[i], kWarpgroup + at.slices);
+                openGate(shared.empty[i], kWarps * at.slices);
+            }
+        }
+        simt::syncBlock();
+        typename Shape::Stage stage;
         if (role == Shape::copier) {
+            simt::leaveRegisters<Shape::copier_registers>();
             const GroupCopies<T> copies(p.xbc_stride);
-            copySteps<Shape>(-1, at.steps, [&](int step) {
-                auto& to = shared.stages_[step % Shape::stages];
+            for (int step = 0; step < at.steps; ++step, stage.next()) {
+                passGate(shared.empty[stage.at], stage.round + 1);
+                auto& to = shared.stages_[stage.at];
                 const std::int64_t row = (at.first + (at.steps - 1 - step) * kStep) * p.xbc_stride;
-                copies.template states<Shape>(to.B, p.B + row, at.group, p.at.states, kStep);
+                copies.states(to.B, p.B + row, at.group, p.at.states, kStep);
                 SIMT_UNROLL
                 for (int i = 0; i < Shape::slices; ++i) {
                     if (i < at.slices) copies.start(to.x[i], p.x + row + at.channel + i * kSlice, kStep, kSlice);
                 }
-            });
-        } else if (role == Shape::maker) {
-            const int slice = warpOfGroup();
-            const bool sums = slice < at.slices;
-            FactorMaker<T> factors(p, at.first, sums ? at.head(p, slice) : 0, sums);
-            if (sums) factors.read(at.steps - 1, kStep);
-            float later = 0;
-            for (int step = -1; step < at.steps; ++step) {
-                syncStep();
-                simt::showToWgmma();  // the next step's tiles
-                if (!sums || step + 1 == at.steps) continue;
-                later += factors.make(shared.factors[(step + 1) % 2][slice], later);
-                if (step + 2 < at.steps) factors.read(at.steps - 3 - step, kStep);
+                arriveWithCopies(shared.full[stage.at]);
             }
-            if (sums && simt::lane() == 0) p.chunkDecay(at.b, at.chunk, at.head(p, slice)) = simt::fastExp2(later);
+            simt::waitForCopies<0>();
+        } else if (role == Shape::maker) {
+            simt::leaveRegisters<Shape::maker_registers>();
+            sumStates(p, at, shared);
         } else {
+            simt::takeRegisters<Shape::walker_registers>();
+            if (role >= at.slices) return;
             GroupState<T, Shape::states> h;
             h.clear();
-            for (int step = -1; step < at.steps; ++step) {
-                syncStep();
-                if (step < 0 || role >= at.slices) continue;
-                const auto& stage = shared.stages_[step % Shape::stages];
+            const int of_lane = channelsOfLane();
+            constexpr int kStageTiles = sizeof(shared.stages_[0]) / sizeof(WgmmaTile);
+            const std::uint16_t* const first_x = shared.stages_[0].x[role].bits + of_lane;
+            const WgmmaOperand first_B = shared.stages_[0].B;
+            for (int step = 0; step < at.steps; ++step, stage.next()) {
+                passGate(shared.full[stage.at], stage.round);
+                simt::showToWgmma();
                 std::uint32_t x[kParts][4];
-                loadChannels(x, stage.x[role]);
-                weigh<T>(x, shared.factors[step % 2][role].after);
-                h.add(x, stage.B);
+                loadChannels(x, first_x + stage.at * kStageTiles * kTileElements);
+                weigh<T>(x, shared.after[stage.at][role]);
+                h.add(x, first_B.ahead(stage.at * kStageTiles));
                 simt::wgmmaWait<0>();
                 h.keep();
+                arriveAsWarp(shared.empty[stage.at]);
             }
-            if (role < at.slices) h.write(at.chunkState(p, role), p.at.states);
+            h.write(at.chunkState(p, role), p.at.states);
         }
     }
 }
 
 // y -------------------------------------------------------------------------------------------------------------------
 
-/// Tokens of a warp's 16 channels, on the way from registers to rows; 48 bytes apart, so that 8 begin in different
-/// banks.
-template <class T>
-struct alignas(16) OutputRows {
-    T rows[kStep][kPart + 8];
-};
-
+/// The tiles of a stage are there, and the factors of its step made, behind `full`; W of a step and slice is in the
+/// ring behind `made`, before which the maker passed `full`. A walker leaves y of a step in place of x and stores it
+/// from there in whole rows once its four warps are at `gathered`; behind that the stage is `empty`.
 template <class T, class Shape>
 struct GroupOutputsShared {
+    static constexpr int kRing = Shape::slices + 1;
     struct Stage {
         WgmmaTile C[Shape::tiles];
         WgmmaTile B[Shape::tiles];
-        WgmmaTile x;
+        WgmmaTile x[Shape::slices];
     } stages_[Shape::stages];
-    WgmmaTile weights[2];  // W (t, s), with zeros above the diagonal
-    StepFactors factors[3];
-    OutputRows<T> rows[kWarpgroup / simt::kWarp];
+    WgmmaTile weights[kRing];  // W (t, s), with zeros above the diagonal
+    StepFactors factors[Shape::stages][Shape::slices];
+    Gate full[Shape::stages], empty[Shape::stages];
+    Gate made[kRing], used[kRing];
+    Gate gathered[Shape::slices];
+
+    /// By a thread.
+    SIMT_DEVICE void open(int slices_that_exist) {
+        for (int i = 0; i < Shape::stages; ++i) {
+            openGate(full[i], kWarpgroup + slices_that_exist);
+            openGate(empty[i], kWarps * slices_that_exist);
+        }
+        for (int i = 0; i < kRing; ++i) {
+            openGate(made[i], kWarps);
+            openGate(used[i], kWarps);
+        }
+        for (Gate& gate : gathered) openGate(gate, kWarps);
+    }
 };
 
 /// By a warpgroup.
@@ -101,110 +154,224 @@ SIMT_DEVICE void clear(WgmmaTile& tile) {
         simt::storeAs(tile.bits + i, zeros);
     }
 }
-/// W of a head from C·Bᵀ (t, s) in registers; by a warpgroup.
-template <class T>
-SIMT_DEVICE void makeWeights(WgmmaTile& to, const float (&cb)[kStep / 2], const StepFactors& factors) {
-    const int own = warpOfGroup();
+
+/// Copies, and sums: each of its warps for one slice, in turn.
+template <class T, class Shape>
+SIMT_DEVICE void copyOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& at,
+                             GroupOutputsShared<T, Shape>& shared) {
+    const GroupCopies<T> copies(p.xbc_stride);
+    constexpr int kTurns = kWarps / Shape::slices;
+    const int slice = warpOfGroup() % Shape::slices;
+    const int turn = warpOfGroup() / Shape::slices;
+    const bool sums = slice < at.slices;
+    FactorMaker<T, 1> factors(p, at.first, sums ? at.head(p, slice) : 0, sums);
+    if (sums) factors.read(0, turn, at.tokens - turn * kStep);
+    typename Shape::Stage stage;
+    for (int step = 0; step < at.steps; ++step, stage.next()) {
+        passGate(shared.empty[stage.at], stage.round + 1);
+        auto& to = shared.stages_[stage.at];
+        const std::int64_t row = (at.first + step * kStep) * p.xbc_stride;
+        const std::int64_t tokens = at.tokens - step * kStep;
+        copies.states(to.C, p.C + row, at.group, p.at.states, tokens);
+        copies.states(to.B, p.B + row, at.group, p.at.states, tokens);
+        SIMT_UNROLL
+        for (int i = 0; i < Shape::slices; ++i) {
+            if (i < at.slices) copies.start(to.x[i], p.x + row + at.channel + i * kSlice, tokens, kSlice);
+        }
+        arriveWithCopies(shared.full[stage.at]);
+        if (sums && step % kTurns == turn) {
+            factors.make(0, shared.factors[stage.at][slice]);
+            arriveAsWarp(shared.full[stage.at]);
+            factors.read(0, step + kTurns, tokens - kTurns * kStep);
+        }
+    }
+    simt::waitForCopies<0>();
+}
+
+/// W of a head from C·Bᵀ (t, s) in registers: 16 rows, those of warp `own`, `to` at the lane's. On the diagonal of 16
+/// tokens every element has its exponential, off it there is one for a row and one for a column.
+template <class T, int own>
+SIMT_DEVICE void makeRows(std::uint16_t* to, const float (&cb)[kStep / 2], const LaneFactors& factors) {
+    std::uint32_t packed[4];
+    const auto pack = [&](int j, const auto& weight) {
+        SIMT_UNROLL
+        for (int k = 0; k < 4; ++k) {
+            const float* sums = cb + j * 8 + 2 * k;
+            packed[k] = simt::packPair<T>(sums[0] * weight(k % 2, k / 2 * 2), sums[1] * weight(k % 2, k / 2 * 2 + 1));
+        }
+    };
+    const auto store = [&](int j) {
+        simt::storeMatrices(to + ((j * 2 + simt::lane() / 16) ^ simt::lane() % 8) * 8, packed);
+    };
+    SIMT_UNROLL
+    for (int j = 0; j < own; ++j) {
+        const float rows[2] = {simt::fastExp2(factors.rows[0] - factors.ends[j]),
+                               simt::fastExp2(factors.rows[1] - factors.ends[j])};
+        pack(j, [&](int half, int column) { return rows[half] * factors.columns[j][column]; });
+        store(j);
+    }
+    pack(own, [&](int half, int column) { return simt::fastExp2(factors.rows[half] - factors.columns[own][column]); });
+    // (g, 2t) and (g, 2t + 1) where they are not above the diagonal.
     const int g = simt::lane() / 4;
     const int pair = simt::lane() % 4 * 2;
-    const float c[2] = {factors.c[own * kPart + g], factors.c[own * kPart + 8 + g]};
-    // On the diagonal of a piece: (g, 2t) and (g, 2t + 1) where they are not above it.
-    const std::uint32_t below = (pair <= g ? 0xffffU : 0U) | (pair + 1 <= g ? 0xffff0000U : 0U);
-    const int row = own * kPart + simt::lane() % 16;
-    const int column = simt::lane() / 16 * 8;
-    SIMT_UNROLL
-    for (int j = 0; j < kParts; ++j) {
-        if (j > own) continue;
-        std::uint32_t packed[4];
+    packed[0] &= (pair <= g ? 0xffffU : 0U) | (pair + 1 <= g ? 0xffff0000U : 0U);
+    packed[3] &= (pair <= g ? 0xffffU : 0U) | (pair + 1 <= g ? 0xffff0000U : 0U);
+    packed[2] = 0;
+    store(own);
+}
+template <class T>
+SIMT_DEVICE void makeRows(int own, WgmmaTile& to, const float (&cb)[kStep / 2], const LaneFactors& factors) {
+    std::uint16_t* of_lane = to.bits + (own * kPart + simt::lane() % 16) * simt::kTileExtent;
+    if (own == 0) makeRows<T, 0>(of_lane, cb, factors);
+    if (own == 1) makeRows<T, 1>(of_lane, cb, factors);
+    if (own == 2) makeRows<T, 2>(of_lane, cb, factors);
+    if (own == 3) makeRows<T, 3>(of_lane, cb, factors);
+}
+
+/// Makes W of every step and slice.
+template <class T, class Shape>
+SIMT_DEVICE void makeOutputs(const GroupPlace<T, Shape>& at, GroupOutputsShared<T, Shape>& shared) {
+    using Shared = GroupOutputsShared<T, Shape>;
+    constexpr int kStageTiles = sizeof(shared.stages_[0]) / sizeof(WgmmaTile);
+    const int own = warpOfGroup();
+    const WgmmaOperand first_C = shared.stages_[0].C;
+    simt::RingPlace<Shared::kRing> tile;
+    typename Shape::Stage stage;
+    for (int step = 0; step < at.steps; ++step, stage.next()) {
+        passGate(shared.full[stage.at], stage.round);
+        simt::showToWgmma();
+        const WgmmaOperand C = first_C.ahead(stage.at * kStageTiles);
+        float cb[kStep / 2];
+        simt::wgmmaBegin();
+        simt::wgmmaTiles<T, true>(cb, C, C.ahead(Shape::tiles), 0);
         SIMT_UNROLL
-        for (int right = 0; right < 2; ++right) {
-            float less[2];
-            load(factors.less + j * kPart + right * 8 + pair, less);
+        for (int n = 1; n < Shape::states / kPart; ++n) {
+            simt::wgmmaTiles<T>(cb, C.ahead(n / kParts), C.ahead(Shape::tiles + n / kParts), n % kParts * kPart);
+        }
+        simt::wgmmaEnd();
+        LaneFactors factors;
+        factors.read(shared.factors[stage.at][0], own);
+        simt::wgmmaWait<0>();
+        simt::keep(cb);
+        SIMT_ROLLED
+        for (int i = 0; i < at.slices; ++i, tile.next()) {
+            if (i > 0) factors.read(shared.factors[stage.at][i], own);
+            passGate(shared.used[tile.at], tile.round + 1);
+            makeRows<T>(own, shared.weights[tile.at], cb, factors);
+            simt::showToWgmma();
+            arriveAsWarp(shared.made[tile.at]);
+        }
+    }
+}
+
+/// Walks through the chunk with the state of slice `role`.
+template <class T, class Shape>
+SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& at,
+                             GroupOutputsShared<T, Shape>& shared, int role) {
+    using Shared = GroupOutputsShared<T, Shape>;
+    constexpr int kStageTiles = sizeof(shared.stages_[0]) / sizeof(WgmmaTile);
+    GroupState<T, Shape::states> h;
+    h.read(p.at.chunks == 1 ? at.kept(p, role) : at.chunkState(p, role), p.at.states);
+    const int channel = at.channel + role * kSlice;
+    const int own = channel + warpOfGroup() * kPart;
+    const float D[2] = {p.D[own + simt::lane() / 4], p.D[own + 8 + simt::lane() / 4]};
+    const int of_lane = channelsOfLane();
+    // y in whole rows: a warp has 16 of them, four at a time.
+    const int row = warpOfGroup() * kPart + simt::lane() / 8;
+    const int of_row = row * simt::kTileExtent + (simt::lane() % 8 ^ simt::lane() / 8) * 8;
+    T* y_at = p.y + (at.first + row) * p.y_stride + channel + simt::lane() % 8 * 8;
+    const std::int64_t four_rows = 4 * p.y_stride;
+    auto left = static_cast<int>(at.tokens) - row;
+    std::uint16_t* const first_x = shared.stages_[0].x[role].bits;
+    const WgmmaOperand first_C = shared.stages_[0].C;
+    const WgmmaOperand first_W = shared.weights;
+    simt::RingPlace<Shared::kRing> tile;
+    tile.skip(role);
+    typename Shape::Stage stage;
+    std::uint32_t rounded[Shape::states / kPart][4];
+    passGate(shared.full[0], 0);
+    h.round(rounded, shared.factors[0][role].all);
+    for (int step = 0; step < at.steps; ++step) {
+        passGate(shared.made[tile.at], tile.round);
+        std::uint16_t* const x_tile = first_x + stage.at * kStageTiles * kTileElements;
+        const StepFactors& factors = shared.factors[stage.at][role];
+        const WgmmaOperand C = first_C.ahead(stage.at * kStageTiles);
+        float y[kStep / 2];
+        simt::wgmmaBegin();
+        simt::wgmmaRows<T, true>(y, rounded[0], C, 0);
+        SIMT_UNROLL
+        for (int n = 1; n < Shape::states / kPart; ++n) {
+            simt::wgmmaRows<T>(y, rounded[n], C.ahead(n / kParts), n % kParts * kPart);
+        }
+        simt::wgmmaEnd();
+        std::uint32_t weighed[kParts][4];
+        loadChannels(weighed, x_tile + of_lane);
+        weigh<T>(weighed, factors.after);
+        h.add(weighed, C.ahead(Shape::tiles));
+
+        // The next step's first factor, while there is time.
+        auto next = stage;
+        next.next();
+        if (step + 1 < at.steps) passGate(shared.full[next.at], next.round);
+        const float all = shared.factors[next.at][role].all;
+        std::uint32_t x[kParts][4];
+        loadChannels(x, x_tile + of_lane);
+        simt::wgmmaWait<1>();
+        simt::keep(y);
+        float before[kParts][4];
+        factors.before.read(before);
+        SIMT_UNROLL
+        for (int k = 0; k < kParts; ++k) {
             SIMT_UNROLL
-            for (int half = 0; half < 2; ++half) {
-                const float* sums = cb + (2 * j + right) * 4 + half * 2;
-                packed[2 * right + half] = simt::packPair<T>(sums[0] * simt::fastExp2(c[half] - less[0]),
-                                                             sums[1] * simt::fastExp2(c[half] - less[1]));
+            for (int i = 0; i < 4; ++i) {
+                float(&of)[2] = part<2>(y, k * 8 + 2 * i);
+                float pair[2];
+                simt::unpackPair<T>(x[k][i], pair[0], pair[1]);
+                of[0] = of[0] * before[k][i / 2 * 2] + pair[0] * D[i % 2];
+                of[1] = of[1] * before[k][i / 2 * 2 + 1] + pair[1] * D[i % 2];
             }
         }
-        if (j == own) {
-            packed[0] &= below;
-            packed[2] = 0;
-            packed[3] &= below;
+        const WgmmaOperand W = first_W.ahead(tile.at);
+        simt::wgmmaBegin();
+        SIMT_UNROLL
+        for (int k = 0; k < kParts; ++k) simt::wgmmaRows<T>(y, x[k], W, k * kPart);
+        simt::wgmmaEnd();
+        simt::wgmmaWait<1>();
+        h.keep();
+        // No branch: it would have the state copied.
+        h.round(rounded, step + 1 < at.steps ? all : 1.0F);
+        simt::wgmmaWait<0>();
+        simt::keep(y);
+        SIMT_UNROLL
+        for (int k = 0; k < kParts; ++k) {
+            std::uint32_t packed[4];
+            SIMT_UNROLL
+            for (int i = 0; i < 4; ++i) packed[i] = simt::packPair<T>(y[k * 8 + 2 * i], y[k * 8 + 2 * i + 1]);
+            simt::storeMatricesTransposed(x_tile + of_lane + k * kPart * simt::kTileExtent, packed);
         }
-        simt::storeMatrices(to.at(row, j * kPart + column), packed);
-    }
-}
-
-/// Stores y (channels, tokens) of a warp's 16 channels.
-template <class T>
-SIMT_DEVICE void storeRows(T* y, std::int64_t stride, std::int64_t tokens, const float (&values)[kStep / 2],
-                           OutputRows<T>& rows) {
-    T* at = &rows.rows[simt::lane() % 8 + simt::lane() / 16 * 8][simt::lane() / 8 % 2 * 8];
-    SIMT_UNROLL
-    for (int i = 0; i < kParts; ++i) {
-        std::uint32_t packed[4];
+        arriveAsWarp(shared.gathered[role]);
+        if (simt::lane() == 0) arrive(shared.used[tile.at]);
+        passGate(shared.gathered[role], step);
+        using Eight = Vector<std::uint32_t, 4>;
+        Eight eights[kPart / 4];
         SIMT_UNROLL
-        for (int k = 0; k < 4; ++k) packed[k] = simt::packPair<T>(values[i * 8 + 2 * k], values[i * 8 + 2 * k + 1]);
-        simt::storeMatricesTransposed(at + i * kPart * (sizeof(rows.rows[0]) / sizeof(T)), packed);
-    }
-    simt::syncWarp();
-    using Eight = Vector<std::uint32_t, 4>;
-    const int token = simt::lane() / 2;
-    const int channel = simt::lane() % 2 * 8;
-    y += token * stride + channel;
-    SIMT_UNROLL
-    for (int i = 0; i < kStep; i += simt::kWarp / 2) {
-        const auto eight = simt::loadAs<Eight>(&rows.rows[i + token][channel]);
-        if (i + token < tokens) simt::storeAs(y + i * stride, eight);
-    }
-    simt::syncWarp();
-}
-
-/// A step of a slice, from h's two forms that round() makes. D: of the lane's channels.
-template <class T, class Shape>
-SIMT_DEVICE void walkStep(GroupState<T, Shape::states>& h, const std::uint32_t (&rounded)[Shape::states / kPart][4],
-                          const typename GroupOutputsShared<T, Shape>::Stage& stage, const WgmmaTile& weights,
-                          const StepFactors& factors, const float (&D)[2], OutputRows<T>& rows, T* y_at,
-                          std::int64_t y_stride, std::int64_t tokens) {
-    std::uint32_t x[kParts][4];
-    loadChannels(x, stage.x);
-    float own[kStep / 2];  // of D·x and the step's own tokens
-    SIMT_UNROLL
-    for (int i = 0; i < kStep / 4; ++i) {
-        simt::unpackPair<T>(x[i / 4][i % 4], own[2 * i], own[2 * i + 1]);
-        own[2 * i] *= D[i % 2];
-        own[2 * i + 1] *= D[i % 2];
-    }
-    simt::wgmmaBegin();
-    SIMT_UNROLL
-    for (int k = 0; k < kParts; ++k) simt::wgmmaRows<T>(own, x[k], weights, k * kPart);
-    simt::wgmmaEnd();
-    float y[kStep / 2];
-    simt::wgmmaRows<T, true>(y, rounded[0], stage.C[0], 0);
-    SIMT_UNROLL
-    for (int n = 1; n < Shape::states / kPart; ++n) {
-        simt::wgmmaRows<T>(y, rounded[n], stage.C[n / kParts], n % kParts * kPart);
-    }
-    simt::wgmmaEnd();
-
-    simt::wgmmaWait<1>();  // x is free
-    simt::keep(own);
-    weigh<T>(x, factors.after);
-    h.add(x, stage.B);
-
-    simt::wgmmaWait<1>();
-    simt::keep(y);
-    SIMT_UNROLL
-    for (int j = 0; j < kStep / 8; ++j) {
-        float before[2];
-        load(factors.before + j * 8 + simt::lane() % 4 * 2, before);
+        for (int i = 0; i < kPart / 4; ++i) {
+            // Row 4·i of the warp's: of_row's other half of the eights where i is odd.
+            eights[i] = simt::loadAs<Eight>(x_tile + (of_row ^ i % 2 * 32) + i * 4 * simt::kTileExtent);
+        }
+        T* to = y_at;
         SIMT_UNROLL
-        for (int k = 0; k < 4; ++k) y[j * 4 + k] = y[j * 4 + k] * before[k % 2] + own[j * 4 + k];
+        for (int i = 0; i < kPart / 4; ++i) {
+            if (i * 4 < left) simt::storeAs(to, eights[i]);
+            to += four_rows;
+        }
+        arriveAsWarp(shared.empty[stage.at]);
+        y_at += kStep * p.y_stride;
+        left -= static_cast<int>(kStep);
+        stage.next();
+        tile.skip(at.slices);
     }
-    storeRows(y_at, y_stride, tokens, y, rows);
-    simt::wgmmaWait<0>();
-    h.keep();
+    if (at.chunk == p.at.chunks - 1) h.write(at.kept(p, role), p.at.states);
 }
 
 template <class T, class Shape>
@@ -214,72 +381,20 @@ void ssdGroupOutputsKernel(SsdParams<T> p) {
         auto& shared = *reinterpret_cast<GroupOutputsShared<T, Shape>*>(simt::dynamicShared());
         const GroupPlace<T, Shape> at(p);
         const int role = groupOfBlock();
-        // In interval k step k is walked, W of step k + 1 and the factors of step k + 2 are made.
-        constexpr int kFirst = -2;
-        if (role == Shape::copier) {
-            simt::leaveRegisters<136>();
-            const GroupCopies<T> copies(p.xbc_stride);
-            copySteps<Shape>(kFirst, at.steps, [&](int step) {
-                auto& to = shared.stages_[step % Shape::stages];
-                const std::int64_t row = (at.first + step * kStep) * p.xbc_stride;
-                const std::int64_t tokens = at.tokens - step * kStep;
-                copies.template states<Shape>(to.C, p.C + row, at.group, p.at.states, tokens);
-                copies.template states<Shape>(to.B, p.B + row, at.group, p.at.states, tokens);
-                copies.start(to.x, p.x + row + at.channel, tokens, kSlice);
-            });
-        } else if (role == Shape::maker) {
-            simt::leaveRegisters<128>();
+        if (simt::threadIndex() == 0) shared.open(at.slices);
+        if (role == Shape::maker) {
             for (WgmmaTile& tile : shared.weights) clear(tile);
-            const bool sums = warpOfGroup() == 0;  // the warp with the smallest part of W
-            FactorMaker<T> factors(p, at.first, at.head(p, 0), sums);
-            if (sums) factors.read(0, at.tokens);
-            const auto sum = [&](int step) {
-                if (!sums || step >= at.steps) return;
-                factors.make(shared.factors[step % 3], 0);
-                if (step + 1 < at.steps) factors.read(step + 1, at.tokens - (step + 1) * kStep);
-            };
-            for (int step = kFirst; step < at.steps; ++step) {
-                syncStep();
-                const int next = step + 1;
-                if (next < 0) {
-                    sum(0);
-                } else if (next < at.steps) {
-                    const auto& stage = shared.stages_[next % Shape::stages];
-                    float cb[kStep / 2];
-                    simt::showToWgmma();  // the next step's tiles
-                    simt::wgmmaBegin();
-                    simt::wgmmaTiles<T, true>(cb, stage.C[0], stage.B[0], 0);
-                    SIMT_UNROLL
-                    for (int n = 1; n < Shape::states / kPart; ++n) {
-                        simt::wgmmaTiles<T>(cb, stage.C[n / kParts], stage.B[n / kParts], n % kParts * kPart);
-                    }
-                    simt::wgmmaEnd();
-                    sum(next + 1);
-                    simt::wgmmaWait<0>();
-                    simt::keep(cb);
-                    makeWeights<T>(shared.weights[next % 2], cb, shared.factors[next % 3]);
-                    simt::showToWgmma();
-                }
-            }
+        }
+        simt::syncBlock();
+        if (role == Shape::copier) {
+            simt::leaveRegisters<Shape::copier_registers>();
+            copyOutputs(p, at, shared);
+        } else if (role == Shape::maker) {
+            simt::leaveRegisters<Shape::maker_registers>();
+            makeOutputs(at, shared);
         } else {
-            simt::takeRegisters<240>();
-            GroupState<T, Shape::states> h;
-            h.read(p.at.chunks == 1 ? at.kept(p, 0) : at.chunkState(p, 0), p.at.states);
-            const int channel = at.channel + warpOfGroup() * kPart;
-            const float D[2] = {p.D[channel + simt::lane() / 4], p.D[channel + 8 + simt::lane() / 4]};
-            T* y = p.y + at.first * p.y_stride + channel;
-            std::uint32_t rounded[Shape::states / kPart][4];
-            for (int step = kFirst; step < at.steps; ++step) {
-                syncStep();
-                if (step < -1) continue;
-                if (step >= 0) {
-                    walkStep<T, Shape>(h, rounded, shared.stages_[step % Shape::stages], shared.weights[step % 2],
-                                       shared.factors[step % 3], D, shared.rows[warpOfGroup()],
-                                       y + step * kStep * p.y_stride, p.y_stride, at.tokens - step * kStep);
-                }
-                if (step + 1 < at.steps) h.round(rounded, shared.factors[(step + 1) % 3].before[kStep - 1]);
-            }
-            if (at.chunk == p.at.chunks - 1) h.write(at.kept(p, 0), p.at.states);
+            simt::takeRegisters<Shape::walker_registers>();
+            if (role < at.slices) walkOutputs(p, at, shared, role);
         }
     }
 }
@@ -305,11 +420,31 @@ void withRoom(const SsdParams<T>& p, const Work& work) {
     if (p.at.states <= simt::kTileExtent) return work(std::integral_constant<int, simt::kTileExtent>{});
     work(std::integral_constant<int, kMostGroupStates>{});
 }
+template <int slices, int states>
+using OutputShape =
+    std::conditional_t<slices == 1, GroupShape<1, states, 4, 240, 128, 136>, GroupShape<2, states, 4, 200, 72, 40>>;
 template <int states>
-using OutputShape = GroupShape<1, states, 4>;
-// Two slices share B.
-template <int states>
-using StateShape = GroupShape<2, states, 6>;
+using StateShape = GroupShape<2, states, 6, 168, 88, 88>;
+
+/// What a launch takes on an H200, in microseconds, of blocks that walk through so many steps: within 15 % of what was
+/// measured of 24 and 80 heads from 1024 to 16384 tokens. A multiprocessor has one block at a time, so that blocks come
+/// in waves.
+double launchTime(std::int64_t blocks, double begin, double step, std::int64_t steps) {
+    return static_cast<double>(divideUp(blocks, simt::limits().multiprocessors)) *
+           (begin + step * static_cast<double>(steps));
+}
+/// `chains`: sequences times groups times chunks. Two slices of a block share C·Bᵀ, C and B; where there are few
+/// blocks, one slice is done sooner.
+double outputsTime(std::int64_t chains, std::int64_t slices, std::int64_t steps, int of_block) {
+    return of_block == 1 ? launchTime(chains * slices, 7.6, 1.09, steps)
+                         : launchTime(chains * divideUp(slices, std::int64_t{2}), 10, 1.75, steps);
+}
+double statesTime(std::int64_t chains, std::int64_t slices, std::int64_t steps) {
+    return launchTime(chains * divideUp(slices, std::int64_t{2}), 6.1, 0.61, steps);
+}
+int bestSlices(std::int64_t chains, std::int64_t slices, std::int64_t steps) {
+    return outputsTime(chains, slices, steps, 1) < outputsTime(chains, slices, steps, 2) ? 1 : 2;
+}
 
 }  // namespace
 
@@ -320,29 +455,24 @@ bool suitsWarpgroups(const SsdOp& op) {
            aligned(8, op.h);
 }
 
-/// The chunks that take the least time. A multiprocessor has one block at a time, so that blocks come in waves. In
-/// units of what a step adds to the state, 0.6 µs, an H200 takes 2 for a step's outputs, 7.5 and 7 to begin a wave of
-/// the two kernels, and for the passing 2.5 and 1/48 a slice and chunk: within 15 % of what was measured of 24 and 80
-/// heads from 64 to 16384 tokens.
+/// The chunks that take the least time.
 std::int64_t warpgroupChunk(const SsdOp& op) {
     constexpr std::int64_t kMostChunks = 16;
     const std::int64_t slices = op.heads / op.groups * op.head_dim / kSlice;
     const std::int64_t groups = op.batch * op.groups;
     const std::int64_t steps = divideUp(op.length, kStep);
-    const auto waves = [](std::int64_t blocks) {
-        return static_cast<double>(divideUp(blocks, simt::limits().multiprocessors));
+    const auto outputs = [&](std::int64_t chunks, std::int64_t chunk) {
+        return outputsTime(groups * chunks, slices, chunk, bestSlices(groups * chunks, slices, chunk));
     };
     std::int64_t best = steps;
-    double best_cost = waves(groups * slices) * (7.5 + 2 * static_cast<double>(steps));
+    double best_time = outputs(1, steps);
     for (std::int64_t wanted = 2; wanted <= simt::lesser(kMostChunks, steps); ++wanted) {
         const std::int64_t chunk = divideUp(steps, wanted);
         const std::int64_t chunks = divideUp(steps, chunk);
-        const auto walked = static_cast<double>(chunk);
-        const double outputs = waves(groups * slices * chunks) * (7.5 + 2 * walked);
-        const double states = waves(groups * divideUp(slices, std::int64_t{2}) * (chunks - 1)) * (7 + walked);
-        const double passing = 2.5 + static_cast<double>(groups * slices * chunks) / 48;
-        if (outputs + states + passing < best_cost) {
-            best_cost = outputs + states + passing;
+        const double passing = 1.5 + static_cast<double>(groups * slices * chunks) / 80;
+        const double time = outputs(chunks, chunk) + statesTime(groups * (chunks - 1), slices, chunk) + passing;
+        if (time < best_time) {
+            best_time = time;
             best = chunk;
         }
     }
@@ -359,7 +489,16 @@ void warpgroupStates(void* stream, const SsdParams<T>& p) {
 template <class T>
 void warpgroupOutputs(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
-        withRoom(p, [&](auto room) { startGroupOutputs<T, OutputShape<room>>(stream, p); });
+        const std::int64_t slices = p.at.headsOfGroup() * p.at.head_dim / kSlice;
+        const std::int64_t chains = p.at.batch * p.at.groups * p.at.chunks;
+        const int of_block = bestSlices(chains, slices, divideUp(p.at.chunk, kStep));
+        withRoom(p, [&](auto room) {
+            if (of_block == 1) {
+                startGroupOutputs<T, OutputShape<1, room>>(stream, p);
+            } else {
+                startGroupOutputs<T, OutputShape<2, room>>(stream, p);
+            }
+        });
     }
 }
 

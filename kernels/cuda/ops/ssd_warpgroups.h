@@ -6,29 +6,35 @@
 // Rounded to 16 bits, h in registers is the left operand of the first product as it is, and x, read transposed from
 // shared memory, that of the other two. C, B and W are right operands in shared memory.
 //
-// Beside the warpgroups that walk a block has one that makes what they need, a step ahead (it sums Δ·A and computes
-// C·Bᵀ and W), and one that copies x, B and C. A step has one barrier of the block. Nothing is prepared by other
+// Beside the warpgroups that walk a block has one that makes what they need and one that copies x, B and C, each some
+// steps ahead. They wait for each other at gates (gate.h), not at barriers of the block: a walker's step is a chain of
+// products and of what lies between them, and the others' work is to fill its pauses. Nothing is prepared by other
 // kernels: where one chunk is the whole sequence this is all that runs.
 #pragma once
 
 #include "kernels/cuda/ops/ssd.h"
+#include "kernels/cuda/simt/gate.h"
 #include "kernels/cuda/simt/tiles.h"
 #include "kernels/cuda/simt/wgmma.h"
 
 namespace perfmamba::kernels::cuda {
 
+using simt::Gate;
 using simt::kWarpgroup;
+using simt::WgmmaOperand;
 using simt::WgmmaTile;
 
 inline constexpr int kSlice = 64;  // channels of a warpgroup
 inline constexpr int kPart = 16;   // depth of a product; rows of a warp
 inline constexpr int kParts = static_cast<int>(kStep) / kPart;
 inline constexpr int kMostGroupStates = 128;
+inline constexpr int kWarps = kWarpgroup / simt::kWarp;  // of a warpgroup
 static_assert(kStep == simt::kTileExtent && kSlice == simt::kTileExtent);
 
 /// How a kernel divides the work: slices of a block, room for states, steps in shared memory. Of a block's warpgroups
-/// the first walk, one a slice; then comes the one that makes what they need, then the one that copies.
-template <int slices_, int states_, int stages_>
+/// the first walk, one a slice; then comes the one that makes what they need, then the one that copies. Their registers
+/// are what ptxas needs, together what the block has.
+template <int slices_, int states_, int stages_, int walker_registers_, int maker_registers_, int copier_registers_>
 struct GroupShape {
     static constexpr int slices = slices_;
     static constexpr int states = states_;
@@ -37,14 +43,56 @@ struct GroupShape {
     static constexpr int maker = slices;
     static constexpr int copier = slices + 1;
     static constexpr int threads = (copier + 1) * kWarpgroup;
+    static constexpr int walker_registers = walker_registers_;
+    static constexpr int maker_registers = maker_registers_;
+    static constexpr int copier_registers = copier_registers_;
+    using Stage = simt::RingPlace<stages>;
 };
 
+/// A number for every token of a step. Those of a lane, tokens 8·j + 2t + i with t = lane % 4, lie side by side.
+struct alignas(16) TokenFactors {
+    float values[kStep + 4];
+
+    /// Of tokens 2·lane and 2·lane + 1.
+    SIMT_DEVICE void write(const float (&pair)[2]) {
+        store(values + begin(simt::lane() % 4) + simt::lane() / 4 * 2, pair);
+    }
+    /// The lane's in the tokens 16·k to 16·k + 15.
+    SIMT_DEVICE void read(int k, float (&four)[4]) const { load(values + begin(simt::lane() % 4) + k * 4, four); }
+    SIMT_DEVICE void read(float (&all)[kParts][4]) const {
+        SIMT_UNROLL
+        for (int k = 0; k < kParts; ++k) read(k, all[k]);
+    }
+
+private:
+    /// In banks of its own.
+    SIMT_DEVICE static int begin(int t) { return t * static_cast<int>(kStep) / 4 + t / 2 * 4; }
+};
 /// Of one head and step; c in powers of two.
 struct alignas(16) StepFactors {
     float c[kStep];       // Σ Δ·A·log₂e
-    float less[kStep];    // c_s − log₂Δ_s
-    float before[kStep];  // exp(c_t)
-    float after[kStep];   // exp(c_last − c_s)·Δ_s
+    TokenFactors less;    // c_s − log₂Δ_s
+    TokenFactors before;  // exp(c_t)
+    TokenFactors after;   // exp(c_last − c_s)·Δ_s
+    TokenFactors piece;   // exp(e − c_s)·Δ_s, e = c at the end of the 16 tokens that s is among
+    float all;            // exp(c_last)
+};
+
+/// What a lane needs of a head's factors for W: read while C·Bᵀ is on its way.
+struct LaneFactors {
+    float columns[kParts][4];
+    float rows[2];       // c of its two
+    float ends[kParts];  // c at the end of every 16 tokens
+
+    SIMT_DEVICE void read(const StepFactors& from, int own) {
+        SIMT_UNROLL
+        for (int j = 0; j < kParts; ++j) {
+            (j < own ? from.piece : from.less).read(j, columns[j]);
+            ends[j] = from.c[j * kPart + kPart - 1];
+        }
+        rows[0] = from.c[own * kPart + simt::lane() / 4];
+        rows[1] = from.c[own * kPart + 8 + simt::lane() / 4];
+    }
 };
 
 /// Which slices a block has, in which chunk.
@@ -81,15 +129,10 @@ public:
     int steps;
 };
 
-/// The barrier of a step, the same for all of a block.
-SIMT_DEVICE void syncStep() {
-    simt::syncBlock();
-}
-
 // From lane 0, by which the compiler sees that a warp's lanes agree: products in branches that it took for divergent
 // would wait for each other.
 SIMT_DEVICE int warpOfGroup() {
-    return simt::shuffle(simt::warp() % (kWarpgroup / simt::kWarp), 0);
+    return simt::shuffle(simt::warp() % kWarps, 0);
 }
 SIMT_DEVICE int groupOfBlock() {
     return simt::shuffle(simt::threadIndex() / kWarpgroup, 0);
@@ -118,11 +161,11 @@ public:
     }
 
     /// The same of a group's B or C, from the rows of all groups.
-    template <class Shape>
-    SIMT_DEVICE void states(WgmmaTile (&to)[Shape::tiles], const T* from, int group, std::int64_t states,
+    template <int tiles>
+    SIMT_DEVICE void states(WgmmaTile (&to)[tiles], const T* from, int group, std::int64_t states,
                             std::int64_t tokens) const {
         SIMT_UNROLL
-        for (int i = 0; i < Shape::tiles; ++i) {
+        for (int i = 0; i < tiles; ++i) {
             start(to[i], from + group * states + i * kSlice, tokens, states - i * kSlice);
         }
     }
@@ -131,25 +174,9 @@ private:
     std::int64_t m_stride;
 };
 
-/// What the warpgroup that copies does, from interval `first` on: the tiles of step k + 1 are there before the barrier
-/// at which interval k begins, and those of step k − 1 may be written over behind it.
-template <class Shape, class Copy>
-SIMT_DEVICE void copySteps(int first, int steps, const Copy& copy) {
-    const auto start = [&](int step) {
-        if (step < steps) copy(step);
-        simt::endCopies();
-    };
-    SIMT_UNROLL
-    for (int step = 0; step < Shape::stages - 2; ++step) start(step);
-    for (int step = first; step < steps; ++step) {
-        if (step >= -1) simt::waitForCopies<Shape::stages - 3>();
-        syncStep();
-        if (step >= -1) start(step + Shape::stages - 1);
-    }
-}
-
-/// Δ and c of one head, by a warp: two tokens a lane.
-template <class T>
+/// Δ and c of one head, by a warp: two tokens a lane. A step's dt is read long before it is used, into one of the
+/// slots.
+template <class T, int slots>
 class FactorMaker {
 public:
     SIMT_DEVICE FactorMaker(const SsdParams<T>& p, std::int64_t first, int head, bool works)
@@ -160,25 +187,58 @@ public:
           m_least(p.dt_min),
           m_most(p.dt_max) {}
 
-    /// Reads dt of a step, of which `tokens` exist, for the next make().
-    SIMT_DEVICE void read(int step, std::int64_t tokens) {
+    /// Reads dt of a step, of which `tokens` exist.
+    SIMT_DEVICE void read(int slot, int step, std::int64_t tokens) {
         const int t = 2 * simt::lane();
         const T* from = m_dt + (step * kStep + t) * m_stride;
         SIMT_UNROLL
         for (int i = 0; i < 2; ++i) {
-            m_exists[i] = t + i < tokens;
-            if (m_exists[i]) m_raw[i] = from[i * m_stride];
+            m_exists[slot][i] = t + i < tokens;
+            if (m_exists[slot][i]) m_raw[slot][i] = from[i * m_stride];
         }
     }
-    /// Returns c_last. `later` is added to the exponents of `after`.
-    SIMT_DEVICE float make(StepFactors& to, float later) const {
-        // A token that leaves 2⁻⁶⁴ of what was is as good as one that leaves less, and c stays small enough for float.
-        constexpr float kLeast = -64;
+    SIMT_DEVICE void make(int slot, StepFactors& to) const {
         float delta[2];
         float c[2];
+        const float last = sum(slot, delta, c);
+        const float end = simt::shuffle(c[1], simt::lane() | (kPart / 2 - 1));
+        float less[2];
+        float before[2];
+        float after[2];
+        float piece[2];
         SIMT_UNROLL
         for (int i = 0; i < 2; ++i) {
-            delta[i] = m_exists[i] ? stepOf(toFloat(m_raw[i]), m_bias, m_least, m_most) : 0.0F;
+            less[i] = c[i] - simt::fastLog2(delta[i]);
+            before[i] = simt::fastExp2(c[i]);
+            after[i] = simt::fastExp2(last - c[i]) * delta[i];
+            piece[i] = simt::fastExp2(end - c[i]) * delta[i];
+        }
+        store(to.c + 2 * simt::lane(), c);
+        to.less.write(less);
+        to.before.write(before);
+        to.after.write(after);
+        to.piece.write(piece);
+        if (simt::lane() == 0) to.all = simt::fastExp2(last);
+    }
+    /// Only `after`; `later` is added to the exponents. Returns c_last.
+    SIMT_DEVICE float makeAfter(int slot, TokenFactors& to, float later) const {
+        float delta[2];
+        float c[2];
+        const float last = sum(slot, delta, c);
+        float after[2];
+        SIMT_UNROLL
+        for (int i = 0; i < 2; ++i) after[i] = simt::fastExp2(last - c[i] + later) * delta[i];
+        to.write(after);
+        return last;
+    }
+
+private:
+    SIMT_DEVICE float sum(int slot, float (&delta)[2], float (&c)[2]) const {
+        // A token that leaves 2⁻⁶⁴ of what was is as good as one that leaves less, and c stays small enough for float.
+        constexpr float kLeast = -64;
+        SIMT_UNROLL
+        for (int i = 0; i < 2; ++i) {
+            delta[i] = m_exists[slot][i] ? stepOf(toFloat(m_raw[slot][i]), m_bias, m_least, m_most) : 0.0F;
             c[i] = simt::greater(delta[i] * m_A, kLeast);
         }
         c[1] += c[0];
@@ -189,56 +249,49 @@ public:
             if (simt::lane() >= distance) sum += below;
         }
         const float below = simt::shuffleUp(sum, 1);
-        const float last = simt::shuffle(sum, simt::kWarp - 1);
-        float less[2];
-        float before[2];
-        float after[2];
         SIMT_UNROLL
-        for (int i = 0; i < 2; ++i) {
-            if (simt::lane() > 0) c[i] += below;
-            less[i] = c[i] - simt::fastLog2(delta[i]);
-            before[i] = simt::fastExp2(c[i]);
-            after[i] = simt::fastExp2(last - c[i] + later) * delta[i];
+        for (float& value : c) {
+            if (simt::lane() > 0) value += below;
         }
-        const int t = 2 * simt::lane();
-        store(to.c + t, c);
-        store(to.less + t, less);
-        store(to.before + t, before);
-        store(to.after + t, after);
-        return last;
+        return simt::shuffle(sum, simt::kWarp - 1);
     }
 
-private:
     const T* m_dt;
     std::int64_t m_stride;
     float m_bias, m_A, m_least, m_most;
-    T m_raw[2];
-    bool m_exists[2];
+    T m_raw[slots][2];
+    bool m_exists[slots][2];
 };
 
-/// x of a step and of a warp's 16 channels, transposed: the left operand (16 channels, 64 tokens).
-SIMT_DEVICE void loadChannels(std::uint32_t (&to)[kParts][4], const WgmmaTile& x) {
+/// Elements of 16 bits of a tile.
+inline constexpr int kTileElements = sizeof(WgmmaTile) / 2;
+/// Where the lane's rows of a warp's 16 channels begin in a tile x; those of tokens 16·k on are as much further on for
+/// every lane.
+SIMT_DEVICE int channelsOfLane() {
     const int token = simt::lane() % 8 + simt::lane() / 16 * 8;
-    const int channel = warpOfGroup() * kPart + simt::lane() / 8 % 2 * 8;
+    const int eight = warpOfGroup() * 2 + simt::lane() / 8 % 2;
+    return token * simt::kTileExtent + (eight ^ token % 8) * 8;
+}
+/// x of a step and of a warp's 16 channels, transposed: the left operand (16 channels, 64 tokens).
+SIMT_DEVICE void loadChannels(std::uint32_t (&to)[kParts][4], const std::uint16_t* of_lane) {
     SIMT_UNROLL
-    for (int k = 0; k < kParts; ++k) simt::loadMatricesTransposed(to[k], x.at(k * kPart + token, channel));
+    for (int k = 0; k < kParts; ++k) {
+        simt::loadMatricesTransposed(to[k], of_lane + k * kPart * simt::kTileExtent);
+    }
 }
 /// Gives every token its weight.
 template <class T>
-SIMT_DEVICE void weigh(std::uint32_t (&x)[kParts][4], const float (&weights)[kStep]) {
+SIMT_DEVICE void weigh(std::uint32_t (&x)[kParts][4], const TokenFactors& factors) {
+    float weights[kParts][4];
+    factors.read(weights);
     SIMT_UNROLL
     for (int k = 0; k < kParts; ++k) {
         SIMT_UNROLL
-        for (int right = 0; right < 2; ++right) {
-            float weight[2];
-            load(weights + k * kPart + right * 8 + simt::lane() % 4 * 2, weight);
-            SIMT_UNROLL
-            for (int half = 0; half < 2; ++half) {
-                std::uint32_t& packed = x[k][2 * right + half];
-                float pair[2];
-                simt::unpackPair<T>(packed, pair[0], pair[1]);
-                packed = simt::packPair<T>(pair[0] * weight[0], pair[1] * weight[1]);
-            }
+        for (int i = 0; i < 4; ++i) {
+            const float* weight = weights[k] + i / 2 * 2;
+            float pair[2];
+            simt::unpackPair<T>(x[k][i], pair[0], pair[1]);
+            x[k][i] = simt::packPair<T>(pair[0] * weight[0], pair[1] * weight[1]);
         }
     }
 }
@@ -273,7 +326,7 @@ public:
         }
     }
     /// Starts h += x·B.
-    SIMT_DEVICE void add(const std::uint32_t (&x)[kParts][4], const WgmmaTile* B) {
+    SIMT_DEVICE void add(const std::uint32_t (&x)[kParts][4], WgmmaOperand B) {
         simt::wgmmaBegin();
         SIMT_UNROLL
         for (int k = 0; k < kParts; ++k) simt::wgmmaColumns<T, states>(m_h, x[k], B, k * kPart);

@@ -48,17 +48,33 @@ struct alignas(1024) WgmmaTile {
 
 #ifdef __CUDACC__
 
-namespace wgmma {
+/// A tile, or the first of some side by side, as an operand: its address is made ready once, and what lies a constant
+/// further on costs an addition.
+class WgmmaOperand {
+public:
+    SIMT_DEVICE WgmmaOperand(const WgmmaTile* first)  // NOLINT(google-explicit-constructor)
+        : m_at(static_cast<std::uint32_t>(sizeof(WgmmaTile) / 16) << 16 |
+               (static_cast<std::uint32_t>(__cvta_generic_to_shared(first->bits)) & 0x3ffffU) >> 4) {}
+    SIMT_DEVICE WgmmaOperand(const WgmmaTile& tile) : WgmmaOperand(&tile) {}  // NOLINT(google-explicit-constructor)
+    /// So many tiles further on.
+    [[nodiscard]] SIMT_DEVICE WgmmaOperand ahead(int tiles) const {
+        WgmmaOperand result = *this;
+        result.m_at += static_cast<std::uint32_t>(tiles) * static_cast<std::uint32_t>(sizeof(WgmmaTile) / 16);
+        return result;
+    }
+    /// What the instruction is told: address, bytes from one 64 columns to the next where b's columns lie side by side,
+    /// and from 8 rows of a tile to the next 8; all in units of 16 bytes.
+    [[nodiscard]] SIMT_DEVICE std::uint64_t describe(int row, int column) const {
+        constexpr std::uint64_t k128ByteSwizzle = std::uint64_t{1} << 62;
+        return k128ByteSwizzle | std::uint64_t{8 * kTileExtent * 2 / 16} << 32 |
+               (m_at + static_cast<std::uint32_t>(row * kTileExtent + column) * 2 / 16);
+    }
 
-/// What the instruction is told of an operand: address, bytes from one 64 columns to the next where b's columns lie
-/// side by side, and from 8 rows of a tile to the next 8; all in units of 16 bytes.
-SIMT_DEVICE std::uint64_t describe(const WgmmaTile& tile, int row, int column) {
-    constexpr std::uint64_t k128ByteSwizzle = std::uint64_t{1} << 62;
-    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(tile.bits)) +
-                         static_cast<std::uint32_t>(row * kTileExtent + column) * 2;
-    return k128ByteSwizzle | std::uint64_t{8 * kTileExtent * 2 / 16} << 32 |
-           std::uint64_t{sizeof(WgmmaTile) / 16} << 16 | (address & 0x3ffffU) >> 4;
-}
+private:
+    std::uint32_t m_at;
+};
+
+namespace wgmma {
 
 /// The registers of d as operands of asm with the constraint c: "+f", or "=f" where the sum begins.
 #define PERFMAMBA_D8(c, d, i) \
@@ -101,17 +117,17 @@ SIMT_DEVICE std::uint64_t describe(const WgmmaTile& tile, int row, int column) {
 
 /// n = 64; b[k][j] = tile (j, column + k). `first`: d begins with this product, whatever it was.
 template <class T, bool first = false>
-SIMT_DEVICE void wgmmaRows(float (&d)[kTileExtent / 2], const std::uint32_t (&a)[4], const WgmmaTile& b, int column) {
+SIMT_DEVICE void wgmmaRows(float (&d)[kTileExtent / 2], const std::uint32_t (&a)[4], WgmmaOperand b, int column) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-    const std::uint64_t right = wgmma::describe(b, 0, column);
+    const std::uint64_t right = b.describe(0, column);
     PERFMAMBA_PRODUCT_REGISTERS(64, 32, "0")
 #endif
 }
 /// n = 64 or 128; b[k][j] = tile (row + k, j), of two tiles side by side.
 template <class T, int n, bool first = false>
-SIMT_DEVICE void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], const WgmmaTile* b, int row) {
+SIMT_DEVICE void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], WgmmaOperand b, int row) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-    const std::uint64_t right = wgmma::describe(*b, row, 0);
+    const std::uint64_t right = b.describe(row, 0);
     if constexpr (n == 64) {
         PERFMAMBA_PRODUCT_REGISTERS(64, 32, "1")
     } else {
@@ -122,10 +138,10 @@ SIMT_DEVICE void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], co
 }
 /// n = 64; a[i][k] = tile a (i, column + k), b[k][j] = tile b (j, column + k).
 template <class T, bool first = false>
-SIMT_DEVICE void wgmmaTiles(float (&d)[kTileExtent / 2], const WgmmaTile& a, const WgmmaTile& b, int column) {
+SIMT_DEVICE void wgmmaTiles(float (&d)[kTileExtent / 2], WgmmaOperand a, WgmmaOperand b, int column) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-    const std::uint64_t left = wgmma::describe(a, 0, column);
-    const std::uint64_t right = wgmma::describe(b, 0, column);
+    const std::uint64_t left = a.describe(0, column);
+    const std::uint64_t right = b.describe(0, column);
     PERFMAMBA_PRODUCT_TYPE(64, 32, TILES, "0, 0", "l"(left), "l"(right))
 #endif
 }
@@ -207,6 +223,20 @@ SIMT_DEVICE void storeMatricesTransposed(void* row, const std::uint32_t (&from)[
 
 #else
 
+class WgmmaOperand {
+public:
+    WgmmaOperand(const WgmmaTile* first) : m_first(first) {}  // NOLINT(google-explicit-constructor)
+    WgmmaOperand(const WgmmaTile& tile) : m_first(&tile) {}   // NOLINT(google-explicit-constructor)
+    [[nodiscard]] WgmmaOperand ahead(int tiles) const { return m_first + tiles; }
+    /// Of tiles side by side.
+    [[nodiscard]] std::uint16_t element(int row, int column) const {
+        return m_first[column / kTileExtent].at(row, column % kTileExtent / 8 * 8)[column % 8];
+    }
+
+private:
+    const WgmmaTile* m_first;
+};
+
 namespace host {
 /// d (64, n) += a (64, 16) · b (16, n) of one warp, its own rows: left(half, k) of this lane's two rows, right(k, j).
 template <class T, class Left, class Right>
@@ -224,9 +254,6 @@ void wgmma(float* d, int n, const Left& left, const Right& right) {
         }
     }
 }
-inline std::uint16_t element(const WgmmaTile& tile, int row, int column) {
-    return tile.at(row, column / 8 * 8)[column % 8];
-}
 template <class T, class Right>
 void wgmmaRegisters(float* d, int n, const std::uint32_t (&a)[4], const Right& right, const Site& site) {
     std::memcpy(show(), a, sizeof a);
@@ -243,27 +270,25 @@ void wgmmaRegisters(float* d, int n, const std::uint32_t (&a)[4], const Right& r
 }  // namespace host
 
 template <class T, bool first = false>
-void wgmmaRows(float (&d)[kTileExtent / 2], const std::uint32_t (&a)[4], const WgmmaTile& b, int column,
+void wgmmaRows(float (&d)[kTileExtent / 2], const std::uint32_t (&a)[4], WgmmaOperand b, int column,
                std::source_location at = std::source_location::current()) {
     if (first) std::fill_n(d, kTileExtent / 2, 0.0F);
-    host::wgmmaRegisters<T>(d, kTileExtent, a, [&](int k, int j) { return host::element(b, j, column + k); },
+    host::wgmmaRegisters<T>(d, kTileExtent, a, [&](int k, int j) { return b.element(j, column + k); },
                             {"wgmmaRows", at});
 }
 template <class T, int n, bool first = false>
-void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], const WgmmaTile* b, int row,
+void wgmmaColumns(float (&d)[n / 2], const std::uint32_t (&a)[4], WgmmaOperand b, int row,
                   std::source_location at = std::source_location::current()) {
     if (first) std::fill_n(d, n / 2, 0.0F);
-    host::wgmmaRegisters<T>(d, n, a,
-                            [&](int k, int j) { return host::element(b[j / kTileExtent], row + k, j % kTileExtent); },
-                            {"wgmmaColumns", at});
+    host::wgmmaRegisters<T>(d, n, a, [&](int k, int j) { return b.element(row + k, j); }, {"wgmmaColumns", at});
 }
 template <class T, bool first = false>
-void wgmmaTiles(float (&d)[kTileExtent / 2], const WgmmaTile& a, const WgmmaTile& b, int column) {
+void wgmmaTiles(float (&d)[kTileExtent / 2], WgmmaOperand a, WgmmaOperand b, int column) {
     if (first) std::fill_n(d, kTileExtent / 2, 0.0F);
     const int row = warp() % (kWarpgroup / kWarp) * 16 + lane() / 4;
     host::wgmma<T>(
-        d, kTileExtent, [&](int half, int k) { return host::element(a, row + half * 8, column + k); },
-        [&](int k, int j) { return host::element(b, j, column + k); });
+        d, kTileExtent, [&](int half, int k) { return a.element(row + half * 8, column + k); },
+        [&](int k, int j) { return b.element(j, column + k); });
 }
 inline void wgmmaBegin() {}
 inline void wgmmaEnd() {}
