@@ -191,10 +191,13 @@ inline const Limits& limits() {
     checked(kernels::cuda::deviceCode(code));
     int multiprocessors = 0;
     int shared = 0;
+    int driver = 0;
     checked(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
     checked(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-    limits = {multiprocessors, shared, code.ptxVersion >= 80, kWgmmaBuilt && code.ptxVersion == 90,
-              code.ptxVersion >= 90};
+    checked(cudaDriverGetVersion(&driver));
+    // A graph has overlapping kernels since CUDA 12.3.
+    const bool overlap = code.ptxVersion >= 90 && driver >= 12030 && CUDART_VERSION >= 12030;
+    limits = {multiprocessors, shared, code.ptxVersion >= 80, kWgmmaBuilt && code.ptxVersion == 90, overlap};
     known = device;
     return limits;
 }
