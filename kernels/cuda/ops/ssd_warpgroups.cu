@@ -255,7 +255,9 @@ SIMT_DEVICE void makeOutputs(const GroupPlace<T, Shape>& at, GroupOutputsShared<
         simt::keep(cb);
         SIMT_ROLLED
         for (int i = 0; i < at.slices; ++i, tile.next()) {
-            if (i > 0) factors.read(shared.factors[stage.at][i], own);
+            if constexpr (Shape::slices > 1) {
+                if (i > 0) factors.read(shared.factors[stage.at][i], own);
+            }
             passGate(shared.used[tile.at], tile.round + 1);
             makeRows<T>(own, shared.weights[tile.at], cb, factors);
             simt::showToWgmma();
