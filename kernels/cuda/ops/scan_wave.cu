@@ -32,7 +32,8 @@ constexpr int kStates = 16;
 constexpr int kFloats = kWidest<float>;
 constexpr int kMostGroups = 6;  // more would leave room for few chunks
 constexpr int kMostSlots = 16;
-/// (t, d) for each multiprocessor. On an H200, with 16 states, the wave lost with 12,000 and won with 40,000.
+/// (t, d) for each multiprocessor. On an H200, with 16 states, the wave lost with 12,000 and won with 40,000: the one
+/// before this, of groups of 4 channels.
 constexpr std::int64_t kMuch = 32'768;
 
 /// B and C of a chunk: B's states, then C's. Rows begin with the first vectors of all lanes side by side, then their
