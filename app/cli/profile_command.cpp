@@ -68,10 +68,10 @@ profile::Options checkedOptions(const ProfileOptions& given) {
 }
 
 /// Keeps the report's .part in step with what is measured, and tells of it on the screen.
-class Follower {
+class ReportFollower {
 public:
     /// `keep_older`: the report is there and complete, and no incomplete one replaces it.
-    Follower(fs::path report, bool keep_older, ProgressLine& line)
+    ReportFollower(fs::path report, bool keep_older, ProgressLine& line)
         : m_report(std::move(report)), m_keep_older(keep_older), m_line(line) {}
 
     void operator()(const std::shared_ptr<const profile::Profile>& profile, const profile::Progress& progress) {
@@ -151,7 +151,8 @@ std::shared_ptr<const profile::Profile> withNewCeilings(std::shared_ptr<const pr
 }
 
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
-                                                Follower& follower, ProgressLine& line, const std::stop_token& stop) {
+                                                ReportFollower& follower, ProgressLine& line,
+                                                const std::stop_token& stop) {
     const auto engine = given.model.load(line, stop);
     kernels::Backend& backend = engine->backend();
     profile::Provenance provenance = provenanceOf(backend.device(), given.command_line);
@@ -176,7 +177,7 @@ void profile(const ProfileOptions& given) {
 
     const Interruption interruption;
     ProgressLine line;
-    Follower follower(given.report, earlier && earlier->complete, line);
+    ReportFollower follower(given.report, earlier && earlier->complete, line);
     const auto profile = measure(given, options, follower, line, interruption.token());
     line.clear();
 

@@ -61,7 +61,7 @@ study::ScalingOptions checkedOptions(const ScalingCommand& given) {
 }
 
 /// The study in a report.
-study::ScalingPtr studyIn(const std::string& file) {
+study::ScalingPtr scalingIn(const std::string& file) {
     const report::Contents contents = report::readContents(file);
     if (!contents.scaling) throw Error(file, "is a report, but not of a scaling study", "give another name");
     return contents.scaling;
@@ -83,9 +83,9 @@ study::ScalingPtr planned(const ScalingCommand& given, const study::Models& mode
 }
 
 /// Keeps the report in step with what is measured, and tells of it on the screen.
-class Follower {
+class StudyFollower {
 public:
-    Follower(std::string report, study::ScalingPtr plan) : m_report(std::move(report)), m_study(std::move(plan)) {
+    StudyFollower(std::string report, study::ScalingPtr plan) : m_report(std::move(report)), m_study(std::move(plan)) {
         const std::size_t there = measuredOfMine();
         if (there > 0) m_line.say(fmt::format("{} of {} cells are there from before", there, mine()));
     }
@@ -155,7 +155,7 @@ void scaling(const ScalingCommand& given) {
     for (const std::string& model : given.models) models.push_back(openModel(model));
     const study::ScalingPtr plan = planned(given, models, options, shard, earlier);
 
-    Follower follower(given.report, plan);
+    StudyFollower follower(given.report, plan);
     study::ScalingPtr study;
     try {
         study = study::runScaling(models, plan, machineOf(given, follower.line(), interruption.token()),
@@ -191,7 +191,7 @@ void merge(const MergeCommand& given) {
     check(given.outputs, given.report, {});
     (void)checkReport(given.report, &report::Contents::scaling, "a scaling study");
     std::vector<study::ScalingPart> parts;
-    for (const std::string& part : given.parts) parts.push_back({part, studyIn(part)});
+    for (const std::string& part : given.parts) parts.push_back({part, scalingIn(part)});
     const study::ScalingPtr merged = study::mergeScaling(parts);
     report::writeScaling(given.report, *merged);
     print(*merged, given.outputs);
