@@ -6,12 +6,11 @@
 #include <limits>
 
 #include "widgets/format.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
 namespace {
-
-constexpr int kChipSide = 12;
 
 QString valueText(const profile::Change& change, double value) {
     return change.isTime() ? timeText(value) : bytesText(value);

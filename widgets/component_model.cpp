@@ -8,13 +8,13 @@
 #include "core/profile/floors.h"
 #include "widgets/derive.h"
 #include "widgets/plot_menu.h"
+#include "widgets/table_style.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
 namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-constexpr int kChipSide = 12;
 
 }  // namespace
 

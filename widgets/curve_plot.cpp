@@ -14,11 +14,10 @@ namespace perfmamba::widgets {
 namespace {
 
 constexpr double kMarker = 6;
-constexpr double kNear = 12;       // pixels from a dot that still hit it
-constexpr int kMargins = 70;       // pixels of the plot left and right of its axes, about
-constexpr int kTickGap = 6;        // pixels between the names of two ticks
-constexpr int kLegendEntry = 340;  // pixels of a name in the legend at most
-constexpr int kLegendIcon = 34;    // pixels beside it
+constexpr int kMargins = 70;      // pixels of the plot left and right of its axes, about
+constexpr int kTickGap = 6;       // pixels between the names of two ticks
+constexpr int kLegendName = 340;  // pixels of a name in the legend at most
+constexpr int kLegendIcon = 34;   // pixels beside it
 
 }  // namespace
 
@@ -143,7 +142,7 @@ void CurvePlot::draw(const Curve& curve) {
     const auto shape = static_cast<QCPScatterStyle::ScatterShape>(curve.style.marker);
     graph->setScatterStyle(QCPScatterStyle(shape, QPen(colour, 1.4), QBrush(colour), kMarker));
     const QFontMetrics metrics(m_plot->legend->font());
-    const int room = kLegendEntry - metrics.horizontalAdvance(law_text);
+    const int room = kLegendName - metrics.horizontalAdvance(law_text);
     const QString name = metrics.elidedText(curve.name, Qt::ElideMiddle, room);
     graph->setName(law_text.isEmpty() ? name : name + QStringLiteral("   ") + law_text);
     auto* bars = new QCPErrorBars(m_plot->xAxis, m_plot->yAxis);

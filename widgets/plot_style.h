@@ -7,6 +7,11 @@
 
 namespace perfmamba::widgets {
 
+/// Of a bar; from one to the next it is 1.
+constexpr double kBarWidth = 0.74;
+/// Pixels from a dot or marker that still hit it.
+constexpr double kNear = 12;
+
 /// Backgrounds, axes, grid, fonts and colours from the theme. Call again when the theme changes.
 void stylePlot(QCustomPlot& plot);
 /// Places the plot's legend in a row of its own below the axes, where it hides no point.

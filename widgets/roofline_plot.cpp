@@ -18,7 +18,6 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr double kNear = 12;   // pixels from a dot that still hit it
 constexpr double kGiga = 1e9;  // the y axis counts GFLOP/s
 constexpr double kDot = 9;
 constexpr double kChosenDot = 13;

@@ -10,11 +10,6 @@
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
-namespace {
-
-constexpr double kBarWidth = 0.74;
-
-}  // namespace
 
 SensitivityPlot::SensitivityPlot(Selection& selection, QWidget* parent) : QWidget(parent), m_selection(selection) {
     auto* layout = new QVBoxLayout(this);

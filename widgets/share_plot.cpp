@@ -16,7 +16,6 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr double kBarWidth = 0.74;
 constexpr double kBaselineWidth = 0.1;
 constexpr double kBaselineAt = -0.44;  // from the middle of the bar
 constexpr int kLabelRoom = 78;         // pixels right of the last bar, for the components' names

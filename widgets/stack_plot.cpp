@@ -15,8 +15,7 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr double kBarWidth = 0.74;
-constexpr int kLegendEntry = 92;  // pixels
+constexpr int kPartEntry = 92;  // pixels
 
 double sumOf(const std::vector<double>& heights) {
     return std::accumulate(heights.begin(), heights.end(), 0.0);
@@ -159,7 +158,7 @@ void StackPlot::fillPanel(std::size_t panel) {
 }
 
 void StackPlot::arrangeLegend(int width) {
-    m_plot->legend->setWrap(std::max(2, width / kLegendEntry));
+    m_plot->legend->setWrap(std::max(2, width / kPartEntry));
     m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
 }
 

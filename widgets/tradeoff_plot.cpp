@@ -16,8 +16,7 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr int kLegendEntry = 128;  // pixels
-constexpr double kNear = 12;       // pixels from a marker that still hit it
+constexpr int kCriterionEntry = 128;  // pixels
 
 WorthAxis axisOf(const QVariant& data) {
     const QList<QVariant> parts = data.toList();
@@ -239,7 +238,7 @@ void TradeoffPlot::refill() {
 }
 
 void TradeoffPlot::arrangeLegend(int width) {
-    m_plot->legend->setWrap(std::max(2, width / kLegendEntry));
+    m_plot->legend->setWrap(std::max(2, width / kCriterionEntry));
     m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "app/gui/path.h"
 #include "core/activity/collect.h"
 #include "core/evaluate/evaluate.h"
 #include "core/prune/score.h"
@@ -31,10 +32,6 @@ constexpr double kPriceBudget_s = 4;
 constexpr std::int64_t kPrefill = 256;
 // Between two progress texts on the GUI thread.
 constexpr std::chrono::milliseconds kTellPeriod(100);
-
-std::filesystem::path pathOf(const QString& text) {
-    return {text.toStdU16String()};
-}
 
 /// The first sequences, about kQuickTokens tokens in all.
 evaluate::TokenSet someOf(const evaluate::TokenSet& tokens) {

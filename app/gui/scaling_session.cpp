@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "app/gui/path.h"
 #include "core/model/checkpoint.h"
 #include "core/profile/measure_ceilings.h"
 #include "core/report/ceilings_file.h"
@@ -14,10 +15,6 @@
 
 namespace perfmamba::app {
 namespace {
-
-std::filesystem::path pathOf(const QString& text) {
-    return {text.toStdU16String()};
-}
 
 /// Those models, in their order; opened where they are not. Throws Error where one is not there, or is another one now.
 study::Models opened(const std::vector<profile::ModelSummary>& wanted, const study::Models& open) {

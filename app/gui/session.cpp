@@ -1,19 +1,11 @@
 #include "app/gui/session.h"
 
-#include <filesystem>
-
+#include "app/gui/path.h"
 #include "core/profile/floors.h"
 #include "core/report/ceilings_file.h"
 #include "core/report/command.h"
 
 namespace perfmamba::app {
-namespace {
-
-std::filesystem::path pathOf(const QString& text) {
-    return {text.toStdU16String()};
-}
-
-}  // namespace
 
 Session::Session(Workers& workers, QObject* parent) : QObject(parent), m_workers(workers) {}
 
