@@ -1,5 +1,10 @@
 // The command line program as its users meet it: what it prints where, its exit codes, and what it leaves behind.
-#include <QtTest>
+#include <QDir>
+#include <QFile>
+#include <QFloat16>  // asked for where JSON is compared
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <hdf5.h>
 #include <signal.h>

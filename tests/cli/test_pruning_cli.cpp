@@ -1,5 +1,9 @@
 // activity, evaluate, prune and tradeoff as their users meet them: what is printed, what is written, what is refused.
-#include <QtTest>
+#include <QFile>
+#include <QFloat16>  // asked for where JSON is compared
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <signal.h>
 

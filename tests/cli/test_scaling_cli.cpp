@@ -1,6 +1,9 @@
 // scaling and merge as their users meet them: what is printed, what is written, what is kept after a kill, what is
 // refused; and the Slurm job array, without Slurm.
-#include <QtTest>
+#include <QProcess>
+#include <QProcessEnvironment>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <signal.h>
 

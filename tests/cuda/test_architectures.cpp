@@ -1,5 +1,5 @@
 // Which GPUs a build has code for.
-#include <QtTest>
+#include <QTest>
 
 #include "kernels/cuda/plugin/architectures.h"
 

@@ -1,5 +1,5 @@
 // Blocks of device memory: none overlap, neighbours join again, and memory goes back when it is asked for.
-#include <QtTest>
+#include <QTest>
 #include <cstring>
 #include <map>
 #include <random>

@@ -1,6 +1,6 @@
 // What the GPU's counters count: the plan by the real library's Host API, where it is there; counting itself, and what
 // is in its way, by a CUPTI of the tests' own.
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // Whole models on the CUDA backend against the CPU engine: in pieces, decoded by graphs, in batches, masked, ragged,
 // watched; and what a recorded pass says.
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 #include <map>

@@ -1,5 +1,5 @@
 // What a device can do to a program that runs on it: too little memory, and being lost at any moment.
-#include <QtTest>
+#include <QTest>
 
 #include "kernels/error.h"
 #include "tests/cuda/host_engine.h"

@@ -1,5 +1,5 @@
 // The tracer over a CUPTI of the tests' own, and the parsing of real records by the real library where it is there.
-#include <QtTest>
+#include <QTest>
 
 #include <cupti.h>
 

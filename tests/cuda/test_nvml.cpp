@@ -1,5 +1,5 @@
 // A GPU's sensors, read from libraries of the tests' own: all of them, some of them, none.
-#include <QtTest>
+#include <QTest>
 
 #include "kernels/cuda/nvml/sampler.h"
 

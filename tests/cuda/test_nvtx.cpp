@@ -1,5 +1,5 @@
 // The ranges that a tool like Nsight sees of a pass.
-#include <QtTest>
+#include <QTest>
 
 #include "kernels/cuda/dynamic_library.h"
 #include "kernels/cuda/plugin/nvtx.h"

@@ -3,7 +3,7 @@
 // earnest.
 #include <sys/resource.h>
 #include <QElapsedTimer>
-#include <QtTest>
+#include <QTest>
 
 #include <filesystem>
 #include <random>

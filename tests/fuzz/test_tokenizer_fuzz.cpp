@@ -1,8 +1,9 @@
 // The readers of texts on files that are good, cut short and changed at random: the same changes in every run, as many
 // as there is time for.
 #include <QDir>
+#include <QElapsedTimer>
 #include <QFile>
-#include <QtTest>
+#include <QTest>
 
 #include <functional>
 #include <random>

@@ -3,7 +3,7 @@
 #include <hwy/highway.h>
 
 #include <QScopeGuard>
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 // many scripts, code, white space and bytes that are no UTF-8 (made by make_tokenizers.py).
 #include <QDir>
 #include <QFile>
-#include <QtTest>
+#include <QTest>
 
 #include <cstring>
 #include <span>

@@ -1,5 +1,5 @@
 // Every operation of the CUDA backend through its interface, in the SIMT executor: what tests/run --gpu does on a GPU.
-#include <QtTest>
+#include <QTest>
 
 #include "kernels/cuda/plugin/cuda_backend.h"
 #include "kernels/cuda/plugin/host_runtime.h"

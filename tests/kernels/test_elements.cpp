@@ -1,5 +1,5 @@
 // Views of activations of one element type or another.
-#include <QtTest>
+#include <QTest>
 #include <array>
 #include <cstdint>
 

@@ -2,7 +2,7 @@
 #include <hwy/highway.h>
 #include <sys/mman.h>
 
-#include <QtTest>
+#include <QTest>
 #include <cmath>
 #include <cstring>
 #include <limits>

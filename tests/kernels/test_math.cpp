@@ -44,7 +44,7 @@ void Silu(const std::vector<float>& x, std::vector<float>& y) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include <QtTest>
+#include <QTest>
 
 namespace perfmamba::kernels::cpu {
 

@@ -2,7 +2,7 @@
 // itself on other numbers of threads and in pieces.
 #include <hwy/highway.h>
 
-#include <QtTest>
+#include <QTest>
 #include <cmath>
 #include <limits>
 

@@ -1,6 +1,6 @@
 // The SIMT executor: what a kernel may rely on, and that it catches what a device would hang on, or compute nonsense
 // from.
-#include <QtTest>
+#include <QTest>
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -1,6 +1,7 @@
 #include <sys/resource.h>
 
-#include <QtTest>
+#include <QTest>
+#include <QThread>
 #include <atomic>
 #include <numeric>
 #include <vector>

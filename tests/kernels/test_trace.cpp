@@ -1,6 +1,6 @@
 // Fabricated records charged to components, stages and layers: launches on a stream, graph nodes, and all that can be
 // wrong with records.
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 #include <numeric>

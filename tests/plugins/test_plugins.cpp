@@ -1,6 +1,7 @@
 // What the programs say of plugins that are there, that do not fit, and that are not there at all.
+#include <QFile>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include "kernels/error.h"
 #include "kernels/plugin_loader.h"

@@ -1,7 +1,7 @@
 // Arrays as the device kernels see them, and how far from the reference in double a result may be.
 #pragma once
 
-#include <QtTest>
+#include <QTest>
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -1,5 +1,5 @@
 // Each sentence stands on its numbers, and is silent without them.
-#include <QtTest>
+#include <QTest>
 
 #include <cmath>
 #include <nlohmann/json.hpp>

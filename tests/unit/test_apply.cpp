@@ -1,5 +1,5 @@
 // Removing states: masked, compacted raggedly or uniformly, it is the same model.
-#include <QtTest>
+#include <QTest>
 #include <cstring>
 #include <numeric>
 

@@ -1,5 +1,7 @@
 // Ceilings: measured on this machine's own backend, kept in a file, and made into floors.
-#include <QtTest>
+#include <QFile>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <cmath>
 #include <filesystem>

@@ -1,6 +1,6 @@
 // Opening checkpoints: what is read, and one clear message for everything that can be wrong.
 #include <QElapsedTimer>
-#include <QtTest>
+#include <QTest>
 
 #include "core/model/checkpoint.h"
 #include "core/profile/system_info.h"

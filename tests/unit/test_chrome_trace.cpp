@@ -1,5 +1,8 @@
 // The timeline as trace events, as Perfetto reads them.
-#include <QtTest>
+#include <QFloat16>  // asked for where JSON is compared
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,5 @@
 // Collecting activity: what is seen does not depend on how it is run. And the criteria that run a model themselves.
-#include <QtTest>
+#include <QTest>
 #include <cmath>
 #include <cstring>
 #include <thread>

@@ -1,5 +1,5 @@
 // Two runs beside each other: the interval of a ratio against simulations, what is compared, what is not and why.
-#include <QtTest>
+#include <QTest>
 
 #include <cmath>
 #include <limits>

@@ -1,6 +1,6 @@
 // The cost model's formulas against counts: the reference's own loops run over a number that counts what is done with
 // it, and against an enumeration of what every component reads and writes.
-#include <QtTest>
+#include <QTest>
 
 #include <array>
 #include <cmath>

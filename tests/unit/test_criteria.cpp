@@ -1,5 +1,5 @@
 // Every criterion against the plain reading of its formula.
-#include <QtTest>
+#include <QTest>
 #include <cmath>
 #include <numeric>
 #include <set>

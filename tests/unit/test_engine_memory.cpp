@@ -1,5 +1,5 @@
 // What a pass holds at most: weights, state, and the rows of one layer, however many layers there are.
-#include <QtTest>
+#include <QTest>
 
 #include <numeric>
 

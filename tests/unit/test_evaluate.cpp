@@ -1,6 +1,7 @@
 // Accuracy against what the demos were trained to, a plain recomputation from the logits, and models against each
 // other.
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <cmath>
 #include <nlohmann/json.hpp>

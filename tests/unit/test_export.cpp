@@ -1,5 +1,6 @@
 // Exports: read back they compute the same, and whatever goes wrong leaves nothing behind.
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 // Whole files out: what is there already, and of which kind, decides how they are written.
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <sys/stat.h>
 

@@ -1,5 +1,6 @@
 // Models as other programs write them: state-spaces' folders, PyTorch's files, GGUF; and those that are refused.
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <cmath>
 

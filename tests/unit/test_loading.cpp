@@ -1,5 +1,5 @@
 // Loading a model: it tells how far it is, and can be stopped.
-#include <QtTest>
+#include <QTest>
 
 #include "core/engine/engine.h"
 #include "kernels/devices.h"

@@ -1,5 +1,6 @@
 // Logits as HDF5: written piece by piece, whole or not at all.
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <hdf5.h>
 #include <sys/resource.h>

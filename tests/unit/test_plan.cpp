@@ -1,6 +1,6 @@
 // Plans: which states stay for a choice, what that saves, and the JSON a plan travels as.
 #include <QElapsedTimer>
-#include <QtTest>
+#include <QTest>
 #include <nlohmann/json.hpp>
 
 #include "core/prune/plan.h"

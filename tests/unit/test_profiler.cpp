@@ -1,5 +1,5 @@
 // The profiler on a real model: everything adds up, memory agrees with the process, stopping loses nothing.
-#include <QtTest>
+#include <QTest>
 #include <cmath>
 #include <map>
 #include <numeric>

@@ -1,5 +1,5 @@
 // Engines with states taken out: by a mask, by zeroed weights, by smaller tensors; and engines that are watched.
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,7 @@
 // The HDF5 report: what is written is read back, by us and by h5py, and what is no report is refused in one sentence.
-#include <QtTest>
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <hdf5.h>
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 // Scaling studies: what is planned, what is measured on real models, what stopping, resuming and merging keep, and what
 // is read off the curves.
-#include <QtTest>
+#include <QTest>
 
 #include <cmath>
 #include <functional>

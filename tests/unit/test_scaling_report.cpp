@@ -1,6 +1,8 @@
 // Reports of scaling studies: what is written is read back, by us and by h5py, what is damaged is refused; and the same
 // as text.
-#include <QtTest>
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <filesystem>
 #include <limits>

@@ -1,5 +1,5 @@
 // Summaries of repeated measurements against numbers worked out by hand or taken from tables.
-#include <QtTest>
+#include <QTest>
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,6 @@
 // Studies on a real model: what is measured is right, and a study can be stopped and resumed at any cell.
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,7 @@
 // Reports of activities and studies: what is written is read back, by us and by h5py, and what is damaged is refused.
-#include <QtTest>
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <filesystem>
 #include <limits>

@@ -1,5 +1,5 @@
 // The one page: whole in itself, names escaped, and the numbers on it those of the report.
-#include <QtTest>
+#include <QTest>
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // Numbers and tables as text.
-#include <QtTest>
+#include <QTest>
 
 #include <cmath>
 #include <limits>

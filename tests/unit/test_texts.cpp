@@ -1,5 +1,5 @@
 // Texts on their way to tokens: characters, patterns, what tokenizer.json may not be, documents, and files of ids.
-#include <QtTest>
+#include <QTest>
 
 #include <functional>
 #include <random>

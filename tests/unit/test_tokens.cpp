@@ -1,5 +1,6 @@
 // Tokens to calibrate and evaluate on: generated as the task says, read as they stand in the file, and kept apart.
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <map>
 #include <numeric>

@@ -1,5 +1,5 @@
 // Passes traced a kernel at a time, gathered; the choice of how passes are recorded; the device's sensors over a run.
-#include <QtTest>
+#include <QTest>
 
 #include <cmath>
 
