@@ -27,7 +27,6 @@ constexpr std::int64_t kQuickBatchTokens = 4096;
 // The tokens that an export's logits are compared on.
 constexpr std::int64_t kCheckedTokens = 256;
 constexpr std::uint64_t kLargestPlan = std::uint64_t{1} << 28;
-constexpr double kPriceBudget_s = 4;
 // Tokens of the prefill that plans are judged by, as the command line's default.
 constexpr std::int64_t kPrefill = 256;
 // Between two progress texts on the GUI thread.
@@ -272,9 +271,9 @@ prune::Facts PruningSession::factsOf(const Request& r, const prune::Plan& plan, 
 void PruningSession::price() {
     if (!m_target.checkpoint) return;
     const Request r = request(m_stop);
-    post("price", [this, r] {
+    post("price", [this, r, budget_s = m_price_budget_s] {
         const study::CostPtr cost = study::measureCostOfStates(
-            engineFor(r), backendsOf(r.target), study::defaultWorkloads(kPrefill), kPriceBudget_s, teller(r), r.stop);
+            engineFor(r), backendsOf(r.target), study::defaultWorkloads(kPrefill), budget_s, teller(r), r.stop);
         answer(r, [this, cost, target = r.target] { Q_EMIT priced(cost, target); });
     });
 }

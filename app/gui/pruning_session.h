@@ -49,6 +49,8 @@ public:
     void measure(const prune::PlanPtr& plan, const ScoresPtr& scores, bool full);
     /// What a number of states costs on this device.
     void price();
+    /// How long that takes, about.
+    void setPriceBudget(double seconds) { m_price_budget_s = seconds; }
     /// @param resume  the study to go on with, or null
     /// @param keep_as  the report that is written after each cell
     void runStudy(const study::Options& options, const study::StudyPtr& resume, const QString& keep_as);
@@ -121,6 +123,7 @@ private:
     std::uint64_t m_generation = 1;  // of the model
     std::uint64_t m_sources = 0;     // of the tokens
     std::uint64_t m_score_requests = 0;
+    double m_price_budget_s = 4;
     int m_jobs = 0;
     std::stop_source m_stop;          // of everything but
     std::stop_source m_stop_measure;  // masked measurements, which a newer one ends
