@@ -10,8 +10,8 @@
 // - A lane knows the map of all tokens of its task below its own before it asks for h: what it passes on is one
 //   multiply-add behind what it got. A state's maps are made while the last one's are applied, in the same registers.
 // - A lane's tokens are two halves, whose chains of dependent multiply-adds run beside each other.
-// - One more warp brings x, dt, z, B and C, as many parts ahead as shared memory has room for. B and C come as they
-//   are, and it turns them, and makes them float, once they have arrived, in the same place.
+// - One more warp brings x, dt, z, B and C, as many parts ahead as shared memory has room for: B and C through its
+//   registers, where it turns them and makes them float.
 // The floor is scan.cu's. As profiled, with 40 channels a multiprocessor: the schedulers issue in 71 % of the cycles
 // (the busiest 76 %) and have too few warps to fill the rest; the special function unit is busy 56 %, shared memory
 // 56 %. With 1536 channels, 96 of an H200's multiprocessors have 16 each and the others none.
@@ -41,13 +41,6 @@ constexpr std::int64_t kMuch = 32'768;
 /// those who write four rows' vectors at a time meet in none.
 constexpr int kRow = kChunk + 12;
 using StateTile = float[2 * kStates][kRow];
-
-/// B and C as they come, in the tile's place: the states of a token side by side. Four tokens are followed by so much
-/// that those who read four lanes' tokens meet in no bank.
-constexpr int kOfToken = 2 * kStates;
-SIMT_DEVICE int broughtAt(int t) {
-    return t * kOfToken + t / kFloats * 2 * kFloats;
-}
 
 /// x, dt and perhaps z of a group's chunk as they are in memory, and y in x's place: the tokens of each lane, and as
 /// much as one token more, which moves the next lane's to other banks.
@@ -159,6 +152,8 @@ private:
     SIMT_DEVICE void bringAll() {
         constexpr int kBehind = 2;  // chunks on their way while another is asked for
         int next = 0;               // to be handed over
+        States states;
+        loadStates(0, states);
         for (int chunk = 0; chunk < m_chunks; ++chunk) {
             const int* used = m.used + slotOf(chunk);
             const int least = roundOf(chunk) * m_groups;
@@ -167,7 +162,9 @@ private:
                 for (; next < chunk; ++next) handOver(next);
             }
             await(used, least);
-            bring(chunk);
+            bringInputs(chunk);
+            storeStates(states, m.states[slotOf(chunk)]);
+            loadStates(chunk + 1, states);
             if (chunk == 0) meet();
             if (chunk - next < kBehind) continue;
             simt::waitForCopies<kBehind>();
@@ -178,37 +175,55 @@ private:
         meet();
     }
 
-    SIMT_DEVICE void bring(int chunk) {
+    /// B and C of four tokens and four states, for each of a lane's four-token vectors.
+    using States = Packed<T, kFloats>[kItems / kFloats][kFloats];
+    SIMT_DEVICE static int stateTime() { return simt::lane() % kTime; }
+    SIMT_DEVICE static int firstState() { return simt::lane() / kTime * kFloats; }  // B's are followed by C's
+
+    /// Of a chunk, zeros behind the end; while the one before is worked on.
+    SIMT_DEVICE void loadStates(int chunk, States& states) const {
+        const int first = stateTime() * kItems;
+        const int left = static_cast<int>(p.length) - chunk * kChunk - first;
+        const int n = firstState() % kStates;
+        const T* from = (firstState() < kStates ? p.B : p.C) + (m_row + chunk * kChunk + first) * p.bc_stride + n;
+        SIMT_UNROLL
+        for (int v = 0; v < kItems / kFloats; ++v) {
+            SIMT_UNROLL
+            for (int i = 0; i < kFloats; ++i) {
+                states[v][i] = {};
+                if (n < p.states && v * kFloats + i < left) states[v][i] = simt::loadAs<Packed<T, kFloats>>(from);
+                from += p.bc_stride;
+            }
+        }
+    }
+    SIMT_DEVICE static void storeStates(const States& states, StateTile& tile) {
+        static_assert(2 * kStates * kTime == kFloats * simt::kWarp);
+        SIMT_UNROLL
+        for (int v = 0; v < kItems / kFloats; ++v) {
+            float values[kFloats][kFloats];
+            SIMT_UNROLL
+            for (int i = 0; i < kFloats; ++i) unpack<T>(states[v][i], values[i]);
+            SIMT_UNROLL
+            for (int k = 0; k < kFloats; ++k) {
+                float column[kFloats];
+                SIMT_UNROLL
+                for (int i = 0; i < kFloats; ++i) column[i] = values[i][k];
+                store(tile[firstState() + k] + (v * kTime + stateTime()) * kFloats, column);
+            }
+        }
+    }
+
+    SIMT_DEVICE void bringInputs(int chunk) {
         const int left = static_cast<int>(p.length) - chunk * kChunk;
         if (m_groups == m_plan.groups && left >= kChunk) {
-            bringStates<true>(chunk, left);
             bringInputs<true>(chunk, left);
         } else {
-            bringStates<false>(chunk, left);
             bringInputs<false>(chunk, left);
         }
         simt::endCopies();
     }
 
     /// `whole`: all of the chunk's tokens and the plan's groups are there.
-    template <bool whole>
-    SIMT_DEVICE void bringStates(int chunk, int left) {
-        constexpr int kVectors = kOfToken / kFloats;  // of a token's states
-        constexpr int kStep = simt::kWarp / kVectors;
-        static_assert(kStep == kFloats);
-        const int n = simt::lane() % kVectors * kFloats;
-        const int t = simt::lane() / kVectors;
-        const bool some = n % kStates < p.states;
-        const T* from = (n < kStates ? p.B : p.C) + (m_row + chunk * kChunk + t) * p.bc_stride + n % kStates;
-        T* to = reinterpret_cast<T*>(m.states[slotOf(chunk)]) + broughtAt(t) + n;
-        SIMT_UNROLL
-        for (int first = 0; first < kChunk; first += kStep) {
-            const bool inside = some && (whole || first + t < left);
-            simt::copyAsync<kFloats * sizeof(T)>(to + broughtAt(first), inside ? from : p.B, inside);
-            from += kStep * p.bc_stride;
-        }
-    }
-
     /// Neighbouring lanes have neighbouring groups.
     template <bool whole>
     SIMT_DEVICE void bringInputs(int chunk, int left) {
@@ -246,39 +261,8 @@ private:
     /// What has arrived of a chunk is there for all.
     SIMT_DEVICE void handOver(int chunk) {
         simt::syncWarp();
-        turn(m.states[slotOf(chunk)]);
-        simt::syncWarp();
         simt::fenceBlock();
         if (simt::lane() == 0) simt::storeShared(m.brought + slotOf(chunk), chunk + 1);
-    }
-    /// From broughtAt() to the tile's order. A lane has four tokens and four states at a time.
-    SIMT_DEVICE static void turn(StateTile& tile) {
-        constexpr int kRounds = kChunk * kOfToken / (kFloats * kFloats * simt::kWarp);
-        const int time = simt::lane() % kTime;
-        const int n = simt::lane() / kTime * kFloats;
-        const T* from = reinterpret_cast<const T*>(tile) + broughtAt(time * kItems) + n;
-        Packed<T, kFloats> packed[kRounds][kFloats];
-        SIMT_UNROLL
-        for (int round = 0; round < kRounds; ++round) {
-            SIMT_UNROLL
-            for (int i = 0; i < kFloats; ++i) {
-                packed[round][i] = simt::loadAs<Packed<T, kFloats>>(from + broughtAt(round * kFloats) + i * kOfToken);
-            }
-        }
-        simt::syncWarp();
-        SIMT_UNROLL
-        for (int round = 0; round < kRounds; ++round) {
-            float values[kFloats][kFloats];
-            SIMT_UNROLL
-            for (int i = 0; i < kFloats; ++i) unpack<T>(packed[round][i], values[i]);
-            SIMT_UNROLL
-            for (int k = 0; k < kFloats; ++k) {
-                float column[kFloats];
-                SIMT_UNROLL
-                for (int i = 0; i < kFloats; ++i) column[i] = values[i][k];
-                store(tile[n + k] + (round * kTime + time) * kFloats, column);
-            }
-        }
     }
 
     // What the computing warps do -------------------------------------------------------------------------------------
