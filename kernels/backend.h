@@ -232,7 +232,7 @@ protected:
     ~FusedSteps() = default;
 };
 
-/// All that a step's launches depend on but its tokens: addresses, extents, and the number of the mask.
+/// All that a pass's launches depend on but its tokens: addresses, extents, and the number of the mask.
 using ReplayKey = std::vector<std::uint64_t>;
 
 /// A device that runs the model. One thread owns it and calls everything on it.
@@ -291,7 +291,7 @@ public:
 
     // Replaying --------------------------------------------------------------------------------------------------
 
-    /// Whether replay() saves time: then decode steps go through it.
+    /// Whether replay() saves time: then decode steps and short prompts go through it.
     [[nodiscard]] virtual bool replays() const { return false; }
     /// Runs `work`, which embeds `tokens` and else puts the same on the device at every call of an equal key; the
     /// backend may launch again what it launched before, without calling `work`. What outlives `work` (state, logits)

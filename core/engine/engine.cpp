@@ -175,9 +175,13 @@ void Engine::checkTokens(std::span<const std::int32_t> tokens, const State& stat
 
 Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, LogitsFor logits_for,
                        const std::stop_token& stop) {
+    // Longer passes keep the device busy for longer than their launches keep the host.
+    constexpr std::size_t kMostReplayed = 1024;
     const bool wants_logits = logits_for != LogitsFor::None;
-    const bool one_token = std::cmp_equal(tokens.size(), state.batch);
-    if (one_token && wants_logits && !m_observer && m_backend->replays()) return step(tokens, state, stop);
+    const bool of_last = logits_for == LogitsFor::LastToken || std::cmp_equal(tokens.size(), state.batch);
+    if (wants_logits && of_last && tokens.size() <= kMostReplayed && !m_observer && m_backend->replays()) {
+        return replayed(tokens, state, stop);
+    }
     Pass pass = beginPass(tokens, state, stop);
     runLayers(pass);
     state.position += pass.length;
@@ -187,16 +191,17 @@ Logits Engine::forward(std::span<const std::int32_t> tokens, State& state, Logit
     return logits;
 }
 
-/// One token of each sequence, on a backend that may launch the step again as it was before: what outlives it has its
+/// The last tokens' logits, on a backend that may launch the pass again as it was before: what outlives it has its
 /// place beforehand.
-Logits Engine::step(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop) {
+Logits Engine::replayed(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop) {
     checkTokens(tokens, state);
     if (stop.stop_requested()) throw Cancelled();
     const std::int64_t vocab = config().vocab_padded;
     Logits logits{m_backend->allocate(MemoryKind::Logits, static_cast<std::size_t>(state.batch * vocab)), state.batch,
                   1, vocab};
     const auto address = [](const Buffer& buffer) { return reinterpret_cast<std::uintptr_t>(buffer.view().data); };
-    kernels::ReplayKey key = {static_cast<std::uint64_t>(state.batch), m_mask_number, address(logits.values)};
+    kernels::ReplayKey key = {static_cast<std::uint64_t>(state.batch), tokens.size(), m_mask_number,
+                              address(logits.values)};
     for (const std::vector<Buffer>* buffers : {&state.conv, &state.ssm}) {
         for (const Buffer& buffer : *buffers) key.push_back(address(buffer));
     }
@@ -205,7 +210,7 @@ Logits Engine::step(std::span<const std::int32_t> tokens, State& state, const st
         runLayers(pass);
         head(pass, logits);
     });
-    ++state.position;
+    state.position += static_cast<std::int64_t>(tokens.size()) / state.batch;
     return logits;
 }
 

@@ -121,7 +121,7 @@ private:
     kernels::Buffer fusedMamba2(const Layer& layer, Pass& pass);
     [[nodiscard]] kernels::Buffer fusedProjection(const Layer& layer, Pass& pass, std::int64_t conv_first);
     void fusedHead(Pass& pass, Logits& logits);
-    Logits step(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop);
+    Logits replayed(std::span<const std::int32_t> tokens, State& state, const std::stop_token& stop);
     void checkMask(std::int64_t layer, const std::vector<std::uint8_t>& flags) const;
     void outProj(const Layer& layer, Pass& pass, const kernels::Buffer& y);
 

@@ -218,28 +218,48 @@ private Q_SLOTS:
     }
 
     /// A pass launched as a graph says the same of itself as one launched kernel by kernel.
-    void recordedSteps_data() { addArchitectures(); }
-    void recordedSteps() {
+    void recordedGraphs_data() { addRepeated(); }
+    void recordedGraphs() {
         QFETCH(QString, model);
+        QFETCH(int, length);
         const auto checkpoint = tests::openCase(model.toStdString());
         const HostEngine device = tests::onDevice(checkpoint);
         engine::State state = device->newState(2);
         // What is made once is there: the place of the token ids.
-        (void)device->logits(tests::tokensOf(checkpoint->config(), 2), state, LogitsFor::LastToken);
+        (void)device->logits(tests::tokensOf(checkpoint->config(), 2 * length + 2), state, LogitsFor::LastToken);
         std::vector<PassRecord> records;
         for (int i = 0; i < 5; ++i) {
             device->backend().beginPass(true);
             const auto logits =
-                device->forward(tests::tokensOf(checkpoint->config(), 2, i), state, LogitsFor::LastToken);
+                device->forward(tests::tokensOf(checkpoint->config(), 2 * length, i), state, LogitsFor::LastToken);
             records.push_back(device->backend().endPass());
         }
         QVERIFY(device.runtime->graphLaunches() >= 3);
         for (const PassRecord& record : records) {
-            checkRecord(record, checkpoint->config());
+            checkRecord(record, checkpoint->config(), length == 1);
             QCOMPARE(namesOf(record), namesOf(records.front()));
             QCOMPARE(record.memory_peak.total(), records.front().memory_peak.total());
             QCOMPARE(record.memory.size(), records.front().memory.size());
         }
+    }
+
+    /// The same prompt again and again, each time from where the last one ended, is what the CPU makes of it.
+    void repeatedPrompts_data() { addRepeated(); }
+    void repeatedPrompts() {
+        QFETCH(QString, model);
+        QFETCH(int, length);
+        const auto checkpoint = tests::openCase(model.toStdString());
+        const HostEngine device = tests::onDevice(checkpoint);
+        const auto cpu = tests::onCpu(checkpoint);
+        engine::State own = device->newState(2);
+        engine::State expected = cpu->newState(2);
+        for (int i = 0; i < 5; ++i) {
+            const auto tokens = tests::tokensOf(checkpoint->config(), 2 * length, i);
+            compare(device->logits(tokens, own, LogitsFor::LastToken),
+                    cpu->logits(tokens, expected, LogitsFor::LastToken), DType::F32);
+            QCOMPARE(own.position, (i + 1) * length);
+        }
+        QVERIFY(device.runtime->graphLaunches() >= 3);
     }
 
     void unrecordedPass() {
@@ -326,6 +346,15 @@ private:
         for (const char* model : {"mamba1-lengths", "mamba2-lengths", "mamba2-groups2"}) QTest::newRow(model) << model;
     }
 
+    /// Passes of one token, and of more.
+    static void addRepeated() {
+        QTest::addColumn<QString>("model");
+        QTest::addColumn<int>("length");
+        for (const char* model : {"mamba1-lengths", "mamba2-lengths", "mamba2-groups2"}) {
+            for (const int length : {1, 37}) QTest::addRow("%s of %d", model, length) << model << length;
+        }
+    }
+
     static void compareSums(const std::vector<double>& got, const std::vector<double>& expected) {
         QCOMPARE(got.size(), expected.size());
         for (std::size_t i = 0; i < got.size(); ++i) {
@@ -334,7 +363,7 @@ private:
         }
     }
 
-    static void checkRecord(const PassRecord& record, const model::Config& config) {
+    static void checkRecord(const PassRecord& record, const model::Config& config, bool fused) {
         double charged = 0;
         std::set<Component> seen;
         for (const Span& span : record.spans) {
@@ -348,7 +377,7 @@ private:
         const bool mamba1 = config.architecture == model::Architecture::Mamba1;
         QCOMPARE(seen.contains(Component::XProj), mamba1);
         // Of a fused step: no norm, conv1d, dt_proj, gate or norm_f of its own.
-        QCOMPARE(seen.size(), mamba1 ? 6U : 5U);
+        QCOMPARE(seen.size(), fused ? (mamba1 ? 6U : 5U) : (mamba1 ? 11U : 9U));
         QVERIFY(std::ranges::is_sorted(record.spans, {}, &Span::begin_us));
         QVERIFY(std::ranges::is_sorted(record.memory, {}, &MemoryEvent::time_us));
         // What comes in a pass goes in it, all but its logits, which the caller still holds.

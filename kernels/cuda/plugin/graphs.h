@@ -1,4 +1,5 @@
-// The graphs of decode steps: what was captured, the memory it works in, and what it leaves in a pass's record.
+// The graphs of decode steps and short prompts: what was captured, the memory it works in, and what it leaves in a
+// pass's record.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,8 @@
 
 namespace perfmamba::kernels::cuda {
 
-/// One step under one key. A graph keeps the memory that its step worked in: nobody else may have it while it can be
-/// launched again.
+/// One of these under one key. A graph keeps the memory that its step worked in: nobody else may have it while it can
+/// be launched again.
 struct Step {
     Step(Runtime& of, ReplayKey of_key) : runtime(of), key(std::move(of_key)), events(of) {}
     Step(const Step&) = delete;
