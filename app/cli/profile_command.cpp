@@ -214,6 +214,7 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         ->capture_default_str();
     command
         ->add_option("--bound", given->bound_percent, "Width of the median's 95 % interval to stop at, ± in per cent")
+        ->check(positive())
         ->type_name("PERCENT")
         ->capture_default_str();
     command->add_option("--budget", given->options.budget_s, "Longest time at each length")

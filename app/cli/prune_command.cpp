@@ -90,7 +90,6 @@ prune::Form check(const PruneOptions& given) {
         throw UsageError("--out is missing; --dry-run shows what would be written");
     }
     if (!given.criterion.empty()) {
-        (void)prune::criterion(given.criterion);
         (void)choiceOf(given);
     }
     checkTargets({{"--json", given.json}, {"--save-plan", given.save_plan}, {"--out", given.out}},
@@ -206,11 +205,9 @@ Command pruneCommand(CLI::App& app) {
     auto given = std::make_shared<PruneOptions>();
     CLI::App* command = app.add_subcommand("prune", "Remove states by a criterion and write the pruned model");
     addModelOptions(*command, given->model);
-    std::string criteria;
-    for (const prune::Criterion* criterion : prune::criteria()) {
-        criteria += (criteria.empty() ? "" : ", ") + std::string(criterion->id());
-    }
-    command->add_option("--criterion", given->criterion, "What says which states go: " + criteria)->type_name("C");
+    command->add_option("--criterion", given->criterion, "What says which states go")
+        ->check(CLI::IsMember(prune::criterionIds()))
+        ->type_name("C");
     command->add_option("--threshold", given->threshold, "States with a score of at least this stay")->type_name("X");
     command->add_option("--keep", given->keep, "Share of each layer's states that stays, 0 … 1")->type_name("SHARE");
     command->add_option("--budget", given->budget, "Share of all states that stays, 0 … 1")->type_name("SHARE");

@@ -226,6 +226,7 @@ void addMeasuringOptions(CLI::App& command, ScalingCommand& given) {
         ->type_name("auto|N")
         ->capture_default_str();
     command.add_option("--bound", given.bound_percent, "Width of the median's 95 % interval to stop at, ± in per cent")
+        ->check(positive())
         ->type_name("PERCENT")
         ->capture_default_str();
     command.add_option("--budget", given.study.budget_s, "Longest time for each cell")
@@ -248,15 +249,16 @@ Command scalingCommand(CLI::App& app, const std::string& command_line) {
         ->add_option("MODEL", given->models,
                      "Mamba-1 or Mamba-2 models: folders of Hugging Face or state-spaces, or GGUF files")
         ->required();
-    addList(*command, "--lengths", given->study.lengths, "Tokens of the prompt", "N,N,...");
+    addList(*command, "--lengths", given->study.lengths, "Tokens of the prompt", "N,N,...")->check(positive());
     addList(*command, "--modes", given->modes, "prefill: the whole prompt in a pass; decode: one token after it",
             "M,M");
-    addList(*command, "--batches", given->study.batches, "Sequences at once", "B,B,...");
+    addList(*command, "--batches", given->study.batches, "Sequences at once", "B,B,...")->check(positive());
     addList(*command, "--precisions", given->study.precisions, "What is computed in: f32, bf16, f16", "P,P,...")
         ->check(CLI::IsMember({"f32", "bf16", "f16"}));
     addList(*command, "--devices", given->study.devices, "Where it runs; see 'perfmamba-cli devices'", "D,D,...");
     addList(*command, "--states", given->study.states,
-            "States N of every group, to learn what d_state costs; 0: as the model has them", "N,N,...");
+            "States N of every group, to learn what d_state costs; 0: as the model has them", "N,N,...")
+        ->check(notNegative());
     addMeasuringOptions(*command, *given);
     command->add_option("--shard", given->shard, "Measure this part of so many; 'merge' joins them")
         ->type_name("I/N")

@@ -8,6 +8,7 @@
 #include "app/cli/common.h"
 #include "app/cli/interruption.h"
 #include "app/cli/model_options.h"
+#include "core/prune/criterion.h"
 #include "core/report/pruning_text.h"
 #include "core/report/report.h"
 #include "core/study/run_study.h"
@@ -99,11 +100,12 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
     CLI::App* command =
         app.add_subcommand("tradeoff", "Measure what pruning costs in accuracy and wins in time and memory");
     addModelOptions(*command, given->model);
-    command->add_option("--criteria", given->study.criteria, "Criteria; see 'prune --help'")
+    command->add_option("--criteria", given->study.criteria, "What says which states go")
+        ->check(CLI::IsMember(prune::criterionIds()))
         ->delimiter(',')
         ->type_name("C,C,...")
         ->capture_default_str();
-    command->add_option("--shares", given->removed_percent, "Per cent of the states removed, 0 … 95")
+    command->add_option("--shares", given->removed_percent, "Per cent of the states removed, 0 … 99")
         ->delimiter(',')
         ->type_name("P,P,...")
         ->capture_default_str();

@@ -3,6 +3,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/prune/criteria/criteria.h"
 #include "kernels/error.h"
@@ -17,13 +18,18 @@ std::span<const Criterion* const> criteria() {
     return all;
 }
 
+std::vector<std::string> criterionIds() {
+    std::vector<std::string> ids;
+    for (const Criterion* criterion : criteria()) ids.emplace_back(criterion->id());
+    return ids;
+}
+
 const Criterion& criterion(std::string_view id) {
-    std::string known;
     for (const Criterion* candidate : criteria()) {
         if (candidate->id() == id) return *candidate;
-        known += (known.empty() ? "" : ", ") + std::string(candidate->id());
     }
-    throw Error("criterion", fmt::format("there is no \"{}\"", id), "there are " + known);
+    throw Error("criterion", fmt::format("there is no \"{}\"", id),
+                fmt::format("there are {}", fmt::join(criterionIds(), ", ")));
 }
 
 const Criterion& criterionFor(std::string_view id, model::Architecture architecture) {

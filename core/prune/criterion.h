@@ -50,6 +50,7 @@ public:
 
 /// All of them: random, magnitude, decay, delta-input, output-energy, ghost, sparsessm, last, aire.
 std::span<const Criterion* const> criteria();
+std::vector<std::string> criterionIds();
 /// Throws Error naming those there are.
 const Criterion& criterion(std::string_view id);
 /// The criterion, if it can rank that architecture's states; otherwise throws Error with the reason.

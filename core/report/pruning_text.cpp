@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <numeric>
 
@@ -171,7 +172,11 @@ std::string planText(const prune::Plan& plan, const prune::Facts& facts, prune::
     return text;
 }
 
-std::string changesText(const std::vector<prune::TensorChange>& changes) {
+std::string changesText(std::vector<prune::TensorChange> changes) {
+    // layers.2 before layers.10
+    std::ranges::sort(changes, [](const prune::TensorChange& a, const prune::TensorChange& b) {
+        return strverscmp(a.name.c_str(), b.name.c_str()) < 0;
+    });
     std::vector<TableRow> rows = {{"tensor", "before", "after", "zeroed", "bytes before", "bytes after"}};
     std::int64_t before = 0;
     std::int64_t after = 0;

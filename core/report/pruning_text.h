@@ -26,7 +26,7 @@ nlohmann::json accuracyJson(const evaluate::Accuracy& accuracy);
 /// States kept in each layer, and what a plan saves in the form that the facts are of.
 std::string planText(const prune::Plan& plan, const prune::Facts& facts, prune::Form form);
 /// Tensor by tensor: before, after, bytes. Tensors that stay are summed up in a line.
-std::string changesText(const std::vector<prune::TensorChange>& changes);
+std::string changesText(std::vector<prune::TensorChange> changes);
 nlohmann::json changesJson(const std::vector<prune::TensorChange>& changes);
 
 nlohmann::json measurementJson(const study::Measurement& measured);

@@ -368,7 +368,7 @@ private Q_SLOTS:
         write("bad.ids", "1 2 3 99999 5\n");
         const QString out = path("out");
         fails({"prune", model, "--criterion", "decay", "--keep", "0.5", "--out", out}, 1, "Mamba-2");
-        fails({"prune", model, "--criterion", "nonsense", "--keep", "0.5", "--out", out}, 1, "magnitude");
+        fails({"prune", model, "--criterion", "nonsense", "--keep", "0.5", "--out", out}, 2, "magnitude");
         fails({"prune", model, "--criterion", "magnitude", "--out", out}, 2, "--threshold");
         fails({"prune", model, "--criterion", "magnitude", "--keep", "0.5"}, 2, "--out");
         fails({"prune", model, "--criterion", "magnitude", "--threshold", "1e9", "--out", out}, 1, "every state");

@@ -171,7 +171,8 @@ private Q_SLOTS:
         fails(tiny({"--modes", "sideways"}), 2, "--modes");
         fails(tiny({"--repeat", "0"}), 2, "--repeat");
         fails(tiny({"--lengths", "8,8"}), 1, "lengths: one is given twice");
-        fails(tiny({"--states", "-3"}), 1, "states");
+        fails(tiny({"--states", "-3"}), 2, "--states");
+        fails(tiny({"--batches", "0"}), 2, "--batches");
         fails({"scaling"}, 2, "MODEL");
     }
 
