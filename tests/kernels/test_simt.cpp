@@ -48,6 +48,21 @@ void addToWhatIsThere(Params p) {
     simt::awaitKernelsBefore();
     p.out[simt::lane()] = (right ? p.out[simt::lane()] : early) + static_cast<float>(p.count);
 }
+/// Its second warp waits for what is before; the first goes on to a gate behind that.
+SIMT_KERNEL(64)
+void warpsWaitApart(Params p) {
+    SIMT_SHARED(simt::Gate, gate);
+    if (simt::threadIndex() == 0) openGate(gate, 1);
+    simt::syncBlock();
+    if (simt::warp() == 0) {
+        passGate(gate, 0);
+        simt::awaitKernelsBefore();
+    } else {
+        simt::awaitKernelsBefore();
+        p.out[simt::lane()] += static_cast<float>(p.count);
+        arriveAsWarp(gate);
+    }
+}
 SIMT_KERNEL(32) void waitsForNothing(Params p) {
     p.out[simt::lane()] = 0;
 }
@@ -355,6 +370,11 @@ private Q_SLOTS:
             kernels.end();
             QCOMPARE(right[5], 20.0F);  // two blocks each
             QVERIFY(wrong[5] < 20);
+            std::vector<float> apart(32);
+            for (int i = 1; i <= 4; ++i)
+                simt::launch(nullptr, {{1}, 64, 0, true}, warpsWaitApart, Params{apart.data(), i});
+            kernels.end();
+            QCOMPARE(apart[5], 10.0F);
         }
         std::vector<float> out(32);
         QVERIFY_EXCEPTION_THROWN(simt::launch(nullptr, shape, waitsForNothing, Params{out.data(), 0}), Fault);

@@ -20,6 +20,8 @@ constexpr std::int64_t kMostOfVariables = 48 * 1024;
 constexpr int kPoison = 0xff;
 // Rounds of a block's warps, one after the other, in each of which one paused. Far more than a kernel needs.
 constexpr int kMostPauses = 100'000;
+// The same, until what other warps wait for with awaitKernelsBefore() is run: so far the pausing ones get before it.
+constexpr int kPausesBefore = 100;
 
 enum class Waits : std::uint8_t { Nowhere, AtWarp, AtBlock, ForLaunches, Paused, Left };
 
@@ -31,6 +33,8 @@ struct Thread {
     bool second_room = false;
     // Whether it has ended the last block's work, and waits for the next block's.
     bool at_home = false;
+    // Whether it has waited for the launches before.
+    bool awaited = false;
     alignas(16) std::array<std::array<std::byte, kShownBytes>, 2> rooms;
 };
 
@@ -146,7 +150,6 @@ private:
 
     void runBlock(const Block& block) {
         m_block = block;
-        m_awaited = false;
         m_shared.clear();
         m_shared_bytes = 0;
         m_dynamic = poisoned(static_cast<std::size_t>(m_launch->dynamic_shared));
@@ -154,6 +157,7 @@ private:
         for (int i = 0; i < count(); ++i) {
             thread(i).waits = Waits::Nowhere;
             thread(i).second_room = false;
+            thread(i).awaited = false;
             if (!thread(i).at_home) thread(i).fiber.restart(threadMain);
         }
         const int warps = count() / kLanes;
@@ -161,6 +165,11 @@ private:
         for (;;) {
             bool paused = false;
             for (int i = 0; i < warps; ++i) paused = runWarp(inOrder(i, warps) * kLanes) || paused;
+            if (anyForLaunches() && (!paused || !m_before || pauses >= kPausesBefore)) {
+                runWhatIsBefore();
+                pauses = 0;
+                continue;
+            }
             if (paused) {
                 if (++pauses > kMostPauses) throw Fault("warps wait for what no other does: " + wherePaused());
                 continue;
@@ -168,14 +177,26 @@ private:
             pauses = 0;
             requireTogether(0, count());
             if (thread(0).waits == Waits::Left) break;
-            if (thread(0).waits == Waits::ForLaunches) runWhatIsBefore();
             for (int i = 0; i < count(); ++i) thread(i).waits = Waits::Nowhere;
         }
-        if (m_launch->overlaps && !m_awaited) throw Fault("a kernel that overlaps did not wait for those before it");
+        for (int i = 0; m_launch->overlaps && i < count(); ++i) {
+            if (!thread(i).awaited) throw Fault("a kernel that overlaps did not wait for those before it");
+        }
     }
+    [[nodiscard]] bool anyForLaunches() const {
+        for (int i = 0; i < count(); i += kLanes) {
+            if (thread(i).waits == Waits::ForLaunches) return true;
+        }
+        return false;
+    }
+    /// Lets those go on that wait for it, too.
     void runWhatIsBefore() {
-        m_awaited = true;
         if (m_before) std::exchange(m_before, nullptr)();
+        for (int i = 0; i < count(); ++i) {
+            if (thread(i).waits != Waits::ForLaunches) continue;
+            thread(i).waits = Waits::Nowhere;
+            thread(i).awaited = true;
+        }
     }
 
     /// Until all lanes wait at a barrier of the block, have left, or pause, which is the result.
@@ -204,7 +225,6 @@ private:
     const Launch* m_launch = nullptr;
     std::function<void()> m_before;
     Block m_block;
-    bool m_awaited = false;
     Bytes m_dynamic;
     std::vector<Shared> m_shared;
     std::size_t m_shared_bytes = 0;
