@@ -5,10 +5,9 @@
 // Floor: (2·P + 4·N)·P·H + 2·Q·N·G FLOP a token on tensor cores with Q = 64 / 2, or the bytes, (2·P·H + 2·G·N)·size.
 //
 // Measured on an H200 (N = 128, 80 heads, 16384 tokens) nothing is full: tensor cores have work for less than half of
-// the time. In the outputs a step of two slices takes 3300 cycles, as long as the maker needs for C·Bᵀ and W: it hardly
-// ever waits at a gate, while a walker stands a fifth of the time at `made` and the copier a third at `empty`. In the
-// states a step takes 1200, and it is the maker again, with the chain of its sums. (Profiled before the maker read its
-// factors beside C·Bᵀ.)
+// the time, shared memory for three quarters. In the outputs a step of two slices takes 3300 cycles, whether one block
+// runs or all do. Walkers and the maker both need some 3000: 460 and 330 instructions a warp, and what they wait for
+// shared memory, and the maker for its fences.
 #include "kernels/cuda/ops/ssd_warpgroups.h"
 
 #include <type_traits>
@@ -23,7 +22,7 @@ struct GroupStatesShared {
     struct Stage {
         WgmmaTile B[Shape::tiles];
         WgmmaTile x[Shape::slices];
-    } stages_[Shape::stages];
+    } tiles[Shape::stages];
     TokenFactors after[Shape::stages][Shape::slices];
     Gate full[Shape::stages], empty[Shape::stages];
 };
@@ -76,9 +75,9 @@ void ssdGroupStatesKernel(SsdParams<T> p) {
             const GroupCopies<T> copies(p.xbc_stride);
             for (int step = 0; step < at.steps; ++step, stage.next()) {
                 passGate(shared.empty[stage.at], stage.round + 1);
-                auto& to = shared.stages_[stage.at];
+                auto& to = shared.tiles[stage.at];
                 const std::int64_t row = (at.first + (at.steps - 1 - step) * kStep) * p.xbc_stride;
-                copies.states(to.B, p.B + row, at.group, p.at.states, kStep);
+                copies.template states<false>(to.B, p.B + row, at.group, p.at.states, kStep);
                 SIMT_UNROLL
                 for (int i = 0; i < Shape::slices; ++i) {
                     if (i < at.slices) copies.start(to.x[i], p.x + row + at.channel + i * kSlice, kStep, kSlice);
@@ -95,19 +94,33 @@ void ssdGroupStatesKernel(SsdParams<T> p) {
             GroupState<T, Shape::states> h;
             h.clear();
             const int of_lane = channelsOfLane();
-            constexpr int kStageTiles = sizeof(shared.stages_[0]) / sizeof(WgmmaTile);
-            const std::uint16_t* const first_x = shared.stages_[0].x[role].bits + of_lane;
-            const WgmmaOperand first_B = shared.stages_[0].B;
-            for (int step = 0; step < at.steps; ++step, stage.next()) {
-                passGate(shared.full[stage.at], stage.round);
+            constexpr int kStageTiles = sizeof(shared.tiles[0]) / sizeof(WgmmaTile);
+            const std::uint16_t* const first_x = shared.tiles[0].x[role].bits + of_lane;
+            const WgmmaOperand first_B = shared.tiles[0].B;
+            std::uint32_t x[kParts][4];
+            const auto fetch = [&](std::uint32_t(&to)[kParts][4], const auto& from) {
+                passGate(shared.full[from.at], from.round);
+                loadChannels(to, first_x + from.at * kStageTiles * kTileElements);
+                weigh<T>(to, shared.after[from.at][role]);
+            };
+            fetch(x, stage);
+            for (int step = 0; step < at.steps; ++step) {
                 simt::showToWgmma();
-                std::uint32_t x[kParts][4];
-                loadChannels(x, first_x + stage.at * kStageTiles * kTileElements);
-                weigh<T>(x, shared.after[stage.at][role]);
                 h.add(x, first_B.ahead(stage.at * kStageTiles));
+                auto next = stage;
+                next.next();
+                std::uint32_t next_x[kParts][4];
+                if (step + 1 < at.steps) fetch(next_x, next);
                 simt::wgmmaWait<0>();
                 h.keep();
+                for (auto& four : x) simt::keep(four);
                 arriveAsWarp(shared.empty[stage.at]);
+                stage = next;
+                SIMT_UNROLL
+                for (int k = 0; k < kParts; ++k) {
+                    SIMT_UNROLL
+                    for (int i = 0; i < 4; ++i) x[k][i] = next_x[k][i];
+                }
             }
             h.write(at.chunkState(p, role), p.at.states);
         }
@@ -126,7 +139,7 @@ struct GroupOutputsShared {
         WgmmaTile C[Shape::tiles];
         WgmmaTile B[Shape::tiles];
         WgmmaTile x[Shape::slices];
-    } stages_[Shape::stages];
+    } tiles[Shape::stages];
     WgmmaTile weights[kRing];  // W (t, s), with zeros above the diagonal
     StepFactors factors[Shape::stages][Shape::slices];
     Gate full[Shape::stages], empty[Shape::stages];
@@ -169,11 +182,11 @@ SIMT_DEVICE void copyOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
     typename Shape::Stage stage;
     for (int step = 0; step < at.steps; ++step, stage.next()) {
         passGate(shared.empty[stage.at], stage.round + 1);
-        auto& to = shared.stages_[stage.at];
+        auto& to = shared.tiles[stage.at];
         const std::int64_t row = (at.first + step * kStep) * p.xbc_stride;
         const std::int64_t tokens = at.tokens - step * kStep;
-        copies.states(to.C, p.C + row, at.group, p.at.states, tokens);
-        copies.states(to.B, p.B + row, at.group, p.at.states, tokens);
+        copies.template states<true>(to.C, p.C + row, at.group, p.at.states, tokens);
+        copies.template states<false>(to.B, p.B + row, at.group, p.at.states, tokens);
         SIMT_UNROLL
         for (int i = 0; i < Shape::slices; ++i) {
             if (i < at.slices) copies.start(to.x[i], p.x + row + at.channel + i * kSlice, tokens, kSlice);
@@ -188,36 +201,41 @@ SIMT_DEVICE void copyOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
     simt::waitForCopies<0>();
 }
 
-/// W of a head from C·Bᵀ (t, s) in registers: 16 rows, those of warp `own`, `to` at the lane's. On the diagonal of 16
-/// tokens every element has its exponential, off it there is one for a row and one for a column.
+/// W of a head from C·Bᵀ (t, s) in registers: two times eight rows, those of warp `own`, `to` at the lane's. On the
+/// diagonal of 16 tokens every element has its exponential, off it there is one for a row and one for a column.
 template <class T, int own>
 SIMT_DEVICE void makeRows(std::uint16_t* to, const float (&cb)[kStep / 2], const LaneFactors& factors) {
-    std::uint32_t packed[4];
-    const auto pack = [&](int j, const auto& weight) {
-        SIMT_UNROLL
-        for (int k = 0; k < 4; ++k) {
-            const float* sums = cb + j * 8 + 2 * k;
-            packed[k] = simt::packPair<T>(sums[0] * weight(k % 2, k / 2 * 2), sums[1] * weight(k % 2, k / 2 * 2 + 1));
-        }
-    };
-    const auto store = [&](int j) {
-        simt::storeMatrices(to + ((j * 2 + simt::lane() / 16) ^ simt::lane() % 8) * 8, packed);
-    };
-    SIMT_UNROLL
-    for (int j = 0; j < own; ++j) {
-        const float rows[2] = {simt::fastExp2(factors.rows[0] - factors.ends[j]),
-                               simt::fastExp2(factors.rows[1] - factors.ends[j])};
-        pack(j, [&](int half, int column) { return rows[half] * factors.columns[j][column]; });
-        store(j);
-    }
-    pack(own, [&](int half, int column) { return simt::fastExp2(factors.rows[half] - factors.columns[own][column]); });
     // (g, 2t) and (g, 2t + 1) where they are not above the diagonal.
     const int g = simt::lane() / 4;
     const int pair = simt::lane() % 4 * 2;
-    packed[0] &= (pair <= g ? 0xffffU : 0U) | (pair + 1 <= g ? 0xffff0000U : 0U);
-    packed[3] &= (pair <= g ? 0xffffU : 0U) | (pair + 1 <= g ? 0xffff0000U : 0U);
-    packed[2] = 0;
-    store(own);
+    const std::uint32_t below = (pair <= g ? 0xffffU : 0U) | (pair + 1 <= g ? 0xffff0000U : 0U);
+    SIMT_UNROLL
+    for (int j = 0; j <= eightOf(own, 1) / 2; ++j) {
+        std::uint32_t packed[4];
+        SIMT_UNROLL
+        for (int half = 0; half < 2; ++half) {
+            const int rows = eightOf(own, half);
+            const bool diagonal = j == rows / 2;
+            const float row = diagonal ? factors.rows[half] : simt::fastExp2(factors.rows[half] - factors.ends[j]);
+            SIMT_UNROLL
+            for (int k = 0; k < 2; ++k) {
+                const int columns = 2 * j + k;
+                std::uint32_t& result = packed[2 * k + half];
+                result = 0;
+                if (columns > rows) continue;
+                float weights[2];
+                SIMT_UNROLL
+                for (int i = 0; i < 2; ++i) {
+                    weights[i] = diagonal ? simt::fastExp2(row - factors.less[half][2 * k + i])
+                                          : row * factors.piece[j][2 * k + i];
+                }
+                const float* sums = cb + columns * 4 + 2 * half;
+                result = simt::packPair<T>(sums[0] * weights[0], sums[1] * weights[1]);
+                if (columns == rows) result &= below;
+            }
+        }
+        simt::storeMatrices(to + ((j * 2 + simt::lane() / 16) ^ simt::lane() % 8) * 8, packed);
+    }
 }
 template <class T>
 SIMT_DEVICE void makeRows(int own, WgmmaTile& to, const float (&cb)[kStep / 2], const LaneFactors& factors) {
@@ -228,20 +246,16 @@ SIMT_DEVICE void makeRows(int own, WgmmaTile& to, const float (&cb)[kStep / 2], 
     if (own == 3) makeRows<T, 3>(of_lane, cb, factors);
 }
 
-/// Makes W of every step and slice.
+/// Makes W of every step and slice. C·Bᵀ of the next step is on its way while the last slice's W becomes known.
 template <class T, class Shape>
 SIMT_DEVICE void makeOutputs(const GroupPlace<T, Shape>& at, GroupOutputsShared<T, Shape>& shared) {
     using Shared = GroupOutputsShared<T, Shape>;
-    constexpr int kStageTiles = sizeof(shared.stages_[0]) / sizeof(WgmmaTile);
+    constexpr int kStageTiles = sizeof(shared.tiles[0]) / sizeof(WgmmaTile);
     const int own = warpOfGroup();
-    const WgmmaOperand first_C = shared.stages_[0].C;
-    simt::RingPlace<Shared::kRing> tile;
-    typename Shape::Stage stage;
-    for (int step = 0; step < at.steps; ++step, stage.next()) {
-        passGate(shared.full[stage.at], stage.round);
-        simt::showToWgmma();
-        const WgmmaOperand C = first_C.ahead(stage.at * kStageTiles);
-        float cb[kStep / 2];
+    const WgmmaOperand first_C = shared.tiles[0].C;
+    float cb[kStep / 2];
+    const auto multiply = [&](int stage) {
+        const WgmmaOperand C = first_C.ahead(stage * kStageTiles);
         simt::wgmmaBegin();
         simt::wgmmaTiles<T, true>(cb, C, C.ahead(Shape::tiles), 0);
         SIMT_UNROLL
@@ -249,21 +263,37 @@ SIMT_DEVICE void makeOutputs(const GroupPlace<T, Shape>& at, GroupOutputsShared<
             simt::wgmmaTiles<T>(cb, C.ahead(n / kParts), C.ahead(Shape::tiles + n / kParts), n % kParts * kPart);
         }
         simt::wgmmaEnd();
-        LaneFactors factors;
-        factors.read(shared.factors[stage.at][0], own);
+    };
+    simt::RingPlace<Shared::kRing> tile;
+    typename Shape::Stage stage;
+    passGate(shared.full[0], 0);
+    simt::showToWgmma();
+    multiply(0);
+    LaneFactors factors;
+    factors.read(shared.factors[0][0], own);
+    for (int step = 0; step < at.steps; ++step) {
         simt::wgmmaWait<0>();
         simt::keep(cb);
         SIMT_ROLLED
-        for (int i = 0; i < at.slices; ++i, tile.next()) {
-            if constexpr (Shape::slices > 1) {
-                if (i > 0) factors.read(shared.factors[stage.at][i], own);
-            }
+        for (int i = 1; i < at.slices; ++i, tile.next()) {
             passGate(shared.used[tile.at], tile.round + 1);
             makeRows<T>(own, shared.weights[tile.at], cb, factors);
+            factors.read(shared.factors[stage.at][i], own);
             simt::showToWgmma();
             arriveAsWarp(shared.made[tile.at]);
         }
+        passGate(shared.used[tile.at], tile.round + 1);
+        makeRows<T>(own, shared.weights[tile.at], cb, factors);
+        // The last step's C·Bᵀ is made twice: a branch would have it copied.
+        if (step + 1 < at.steps) stage.next();
+        passGate(shared.full[stage.at], stage.round);
+        simt::showToWgmma();
+        multiply(stage.at);
+        arriveAsWarp(shared.made[tile.at]);
+        tile.next();
+        factors.read(shared.factors[stage.at][0], own);
     }
+    simt::wgmmaWait<0>();
 }
 
 /// Walks through the chunk with the state of slice `role`.
@@ -271,7 +301,7 @@ template <class T, class Shape>
 SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& at,
                              GroupOutputsShared<T, Shape>& shared, int role) {
     using Shared = GroupOutputsShared<T, Shape>;
-    constexpr int kStageTiles = sizeof(shared.stages_[0]) / sizeof(WgmmaTile);
+    constexpr int kStageTiles = sizeof(shared.tiles[0]) / sizeof(WgmmaTile);
     GroupState<T, Shape::states> h;
     h.read(p.at.chunks == 1 ? at.kept(p, role) : at.chunkState(p, role), p.at.states);
     const int channel = at.channel + role * kSlice;
@@ -284,8 +314,8 @@ SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
     T* y_at = p.y + (at.first + row) * p.y_stride + channel + simt::lane() % 8 * 8;
     const std::int64_t four_rows = 4 * p.y_stride;
     auto left = static_cast<int>(at.tokens) - row;
-    std::uint16_t* const first_x = shared.stages_[0].x[role].bits;
-    const WgmmaOperand first_C = shared.stages_[0].C;
+    std::uint16_t* const first_x = shared.tiles[0].x[role].bits;
+    const WgmmaOperand first_C = shared.tiles[0].C;
     const WgmmaOperand first_W = shared.weights;
     simt::RingPlace<Shared::kRing> tile;
     tile.skip(role);
@@ -326,7 +356,7 @@ SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
         for (int k = 0; k < kParts; ++k) {
             SIMT_UNROLL
             for (int i = 0; i < 4; ++i) {
-                float(&of)[2] = part<2>(y, k * 8 + 2 * i);
+                float(&of)[2] = part<2>(y, foldedPlace(2 * k + i / 2) * 4 + i % 2 * 2);
                 float pair[2];
                 simt::unpackPair<T>(x[k][i], pair[0], pair[1]);
                 of[0] = of[0] * before[k][i / 2 * 2] + pair[0] * D[i % 2];
@@ -340,15 +370,20 @@ SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
         simt::wgmmaEnd();
         simt::wgmmaWait<1>();
         h.keep();
+        for (auto& four : weighed) simt::keep(four);
         // No branch: it would have the state copied.
         h.round(rounded, step + 1 < at.steps ? all : 1.0F);
         simt::wgmmaWait<0>();
         simt::keep(y);
+        for (auto& four : x) simt::keep(four);
         SIMT_UNROLL
         for (int k = 0; k < kParts; ++k) {
             std::uint32_t packed[4];
             SIMT_UNROLL
-            for (int i = 0; i < 4; ++i) packed[i] = simt::packPair<T>(y[k * 8 + 2 * i], y[k * 8 + 2 * i + 1]);
+            for (int i = 0; i < 4; ++i) {
+                const float* pair = y + foldedPlace(2 * k + i / 2) * 4 + i % 2 * 2;
+                packed[i] = simt::packPair<T>(pair[0], pair[1]);
+            }
             simt::storeMatricesTransposed(x_tile + of_lane + k * kPart * simt::kTileExtent, packed);
         }
         arriveAsWarp(shared.gathered[role]);
@@ -424,9 +459,9 @@ void withRoom(const SsdParams<T>& p, const Work& work) {
 }
 template <int slices, int states>
 using OutputShape =
-    std::conditional_t<slices == 1, GroupShape<1, states, 4, 240, 128, 136>, GroupShape<2, states, 4, 200, 72, 40>>;
+    std::conditional_t<slices == 1, GroupShape<1, states, 4, 240, 128, 136>, GroupShape<2, states, 4, 192, 80, 48>>;
 template <int states>
-using StateShape = GroupShape<2, states, 6, 168, 88, 88>;
+using StateShape = GroupShape<2, states, 5, 168, 88, 88>;
 
 /// What a launch takes on an H200, in microseconds, of blocks that walk through so many steps: within 15 % of what was
 /// measured of 24 and 80 heads from 1024 to 16384 tokens. A multiprocessor has one block at a time, so that blocks come

@@ -78,20 +78,37 @@ struct alignas(16) StepFactors {
     float all;            // exp(c_last)
 };
 
-/// What a lane needs of a head's factors for W: read while C·Bᵀ is on its way.
+// W is a triangle: of its 64 rows the last has 64 elements. Eight rows and the eight as far from the other end have 72
+// on and below the diagonal together, and so every warp that makes W has two such. A warp's rows lie together, though,
+// in a product's operand and result; hence C's rows, and with them W's and y's tokens, are folded: eight tokens `eight`
+// lie where the eight rows foldedPlace(eight) would.
+SIMT_BOTH constexpr int foldedPlace(int eight) {
+    return eight < 4 ? 2 * eight : 15 - 2 * eight;
+}
+/// The eight tokens in half 0 or 1 of a warp's 16 rows.
+SIMT_BOTH constexpr int eightOf(int warp, int half) {
+    return half == 0 ? warp : 7 - warp;
+}
+
+/// What a lane needs of a head's factors for W.
 struct LaneFactors {
-    float columns[kParts][4];
-    float rows[2];       // c of its two
-    float ends[kParts];  // c at the end of every 16 tokens
+    float rows[2];     // c of its two
+    float less[2][4];  // on the diagonals of its two
+    float piece[kParts - 1][4];
+    float ends[kParts - 1];  // c at the end of every 16 tokens
 
     SIMT_DEVICE void read(const StepFactors& from, int own) {
         SIMT_UNROLL
-        for (int j = 0; j < kParts; ++j) {
-            (j < own ? from.piece : from.less).read(j, columns[j]);
+        for (int half = 0; half < 2; ++half) {
+            const int eight = eightOf(own, half);
+            rows[half] = from.c[eight * 8 + simt::lane() / 4];
+            from.less.read(eight / 2, less[half]);
+        }
+        SIMT_UNROLL
+        for (int j = 0; j < kParts - 1; ++j) {
+            from.piece.read(j, piece[j]);
             ends[j] = from.c[j * kPart + kPart - 1];
         }
-        rows[0] = from.c[own * kPart + simt::lane() / 4];
-        rows[1] = from.c[own * kPart + 8 + simt::lane() / 4];
     }
 };
 
@@ -144,7 +161,9 @@ class GroupCopies {
 public:
     SIMT_DEVICE explicit GroupCopies(std::int64_t stride) : m_stride(stride) {}
 
-    /// Starts the copy of 64 tokens, of which `tokens` exist, and of 64 columns, of which `inside` exist.
+    /// Starts the copy of 64 tokens, of which `tokens` exist, and of 64 columns, of which `inside` exist. `folded`: see
+    /// foldedPlace().
+    template <bool folded = false>
     SIMT_DEVICE void start(WgmmaTile& to, const T* from, std::int64_t tokens, std::int64_t inside) const {
         constexpr int kRows = kWarpgroup / 8;
         const int thread = simt::threadIndex() % kWarpgroup;
@@ -152,21 +171,23 @@ public:
         const int column = thread % 8 * 8;
         const int left = column < inside ? static_cast<int>(simt::lesser<std::int64_t>(tokens, kStep)) - row : 0;
         from += row * m_stride + column;
-        std::uint16_t* at = to.at(row, column);
+        std::uint16_t* lower = to.at(folded ? row + row / 8 * 8 : row, column);
+        std::uint16_t* upper = folded ? to.at(56 + row % 8 - row / 8 * 16, column) : lower;
         SIMT_UNROLL
         for (int i = 0; i < kStep; i += kRows) {
-            simt::copyAsync(at + i * simt::kTileExtent, from, i < left);
+            const int rows = !folded ? i : i < kStep / 2 ? 2 * i : static_cast<int>(kStep) - 2 * i;
+            simt::copyAsync((i < kStep / 2 ? lower : upper) + rows * simt::kTileExtent, from, i < left);
             from += kRows * m_stride;
         }
     }
 
     /// The same of a group's B or C, from the rows of all groups.
-    template <int tiles>
+    template <bool folded, int tiles>
     SIMT_DEVICE void states(WgmmaTile (&to)[tiles], const T* from, int group, std::int64_t states,
                             std::int64_t tokens) const {
         SIMT_UNROLL
         for (int i = 0; i < tiles; ++i) {
-            start(to[i], from + group * states + i * kSlice, tokens, states - i * kSlice);
+            start<folded>(to[i], from + group * states + i * kSlice, tokens, states - i * kSlice);
         }
     }
 

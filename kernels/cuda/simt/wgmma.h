@@ -177,11 +177,16 @@ SIMT_DEVICE void wgmmaWait() {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(left) : "memory");
 #endif
 }
-/// Keeps the compiler from using the values before.
+/// Keeps the compiler from using the values, or their registers, before.
 template <int n>
 SIMT_DEVICE void keep(float (&values)[n]) {
     SIMT_UNROLL
     for (float& value : values) asm volatile("" : "+f"(value)::"memory");
+}
+template <int n>
+SIMT_DEVICE void keep(std::uint32_t (&values)[n]) {
+    SIMT_UNROLL
+    for (std::uint32_t& value : values) asm volatile("" : "+r"(value)::"memory");
 }
 SIMT_DEVICE void showToWgmma() {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -296,6 +301,8 @@ template <int left>
 void wgmmaWait() {}
 template <int n>
 void keep(float (&/*values*/)[n]) {}
+template <int n>
+void keep(std::uint32_t (&/*values*/)[n]) {}
 inline void showToWgmma() {}
 template <int n>
 void takeRegisters() {}
