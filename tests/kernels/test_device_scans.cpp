@@ -240,10 +240,12 @@ private Q_SLOTS:
         const DType type = begin();
         for (const std::int64_t length : {2, 64, 65, 200}) ::ssd(type, {1, length, 2, 64, 1, 128, 256}, 8, 8);
         for (const std::int64_t states : {8, 40, 64, 96}) ::ssd(type, {1, 150, 1, 64, 1, states, 256}, 0, 0);
-        if (type != DType::F32) ::ssd(type, {1, 3000, 2, 64, 1, 8, 256}, 0, 0);  // four chunks
-        ::ssd(type, {1, 200, 5, 64, 1, 128, 256}, 0, 8);                         // two slices a block
-        ::ssd(type, {2, 80, 6, 64, 2, 16, 256}, 0, 8);                           // a group's last block with one slice
-        ::ssd(type, {1, 130, 1, 128, 1, 16, 256}, 0, 0);                         // two slices of a head
+        if (type != DType::F32) ::ssd(type, {1, 3000, 2, 64, 1, 8, 256}, 0, 0);  // four pieces
+        // Pieces with parts of two chains, the last of which has one slice.
+        if (type != DType::F32) ::ssd(type, {1, 1500, 9, 64, 1, 8, 256}, 0, 0);
+        ::ssd(type, {1, 200, 5, 64, 1, 128, 256}, 0, 8);  // two slices a block
+        ::ssd(type, {2, 80, 6, 64, 2, 16, 256}, 0, 8);    // a group's last block with one slice
+        ::ssd(type, {1, 130, 1, 128, 1, 16, 256}, 0, 0);  // two slices of a head
         ::ssd(type, {1, 150, 2, 64, 1, 16, 128}, 0, 0, -40, -20, 30);
     }
 

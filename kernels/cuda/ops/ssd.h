@@ -18,6 +18,22 @@ SIMT_DEVICE float difference(Cumulated a, Cumulated b) {
 
 /// The tokens that a walk (ssd_walk.h) takes at a time.
 inline constexpr std::int64_t kStep = 64;
+/// The channels of a head that a warpgroup takes.
+inline constexpr int kSlice = 64;
+
+/// How ssd_warpgroups.h divides a call. A chain is the slices that a block takes together, over a whole sequence. The
+/// chains' steps lie one chain behind the other on a line, which is cut into pieces, one a block.
+struct SsdLine {
+    int steps;  // of a chain
+    int slices_of_group, chain_slices, chains_of_group;
+    int chains;  // of all sequences
+    int extent;  // steps from one chain's first to the next one's; those behind its own are nobody's
+    int piece;   // steps
+
+    [[nodiscard]] SIMT_BOTH int pieces() const { return (chains * extent + piece - 1) / piece; }
+    /// Whether pieces end within chains.
+    [[nodiscard]] SIMT_BOTH bool cut() const { return piece % extent != 0; }
+};
 
 /// Extents of a call, and where things lie in the workspace.
 struct SsdLayout {
@@ -29,6 +45,7 @@ struct SsdLayout {
     std::int64_t chunks;     // of a sequence
     std::int64_t summed;     // tokens from one start of c to the next
     std::int64_t cb_stride;  // a row of C·Bᵀ
+    SsdLine line;            // of ssd_warpgroups.h, which has no chunks
 
     /// Of one head: Δ and c have whole steps.
     [[nodiscard]] SIMT_BOTH std::int64_t paddedLength() const { return roundUp(length, kStep); }
@@ -40,6 +57,16 @@ struct SsdLayout {
     [[nodiscard]] SIMT_BOTH std::int64_t tokens(std::int64_t chunk_index) const {
         return simt::lesser(chunk, length - chunk_index * chunk);
     }
+};
+
+/// What state passing goes through, of a head or slice: the state before the first part of a sequence, what that adds,
+/// and so on.
+struct SsdStates {
+    float* first;
+    std::int64_t stride;
+    const float* decay;
+    std::int64_t decay_stride;
+    std::int64_t count, added;  // the last part may add nothing
 };
 
 template <class T>
@@ -62,7 +89,7 @@ struct SsdParams {
     float* delta;          // (B, H, padded length): Δ, 0 where no token is
     Cumulated* cumulated;  // (B, H, padded length)
     float* chunk_state;    // (B, chunks, H, P, N): what each chunk adds; after state passing, the state before it
-    float* chunk_decay;    // (B, chunks, H): exp(c) over the chunk
+    float* chunk_decay;    // (B, chunks, H): exp(c) over the chunk; both also of pieces, see pieceState()
     T* cb;                 // C·Bᵀ, blocks on and below the diagonal only: (B, chunks, G, Q, cb_stride), or a walk's
 
     /// Into delta and cumulated: the first token of a chunk.
@@ -74,6 +101,33 @@ struct SsdParams {
     }
     [[nodiscard]] SIMT_DEVICE float* chunkState(std::int64_t b, std::int64_t chunk, std::int64_t head) const {
         return chunk_state + ((b * at.chunks + chunk) * at.heads + head) * at.headState();
+    }
+    /// Of a slice of what a piece has of a chain. Both are counted along the line: no other two have the same sum.
+    [[nodiscard]] SIMT_DEVICE float* pieceState(int piece, int chain, int slice) const {
+        return chunk_state + ((piece + chain) * at.line.chain_slices + slice) * kSlice * at.states;
+    }
+    [[nodiscard]] SIMT_DEVICE float& pieceDecay(int piece, int chain, int slice) const {
+        return chunk_decay[(piece + chain) * at.line.chain_slices + slice];
+    }
+    [[nodiscard]] SIMT_DEVICE SsdStates statesOfHead(std::int64_t b, std::int64_t head) const {
+        return {chunkState(b, 0, head), at.heads * at.headState(), &chunkDecay(b, 0, head), at.heads, at.chunks,
+                at.chunkStates()};
+    }
+    /// `slice`: of all groups' side by side.
+    [[nodiscard]] SIMT_DEVICE SsdStates statesOfSlice(int b, int slice) const {
+        const SsdLine& line = at.line;
+        const int group = slice / line.slices_of_group;
+        const int within = slice % line.slices_of_group;
+        const int chain = (b * static_cast<int>(at.groups) + group) * line.chains_of_group + within / line.chain_slices;
+        const int of_chain = within % line.chain_slices;
+        const int first = chain * line.extent / line.piece;
+        const int last = (chain * line.extent + line.steps - 1) / line.piece;
+        return {pieceState(first, chain, of_chain),
+                line.chain_slices * kSlice * at.states,
+                &pieceDecay(first, chain, of_chain),
+                line.chain_slices,
+                last - first + 1,
+                last - first};
     }
     /// Into x, B and C: the first token of a chunk.
     [[nodiscard]] SIMT_DEVICE std::int64_t row(std::int64_t b, std::int64_t chunk) const {

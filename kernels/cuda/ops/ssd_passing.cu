@@ -32,23 +32,34 @@ constexpr int kAhead = 16;
 /// Where there are more chunks, a thread takes half as much of the state and reads twice as far ahead.
 constexpr int kFarAhead = 32;
 
-/// n neighbours a thread, the states and decays of `ahead` chunks at once.
+/// n neighbours a thread, the states and decays of `ahead` chunks at once, of each head or slice.
 template <class T, int n, int ahead>
 SIMT_KERNEL(kPassingThreads)
 void ssdStatePassingKernel(SsdParams<T> p) {
+    simt::letNextBegin();
+    simt::awaitKernelsBefore();
+    const std::int64_t extent = p.at.warpgroups ? kSlice * p.at.states : p.at.headState();
     const std::int64_t i = (static_cast<std::int64_t>(simt::blockX()) * kPassingThreads + simt::threadIndex()) * n;
-    if (i >= p.at.headState()) return;
-    const std::int64_t head = simt::blockY();
+    if (i >= extent) return;
+    const std::int64_t row = simt::blockY();
     const std::int64_t b = simt::blockZ();
-    float* state = p.h + (b * p.at.heads + head) * p.at.headState() + i;
-    float* own = p.chunkState(b, 0, head) + i;  // of the next chunk, and its decay
-    const float* own_decay = &p.chunkDecay(b, 0, head);
-    const std::int64_t stride = p.at.heads * p.at.headState();
+    const SsdStates all = p.at.warpgroups ? p.statesOfSlice(simt::blockZ(), simt::blockY()) : p.statesOfHead(b, row);
+    if (p.at.warpgroups && all.added == 0) return;
+    float* state = p.h + b * p.at.heads * p.at.headState() + row * extent;
+    float* own = all.first + i;  // of the next chunk, and its decay
+    const float* own_decay = all.decay;
     float h[n];
-    load(state, h);
-    for (std::int64_t first = 0; first < p.at.chunks; first += ahead) {
-        const auto left = static_cast<int>(simt::lesser<std::int64_t>(p.at.chunks - first, ahead));
-        const auto added_left = static_cast<int>(simt::lesser<std::int64_t>(p.at.chunkStates() - first, ahead));
+    if (n > 1 && p.at.warpgroups) {
+        SIMT_UNROLL
+        for (int k = 0; k < n; k += 2) {
+            load(state + GroupStateOrder::natural(static_cast<int>(i) + k, p.at.states), part<2>(h, k));
+        }
+    } else {
+        load(state + i, h);
+    }
+    for (std::int64_t first = 0; first < all.count; first += ahead) {
+        const auto left = static_cast<int>(simt::lesser<std::int64_t>(all.count - first, ahead));
+        const auto added_left = static_cast<int>(simt::lesser<std::int64_t>(all.added - first, ahead));
         float added[ahead][n];
         float decay[ahead];
         const float* from = own;
@@ -58,19 +69,19 @@ void ssdStatePassingKernel(SsdParams<T> p) {
                 load(from, added[j]);
                 decay[j] = *own_decay;
             }
-            from += stride;
-            own_decay += p.at.heads;
+            from += all.stride;
+            own_decay += all.decay_stride;
         }
         SIMT_UNROLL
         for (int j = 0; j < ahead; ++j) {
             if (j < left) store(own, h);
-            own += stride;
+            own += all.stride;
             if (j >= added_left) continue;
             SIMT_UNROLL
             for (int k = 0; k < n; ++k) h[k] = decay[j] * h[k] + added[j][k];
         }
     }
-    if (!p.at.walks) store(state, h);
+    if (!p.at.walks) store(state + i, h);
 }
 
 /// The workspace, a part after the other, each at a multiple of 256 bytes.
@@ -97,9 +108,16 @@ std::size_t divideWorkspace(void* begin, SsdParams<T>& p) {
     Workspace workspace(begin);
     const std::int64_t chunks = p.at.batch * p.at.chunks;
     const std::int64_t per_head = p.at.batch * p.at.heads * p.at.paddedLength();
+    if (p.at.warpgroups) {
+        const SsdLine& line = p.at.line;
+        if (!line.cut()) return 0;
+        const std::int64_t states = std::int64_t{line.pieces() + line.chains} * line.chain_slices;
+        p.chunk_decay = workspace.take<float>(states);
+        p.chunk_state = workspace.take<float>(states * kSlice * p.at.states);
+        return workspace.bytes();
+    }
     p.chunk_decay = workspace.take<float>(chunks * p.at.heads);
     if (p.at.walks && p.at.chunks > 1) p.chunk_state = workspace.take<float>(chunks * p.at.heads * p.at.headState());
-    if (p.at.warpgroups) return workspace.bytes();
     p.delta = workspace.take<float>(per_head);
     p.cumulated = workspace.take<Cumulated>(per_head);
     if (p.at.walks) {
@@ -120,7 +138,11 @@ SsdLayout ssdLayout(const SsdOp& op) {
     at.heads = op.heads, at.head_dim = op.head_dim;
     at.warpgroups = suitsWarpgroups(op);
     at.walks = at.warpgroups || ssdWalks(op);
-    at.chunk = at.warpgroups ? warpgroupChunk(op) : at.walks ? ssdWalkChunk(op) : simt::lesser(op.chunk, op.length);
+    if (at.warpgroups) {
+        divideForWarpgroups(at);
+        return at;
+    }
+    at.chunk = at.walks ? ssdWalkChunk(op) : simt::lesser(op.chunk, op.length);
     at.chunks = divideUp(op.length, at.chunk);
     at.summed = at.walks ? kStep : at.chunk;
     at.cb_stride = roundUp(at.chunk, 8);
@@ -181,15 +203,20 @@ void ssdCumsum(void* stream, const SsdOp& op) {
 void ssdStatePassing(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
-        if (p.at.walks && p.at.chunks == 1) return;
+        const SsdLine& line = p.at.line;
+        if (p.at.warpgroups ? !line.cut() : p.at.walks && p.at.chunks == 1) return;
+        const std::int64_t slices = p.at.heads * p.at.head_dim / kSlice;
+        const std::int64_t rows = p.at.warpgroups ? slices : p.at.heads;
+        const std::int64_t most = p.at.warpgroups ? divideUp(line.steps, line.piece) + 1 : p.at.chunks;
         const auto start = [&]<int n, int ahead>() {
-            const std::int64_t block = std::int64_t{kPassingThreads} * n;
-            simt::launch(stream, {{divideUp(p.at.headState(), block), p.at.heads, p.at.batch}, kPassingThreads},
+            const std::int64_t extent = p.at.heads * p.at.headState() / rows;
+            const std::int64_t blocks = divideUp(extent, std::int64_t{kPassingThreads} * n);
+            simt::launch(stream, {{blocks, rows, p.at.batch}, kPassingThreads, 0, p.at.warpgroups},
                          ssdStatePassingKernel<T, n, ahead>, p);
         };
-        if (p.at.headState() % 4 != 0 || !aligned(4 * sizeof(float), p.h)) {
+        if (!p.at.warpgroups && (p.at.headState() % 4 != 0 || !aligned(4 * sizeof(float), p.h))) {
             start.template operator()<1, kAhead>();
-        } else if (p.at.chunks > kAhead) {
+        } else if (most > kAhead) {
             start.template operator()<2, kFarAhead>();
         } else {
             start.template operator()<4, kAhead>();

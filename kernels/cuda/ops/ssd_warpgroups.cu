@@ -1,7 +1,7 @@
-// The kernels of ssd_warpgroups.h: what a chunk adds to the state, and y.
+// The kernels of ssd_warpgroups.h: what a piece adds to the state, and y.
 //   x (B, L, H, P), B and C (B, L, G, N) with a row stride, y (B, L, H, P) with its own
 //
-// What a chunk adds to the state takes its steps last to first, so that every token's weight is final when it comes.
+// What a piece adds to the state takes its steps last to first, so that every token's weight is final when it comes.
 // Floor: (2·P + 4·N)·P·H + 2·Q·N·G FLOP a token on tensor cores with Q = 64 / 2, or the bytes, (2·P·H + 2·G·N)·size.
 //
 // Measured on an H200 (N = 128, 80 heads, 16384 tokens) nothing is full: tensor cores have work for less than half of
@@ -10,12 +10,13 @@
 // shared memory, and the maker for its fences.
 #include "kernels/cuda/ops/ssd_warpgroups.h"
 
+#include <limits>
 #include <type_traits>
 
 namespace perfmamba::kernels::cuda {
 namespace {
 
-// What a chunk adds --------------------------------------------------------------------------------------------------
+// What a piece adds --------------------------------------------------------------------------------------------------
 
 template <class Shape>
 struct GroupStatesShared {
@@ -52,7 +53,7 @@ SIMT_DEVICE void sumStates(const SsdParams<T>& p, const GroupPlace<T, Shape>& at
             stage.next();
         }
     }
-    if (simt::lane() == 0) p.chunkDecay(at.b, at.chunk, at.head(p, slice)) = simt::fastExp2(later);
+    if (simt::lane() == 0) p.pieceDecay(simt::blockX(), at.chain, slice) = simt::fastExp2(later);
 }
 
 template <class T, class Shape>
@@ -60,7 +61,11 @@ SIMT_KERNEL(Shape::threads, 1)
 void ssdGroupStatesKernel(SsdParams<T> p) {
     if constexpr (simt::kHasWgmma) {
         auto& shared = *reinterpret_cast<GroupStatesShared<Shape>*>(simt::dynamicShared());
-        const GroupPlace<T, Shape> at(p);
+        simt::letNextBegin();
+        const GroupPiece piece(p.at.line);
+        const int extent = p.at.line.extent;
+        const GroupPlace<T, Shape> at(p, simt::greater(piece.begin, (piece.end - 1) / extent * extent), piece.end);
+        if (at.ends) return;
         const int role = groupOfBlock();
         if (simt::threadIndex() == 0) {
             for (int i = 0; i < Shape::stages; ++i) {
@@ -122,7 +127,7 @@ void ssdGroupStatesKernel(SsdParams<T> p) {
                     for (int i = 0; i < 4; ++i) x[k][i] = next_x[k][i];
                 }
             }
-            h.write(at.chunkState(p, role), p.at.states);
+            h.writeOwn(at.pieceState(p, role), p.at.states);
         }
     }
 }
@@ -147,10 +152,10 @@ struct GroupOutputsShared {
     Gate gathered[Shape::slices];
 
     /// By a thread.
-    SIMT_DEVICE void open(int slices_that_exist) {
+    SIMT_DEVICE void open() {
         for (int i = 0; i < Shape::stages; ++i) {
-            openGate(full[i], kWarpgroup + slices_that_exist);
-            openGate(empty[i], kWarps * slices_that_exist);
+            openGate(full[i], kWarpgroup + Shape::slices);
+            openGate(empty[i], kWarps * Shape::slices);
         }
         for (int i = 0; i < kRing; ++i) {
             openGate(made[i], kWarps);
@@ -170,34 +175,36 @@ SIMT_DEVICE void clear(WgmmaTile& tile) {
 
 /// Copies, and sums: each of its warps for one slice, in turn.
 template <class T, class Shape>
-SIMT_DEVICE void copyOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& at,
-                             GroupOutputsShared<T, Shape>& shared) {
+SIMT_DEVICE void copyOutputs(const SsdParams<T>& p, const GroupPiece& piece, GroupOutputsShared<T, Shape>& shared) {
     const GroupCopies<T> copies(p.xbc_stride);
     constexpr int kTurns = kWarps / Shape::slices;
     const int slice = warpOfGroup() % Shape::slices;
-    const int turn = warpOfGroup() / Shape::slices;
-    const bool sums = slice < at.slices;
-    FactorMaker<T, 1> factors(p, at.first, sums ? at.head(p, slice) : 0, sums);
-    if (sums) factors.read(0, turn, at.tokens - turn * kStep);
+    int turn = warpOfGroup() / Shape::slices;  // steps until it sums
     typename Shape::Stage stage;
-    for (int step = 0; step < at.steps; ++step, stage.next()) {
-        passGate(shared.empty[stage.at], stage.round + 1);
-        auto& to = shared.tiles[stage.at];
-        const std::int64_t row = (at.first + step * kStep) * p.xbc_stride;
-        const std::int64_t tokens = at.tokens - step * kStep;
-        copies.template states<true>(to.C, p.C + row, at.group, p.at.states, tokens);
-        copies.template states<false>(to.B, p.B + row, at.group, p.at.states, tokens);
-        SIMT_UNROLL
-        for (int i = 0; i < Shape::slices; ++i) {
-            if (i < at.slices) copies.start(to.x[i], p.x + row + at.channel + i * kSlice, tokens, kSlice);
+    piece.each<Shape>(p, [&](const GroupPlace<T, Shape>& at) {
+        const bool sums = slice < at.slices;
+        FactorMaker<T, 1> factors(p, at.first, sums ? at.head(p, slice) : 0, sums);
+        if (sums) factors.read(0, turn, at.tokens - turn * kStep);
+        for (int step = 0; step < at.steps; ++step, stage.next()) {
+            passGate(shared.empty[stage.at], stage.round + 1);
+            auto& to = shared.tiles[stage.at];
+            const std::int64_t row = (at.first + step * kStep) * p.xbc_stride;
+            const std::int64_t tokens = at.tokens - step * kStep;
+            copies.template states<true>(to.C, p.C + row, at.group, p.at.states, tokens);
+            copies.template states<false>(to.B, p.B + row, at.group, p.at.states, tokens);
+            SIMT_UNROLL
+            for (int i = 0; i < Shape::slices; ++i) {
+                if (i < at.slices) copies.start(to.x[i], p.x + row + at.channel + i * kSlice, tokens, kSlice);
+            }
+            arriveWithCopies(shared.full[stage.at]);
+            if (turn == 0) {
+                if (sums) factors.make(0, shared.factors[stage.at][slice]);
+                arriveAsWarp(shared.full[stage.at]);
+                if (sums) factors.read(0, step + kTurns, tokens - kTurns * kStep);
+            }
+            turn = turn == 0 ? kTurns - 1 : turn - 1;
         }
-        arriveWithCopies(shared.full[stage.at]);
-        if (sums && step % kTurns == turn) {
-            factors.make(0, shared.factors[stage.at][slice]);
-            arriveAsWarp(shared.full[stage.at]);
-            factors.read(0, step + kTurns, tokens - kTurns * kStep);
-        }
-    }
+    });
     simt::waitForCopies<0>();
 }
 
@@ -248,7 +255,7 @@ SIMT_DEVICE void makeRows(int own, WgmmaTile& to, const float (&cb)[kStep / 2], 
 
 /// Makes W of every step and slice. C·Bᵀ of the next step is on its way while the last slice's W becomes known.
 template <class T, class Shape>
-SIMT_DEVICE void makeOutputs(const GroupPlace<T, Shape>& at, GroupOutputsShared<T, Shape>& shared) {
+SIMT_DEVICE void makeOutputs(const GroupPiece& piece, GroupOutputsShared<T, Shape>& shared) {
     using Shared = GroupOutputsShared<T, Shape>;
     constexpr int kStageTiles = sizeof(shared.tiles[0]) / sizeof(WgmmaTile);
     const int own = warpOfGroup();
@@ -271,11 +278,11 @@ SIMT_DEVICE void makeOutputs(const GroupPlace<T, Shape>& at, GroupOutputsShared<
     multiply(0);
     LaneFactors factors;
     factors.read(shared.factors[0][0], own);
-    for (int step = 0; step < at.steps; ++step) {
+    for (int step = piece.begin; step < piece.end; ++step) {
         simt::wgmmaWait<0>();
         simt::keep(cb);
         SIMT_ROLLED
-        for (int i = 1; i < at.slices; ++i, tile.next()) {
+        for (int i = 1; i < Shape::slices; ++i, tile.next()) {
             passGate(shared.used[tile.at], tile.round + 1);
             makeRows<T>(own, shared.weights[tile.at], cb, factors);
             factors.read(shared.factors[stage.at][i], own);
@@ -285,7 +292,7 @@ SIMT_DEVICE void makeOutputs(const GroupPlace<T, Shape>& at, GroupOutputsShared<
         passGate(shared.used[tile.at], tile.round + 1);
         makeRows<T>(own, shared.weights[tile.at], cb, factors);
         // The last step's C·Bᵀ is made twice: a branch would have it copied.
-        if (step + 1 < at.steps) stage.next();
+        if (step + 1 < piece.end) stage.next();
         passGate(shared.full[stage.at], stage.round);
         simt::showToWgmma();
         multiply(stage.at);
@@ -296,14 +303,39 @@ SIMT_DEVICE void makeOutputs(const GroupPlace<T, Shape>& at, GroupOutputsShared<
     simt::wgmmaWait<0>();
 }
 
-/// Walks through the chunk with the state of slice `role`.
+/// Where a walker is in the rings, from one chain to the next.
+template <class T, class Shape>
+struct WalkerPlace {
+    typename Shape::Stage stage;
+    simt::RingPlace<GroupOutputsShared<T, Shape>::kRing> tile;
+    int gathered = 0;  // steps
+};
+
+/// Passes the gates in the place of a slice that does not exist.
+template <class T, class Shape>
+SIMT_DEVICE void walkNowhere(int steps, GroupOutputsShared<T, Shape>& shared, WalkerPlace<T, Shape>& place) {
+    SIMT_ROLLED
+    for (int step = 0; step < steps; ++step) {
+        passGate(shared.made[place.tile.at], place.tile.round);
+        arriveAsWarp(shared.used[place.tile.at]);
+        if (simt::lane() == 0) arrive(shared.empty[place.stage.at]);
+        place.stage.next();
+        place.tile.skip(Shape::slices);
+    }
+}
+
+/// Walks with the state of slice `role`.
 template <class T, class Shape>
 SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& at,
-                             GroupOutputsShared<T, Shape>& shared, int role) {
-    using Shared = GroupOutputsShared<T, Shape>;
+                             GroupOutputsShared<T, Shape>& shared, int role, WalkerPlace<T, Shape>& place) {
     constexpr int kStageTiles = sizeof(shared.tiles[0]) / sizeof(WgmmaTile);
+    auto& [stage, tile, gathered] = place;
     GroupState<T, Shape::states> h;
-    h.read(p.at.chunks == 1 ? at.kept(p, role) : at.chunkState(p, role), p.at.states);
+    if (at.begins && at.ends) {
+        h.read(at.kept(p, role), p.at.states);
+    } else {
+        h.readOwn(at.pieceState(p, role), p.at.states);
+    }
     const int channel = at.channel + role * kSlice;
     const int own = channel + warpOfGroup() * kPart;
     const float D[2] = {p.D[own + simt::lane() / 4], p.D[own + 8 + simt::lane() / 4]};
@@ -317,12 +349,9 @@ SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
     std::uint16_t* const first_x = shared.tiles[0].x[role].bits;
     const WgmmaOperand first_C = shared.tiles[0].C;
     const WgmmaOperand first_W = shared.weights;
-    simt::RingPlace<Shared::kRing> tile;
-    tile.skip(role);
-    typename Shape::Stage stage;
     std::uint32_t rounded[Shape::states / kPart][4];
-    passGate(shared.full[0], 0);
-    h.round(rounded, shared.factors[0][role].all);
+    passGate(shared.full[stage.at], stage.round);
+    h.round(rounded, shared.factors[stage.at][role].all);
     for (int step = 0; step < at.steps; ++step) {
         passGate(shared.made[tile.at], tile.round);
         std::uint16_t* const x_tile = first_x + stage.at * kStageTiles * kTileElements;
@@ -388,7 +417,7 @@ SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
         }
         arriveAsWarp(shared.gathered[role]);
         if (simt::lane() == 0) arrive(shared.used[tile.at]);
-        passGate(shared.gathered[role], step);
+        passGate(shared.gathered[role], gathered++);
         using Eight = Vector<std::uint32_t, 4>;
         Eight eights[kPart / 4];
         SIMT_UNROLL
@@ -406,9 +435,9 @@ SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
         y_at += kStep * p.y_stride;
         left -= static_cast<int>(kStep);
         stage.next();
-        tile.skip(at.slices);
+        tile.skip(Shape::slices);
     }
-    if (at.chunk == p.at.chunks - 1) h.write(at.kept(p, role), p.at.states);
+    if (at.ends) h.write(at.kept(p, role), p.at.states);
 }
 
 template <class T, class Shape>
@@ -416,38 +445,46 @@ SIMT_KERNEL(Shape::threads, 1)
 void ssdGroupOutputsKernel(SsdParams<T> p) {
     if constexpr (simt::kHasWgmma) {
         auto& shared = *reinterpret_cast<GroupOutputsShared<T, Shape>*>(simt::dynamicShared());
-        const GroupPlace<T, Shape> at(p);
+        const GroupPiece piece(p.at.line);
         const int role = groupOfBlock();
-        if (simt::threadIndex() == 0) shared.open(at.slices);
+        if (simt::threadIndex() == 0) shared.open();
         if (role == Shape::maker) {
             for (WgmmaTile& tile : shared.weights) clear(tile);
         }
         simt::syncBlock();
         if (role == Shape::copier) {
             simt::leaveRegisters<Shape::copier_registers>();
-            copyOutputs(p, at, shared);
+            copyOutputs(p, piece, shared);
+            simt::awaitKernelsBefore();
         } else if (role == Shape::maker) {
             simt::leaveRegisters<Shape::maker_registers>();
-            makeOutputs(at, shared);
+            makeOutputs<T, Shape>(piece, shared);
+            simt::awaitKernelsBefore();
         } else {
             simt::takeRegisters<Shape::walker_registers>();
-            if (role < at.slices) walkOutputs(p, at, shared, role);
+            WalkerPlace<T, Shape> place;
+            place.tile.skip(role);
+            simt::awaitKernelsBefore();
+            piece.each<Shape>(p, [&](const GroupPlace<T, Shape>& at) {
+                if (role < at.slices) {
+                    walkOutputs(p, at, shared, role, place);
+                } else {
+                    walkNowhere(at.steps, shared, place);
+                }
+            });
         }
     }
 }
 
 template <class T, class Shape>
-simt::Extent groupGrid(const SsdParams<T>& p, std::int64_t chunks) {
-    return {p.at.groups * divideUp(p.at.headsOfGroup() * p.at.head_dim, Shape::slices * kSlice), chunks, p.at.batch};
-}
-template <class T, class Shape>
 void startGroupStates(void* stream, const SsdParams<T>& p) {
-    simt::launch(stream, {groupGrid<T, Shape>(p, p.at.chunks - 1), Shape::threads, sizeof(GroupStatesShared<Shape>)},
+    simt::launch(stream, {{p.at.line.pieces()}, Shape::threads, sizeof(GroupStatesShared<Shape>)},
                  ssdGroupStatesKernel<T, Shape>, p);
 }
+/// What it reads before it waits for the states, nobody writes beside those.
 template <class T, class Shape>
 void startGroupOutputs(void* stream, const SsdParams<T>& p) {
-    simt::launch(stream, {groupGrid<T, Shape>(p, p.at.chunks), Shape::threads, sizeof(GroupOutputsShared<T, Shape>)},
+    simt::launch(stream, {{p.at.line.pieces()}, Shape::threads, sizeof(GroupOutputsShared<T, Shape>), p.at.line.cut()},
                  ssdGroupOutputsKernel<T, Shape>, p);
 }
 
@@ -463,24 +500,17 @@ using OutputShape =
 template <int states>
 using StateShape = GroupShape<2, states, 5, 168, 88, 88>;
 
-/// What a launch takes on an H200, in microseconds, of blocks that walk through so many steps: within 15 % of what was
-/// measured of 24 and 80 heads from 1024 to 16384 tokens. A multiprocessor has one block at a time, so that blocks come
-/// in waves.
-double launchTime(std::int64_t blocks, double begin, double step, std::int64_t steps) {
-    return static_cast<double>(divideUp(blocks, simt::limits().multiprocessors)) *
-           (begin + step * static_cast<double>(steps));
+/// What whole chains take on an H200, in microseconds: within 15 % of what was measured of 24 and 80 heads from 1024 to
+/// 16384 tokens. A multiprocessor has one block at a time, so that blocks come in waves.
+double chainsTime(const SsdLine& line) {
+    const auto waves = static_cast<double>(divideUp(line.chains, simt::limits().multiprocessors));
+    return waves * (line.chain_slices == 1 ? 7.6 + 1.09 * line.steps : 8 + 1.75 * line.steps);
 }
-/// `chains`: sequences times groups times chunks. Two slices of a block share C·Bᵀ, C and B; where there are few
-/// blocks, one slice is done sooner.
-double outputsTime(std::int64_t chains, std::int64_t slices, std::int64_t steps, int of_block) {
-    return of_block == 1 ? launchTime(chains * slices, 7.6, 1.09, steps)
-                         : launchTime(chains * divideUp(slices, std::int64_t{2}), 10, 1.75, steps);
-}
-double statesTime(std::int64_t chains, std::int64_t slices, std::int64_t steps) {
-    return launchTime(chains * divideUp(slices, std::int64_t{2}), 6.1, 0.61, steps);
-}
-int bestSlices(std::int64_t chains, std::int64_t slices, std::int64_t steps) {
-    return outputsTime(chains, slices, steps, 1) < outputsTime(chains, slices, steps, 2) ? 1 : 2;
+/// The same of pieces, one a multiprocessor, with their states. Who goes on with a second chain waits for its state.
+double piecesTime(const SsdLine& line) {
+    const double states = 0.55 * simt::lesser(line.piece, line.steps) +
+                          static_cast<double>(line.pieces() + line.chains) * line.chain_slices / 60;
+    return 14 + 1.75 * line.piece + states + (line.piece > line.steps || line.extent % line.piece != 0 ? 8 : 0);
 }
 
 }  // namespace
@@ -492,45 +522,51 @@ bool suitsWarpgroups(const SsdOp& op) {
            aligned(8, op.h);
 }
 
-/// The chunks that take the least time.
-std::int64_t warpgroupChunk(const SsdOp& op) {
-    constexpr std::int64_t kMostChunks = 16;
-    const std::int64_t slices = op.heads / op.groups * op.head_dim / kSlice;
-    const std::int64_t groups = op.batch * op.groups;
-    const std::int64_t steps = divideUp(op.length, kStep);
-    const auto outputs = [&](std::int64_t chunks, std::int64_t chunk) {
-        return outputsTime(groups * chunks, slices, chunk, bestSlices(groups * chunks, slices, chunk));
+/// What takes the least time: whole chains, of one slice or two, or pieces of two slices' chains, as many as there are
+/// multiprocessors: of every chain the same, or of the line, wherever it is cut then. Two slices of a block share C·Bᵀ,
+/// C and B; where there are few blocks, one slice is done sooner.
+void divideForWarpgroups(SsdLayout& at) {
+    constexpr std::int64_t kMostPieces = 16;  // of a chain
+    SsdLine line{};
+    line.steps = line.extent = line.piece = static_cast<int>(divideUp(at.length, kStep));
+    line.slices_of_group = static_cast<int>(at.headsOfGroup() * at.head_dim / kSlice);
+    const auto take = [&](int slices) {
+        line.chain_slices = slices;
+        line.chains_of_group = static_cast<int>(divideUp(line.slices_of_group, slices));
+        line.chains = static_cast<int>(at.batch * at.groups) * line.chains_of_group;
     };
-    std::int64_t best = steps;
-    double best_time = outputs(1, steps);
-    for (std::int64_t wanted = 2; wanted <= simt::lesser(kMostChunks, steps); ++wanted) {
-        const std::int64_t chunk = divideUp(steps, wanted);
-        const std::int64_t chunks = divideUp(steps, chunk);
-        const double passing = 1.5 + static_cast<double>(groups * slices * chunks) / 80;
-        const double time = outputs(chunks, chunk) + statesTime(groups * (chunks - 1), slices, chunk) + passing;
-        if (time < best_time) {
-            best_time = time;
-            best = chunk;
-        }
-    }
-    return best * kStep;
+    double least = std::numeric_limits<double>::max();
+    const auto consider = [&](double time) {
+        if (time >= least) return;
+        least = time;
+        at.line = line;
+    };
+    take(1);
+    consider(chainsTime(line));
+    take(2);
+    consider(chainsTime(line));
+    const int blocks = simt::limits().multiprocessors;
+    const auto cut = [&](std::int64_t piece, bool alike) {
+        line.piece = static_cast<int>(simt::greater(piece, divideUp(line.steps, kMostPieces)));
+        line.extent = alike ? static_cast<int>(roundUp(line.steps, line.piece)) : line.steps;
+        if (line.cut()) consider(piecesTime(line));
+    };
+    cut(divideUp(line.steps, simt::greater(blocks / line.chains, 1)), true);
+    cut(divideUp(std::int64_t{line.chains} * line.steps, blocks), false);
 }
 
 template <class T>
 void warpgroupStates(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
-        if (p.at.chunks == 1) return;
+        if (!p.at.line.cut()) return;
         withRoom(p, [&](auto room) { startGroupStates<T, StateShape<room>>(stream, p); });
     }
 }
 template <class T>
 void warpgroupOutputs(void* stream, const SsdParams<T>& p) {
     if constexpr (sizeof(T) == 2) {
-        const std::int64_t slices = p.at.headsOfGroup() * p.at.head_dim / kSlice;
-        const std::int64_t chains = p.at.batch * p.at.groups * p.at.chunks;
-        const int of_block = bestSlices(chains, slices, divideUp(p.at.chunk, kStep));
         withRoom(p, [&](auto room) {
-            if (of_block == 1) {
+            if (p.at.line.chain_slices == 1) {
                 startGroupOutputs<T, OutputShape<1, room>>(stream, p);
             } else {
                 startGroupOutputs<T, OutputShape<2, room>>(stream, p);

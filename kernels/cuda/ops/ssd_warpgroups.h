@@ -1,6 +1,6 @@
-// The SSD in chunks, 64 tokens a step, by the products of wgmma.h. A warpgroup walks through a chunk with the state of
-// a slice, 64 channels of a head, in registers: h (64, N) in float, laid out as the results of a product. With c from
-// the start of the step, a step is
+// The SSD, 64 tokens a step, by the products of wgmma.h. A warpgroup walks along a sequence, or a piece of it, with the
+// state of a slice, 64 channels of a head, in registers: h (64, N) in float, laid out as the results of a product. With
+// c from the start of the step, a step is
 //   y = h·Cᵀ·exp(c_t) + xᵀ·Wᵀ + D·x          (channels, tokens), W_ts = (C_t·B_s)·exp(c_t − c_s)·Δ_s for s ≤ t
 //   h' = exp(c_last)·h + Σ_s (exp(c_last − c_s)·Δ_s·x_s) ⊗ B_s
 // Rounded to 16 bits, h in registers is the left operand of the first product as it is, and x, read transposed from
@@ -9,7 +9,8 @@
 // Beside the warpgroups that walk a block has one that makes what they need and one that copies x, B and C, each some
 // steps ahead. They wait for each other at gates (gate.h), not at barriers of the block: a walker's step is a chain of
 // products and of what lies between them, and the others' work is to fill its pauses. Nothing is prepared by other
-// kernels: where one chunk is the whole sequence this is all that runs.
+// kernels: where no sequence is cut this is all that runs. Where some are, what each piece adds to the state is summed
+// before, and state passing turns it into the state before the piece. The outputs' blocks begin while that still runs.
 #pragma once
 
 #include "kernels/cuda/ops/ssd.h"
@@ -24,8 +25,7 @@ using simt::kWarpgroup;
 using simt::WgmmaOperand;
 using simt::WgmmaTile;
 
-inline constexpr int kSlice = 64;  // channels of a warpgroup
-inline constexpr int kPart = 16;   // depth of a product; rows of a warp
+inline constexpr int kPart = 16;  // depth of a product; rows of a warp
 inline constexpr int kParts = static_cast<int>(kStep) / kPart;
 inline constexpr int kMostGroupStates = 128;
 inline constexpr int kWarps = kWarpgroup / simt::kWarp;  // of a warpgroup
@@ -112,38 +112,66 @@ struct LaneFactors {
     }
 };
 
-/// Which slices a block has, in which chunk.
+/// What a piece has of a chain: from step `begin` of the line to the chain's end, or to `end` before it.
 template <class T, class Shape>
 class GroupPlace {
 public:
-    SIMT_DEVICE explicit GroupPlace(const SsdParams<T>& p) : b(simt::blockZ()), chunk(simt::blockY()) {
-        const int of_group = static_cast<int>(p.at.headsOfGroup() * p.at.head_dim) / kSlice;
-        const int blocks = static_cast<int>(divideUp(of_group, Shape::slices));
-        group = simt::blockX() / blocks;
-        const int begin = simt::blockX() % blocks * Shape::slices;
-        slices = simt::lesser(Shape::slices, of_group - begin);
-        channel = (group * of_group + begin) * kSlice;
-        tokens = p.at.tokens(chunk);
-        steps = static_cast<int>(divideUp(tokens, kStep));
-        first = b * p.at.length + chunk * p.at.chunk;
+    SIMT_DEVICE GroupPlace(const SsdParams<T>& p, int begin, int end) {
+        const SsdLine& line = p.at.line;
+        chain = begin / line.extent;
+        const int first_slice = chain % line.chains_of_group * Shape::slices;
+        const int b_group = chain / line.chains_of_group;
+        group = b_group % static_cast<int>(p.at.groups);
+        b = b_group / static_cast<int>(p.at.groups);
+        slices = simt::lesser(Shape::slices, line.slices_of_group - first_slice);
+        channel = (group * line.slices_of_group + first_slice) * kSlice;
+        const int first_step = begin - chain * line.extent;
+        steps = simt::lesser(end - begin, line.steps - first_step);
+        begins = first_step == 0;
+        ends = first_step + steps == line.steps;
+        const std::int64_t before = first_step * kStep;
+        tokens = simt::lesser(steps * kStep, p.at.length - before);
+        first = b * p.at.length + before;
     }
     [[nodiscard]] SIMT_DEVICE int head(const SsdParams<T>& p, int slice) const {
         return (channel + slice * kSlice) / static_cast<int>(p.at.head_dim);
     }
-    /// The first state of a slice: of this chunk's, and of what is kept.
-    [[nodiscard]] SIMT_DEVICE float* chunkState(const SsdParams<T>& p, int slice) const {
-        return p.chunkState(b, chunk, 0) + (channel + slice * kSlice) * p.at.states;
+    /// What this piece adds to the state of a slice; behind state passing, the state before it.
+    [[nodiscard]] SIMT_DEVICE float* pieceState(const SsdParams<T>& p, int slice) const {
+        return p.pieceState(simt::blockX(), chain, slice);
     }
+    /// The state that is kept, which is also the one before a chain that is not cut.
     [[nodiscard]] SIMT_DEVICE float* kept(const SsdParams<T>& p, int slice) const {
         return p.h + b * p.at.heads * p.at.headState() + (channel + slice * kSlice) * p.at.states;
     }
 
-    int b, chunk, group;
-    int slices;          // that exist
-    int channel;         // the first, all heads' channels side by side
+    int chain, b, group;
+    int slices;   // that exist
+    int channel;  // the first, all heads' channels side by side
+    int steps;
+    bool begins, ends;   // the chain
     std::int64_t first;  // token, all sequences' tokens one behind the other
     std::int64_t tokens;
-    int steps;
+};
+
+/// The block's piece of the line, where it exists: either chains follow each other without a gap or none has two.
+struct GroupPiece {
+    SIMT_DEVICE explicit GroupPiece(const SsdLine& line)
+        : begin(simt::blockX() * line.piece), end(simt::lesser(begin + line.piece, line.chains * line.extent)) {
+        if (line.extent > line.steps) end = simt::lesser(end, begin / line.extent * line.extent + line.steps);
+    }
+
+    /// Calls work(what it has of a chain), chain after chain.
+    template <class Shape, class T, class Work>
+    SIMT_DEVICE void each(const SsdParams<T>& p, const Work& work) const {
+        for (int step = begin; step < end;) {
+            const GroupPlace<T, Shape> at(p, step, end);
+            work(at);
+            step += at.steps;
+        }
+    }
+
+    int begin, end;
 };
 
 // From lane 0, by which the compiler sees that a warp's lanes agree: products in branches that it took for divergent
@@ -317,6 +345,18 @@ SIMT_DEVICE void weigh(std::uint32_t (&x)[kParts][4], const TokenFactors& factor
     }
 }
 
+/// The order of a slice's state in the workspace: 16 bytes of a thread beside the next one's, as they are in registers.
+struct GroupStateOrder {
+    static constexpr int kUnit = 4;
+    /// Where in (channels, N) element i lies, and behind it the next, where i is even.
+    SIMT_DEVICE static std::int64_t natural(int i, std::int64_t states) {
+        const int thread = i / kUnit % kWarpgroup;
+        const int lane = thread % simt::kWarp;
+        const int channel = thread / simt::kWarp * kPart + i % kUnit / 2 * 8 + lane / 4;
+        return channel * states + i / (kUnit * kWarpgroup) * 8 + lane % 4 * 2;
+    }
+};
+
 /// h of a slice: channel 16·w + half · 8 + g and state 8·n + 2t + i are in lane (g, t) of warp w, [n · 4 + half · 2 +
 /// i].
 template <class T, int states>
@@ -328,6 +368,13 @@ public:
     }
     SIMT_DEVICE void write(float* to, std::int64_t inside) {
         each(inside, [to](float(&values)[2], std::int64_t at) { store(to + at, values); });
+    }
+    /// From and to the workspace, see GroupStateOrder.
+    SIMT_DEVICE void readOwn(const float* from, std::int64_t inside) {
+        eachOwn(inside, [from](float(&values)[4], int at) { load(from + at, values); });
+    }
+    SIMT_DEVICE void writeOwn(float* to, std::int64_t inside) {
+        eachOwn(inside, [to](float(&values)[4], int at) { store(to + at, values); });
     }
     SIMT_DEVICE void clear() {
         SIMT_UNROLL
@@ -375,17 +422,31 @@ private:
             }
         }
     }
+    template <class Work>
+    SIMT_DEVICE void eachOwn(std::int64_t inside, const Work& work) {
+        const int thread = simt::threadIndex() % kWarpgroup;
+        SIMT_UNROLL
+        for (int n = 0; n < states / 8; ++n) {
+            float(&values)[GroupStateOrder::kUnit] = part<GroupStateOrder::kUnit>(m_h, n * 4);
+            if (n * 8 < inside) {
+                work(values, (n * kWarpgroup + thread) * GroupStateOrder::kUnit);
+            } else {
+                SIMT_UNROLL
+                for (float& value : values) value = 0;
+            }
+        }
+    }
     float m_h[states / 2];
 };
 
 /// Whether warpgroups can do it, on this device.
 bool suitsWarpgroups(const SsdOp& op);
-/// Tokens of a chunk; whole steps.
-std::int64_t warpgroupChunk(const SsdOp& op);
-/// What every chunk but the last adds to the state.
+/// Sets the chains and pieces.
+void divideForWarpgroups(SsdLayout& at);
+/// What every piece adds to the state of the chain that it does not end.
 template <class T>
 void warpgroupStates(void* stream, const SsdParams<T>& p);
-/// y, and the state after the last chunk.
+/// y, and the states at the ends of the chains.
 template <class T>
 void warpgroupOutputs(void* stream, const SsdParams<T>& p);
 
