@@ -29,6 +29,8 @@ void ssdCumsumKernel(SsdParams<T> p) {
 
 constexpr int kPassingThreads = 128;
 constexpr int kAhead = 16;
+/// Where there are so few, more blocks fit.
+constexpr int kFewAhead = 8;
 /// Where there are more chunks, a thread takes half as much of the state and reads twice as far ahead.
 constexpr int kFarAhead = 32;
 
@@ -218,6 +220,8 @@ void ssdStatePassing(void* stream, const SsdOp& op) {
             start.template operator()<1, kAhead>();
         } else if (most > kAhead) {
             start.template operator()<2, kFarAhead>();
+        } else if (most <= kFewAhead) {
+            start.template operator()<4, kFewAhead>();
         } else {
             start.template operator()<4, kAhead>();
         }
