@@ -548,6 +548,7 @@ void DetailsPanel::showKernels(const profile::Point& point, std::optional<Compon
 
 void DetailsPanel::listKernels(const std::vector<KernelSum>& sums) {
     constexpr std::size_t kMost = 12;
+    constexpr int kNameWidth = 124;  // leaves room for the numbers where the panel is narrow and scrolls
     m_kernels->setVisible(!sums.empty());
     if (sums.empty()) return;
     QString html = QStringLiteral("<p style='color:%1'><b>%2</b></p><table width='100%' cellspacing='2'>")
@@ -556,8 +557,8 @@ void DetailsPanel::listKernels(const std::vector<KernelSum>& sums) {
     for (std::size_t i = 0; i < std::min(sums.size(), kMost); ++i) {
         const KernelSum& sum = sums[i];
         html += QStringLiteral("<tr><td>%1</td><td align='right'>%2×</td><td align='right'>%3</td></tr>")
-                    .arg(fontMetrics().elidedText(sum.name, Qt::ElideMiddle, 150).toHtmlEscaped(), grouped(sum.count),
-                         timeText(sum.time_us));
+                    .arg(m_kernels->fontMetrics().elidedText(sum.name, Qt::ElideMiddle, kNameWidth).toHtmlEscaped(),
+                         grouped(sum.count), timeText(sum.time_us));
         full << sum.full;
     }
     html += QStringLiteral("</table>");

@@ -29,8 +29,8 @@ constexpr double kRoomAbove = 2;
 void setLogarithmic(QCPAxis& axis) {
     axis.setScaleType(QCPAxis::stLogarithmic);
     axis.setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
-    axis.setNumberFormat(QStringLiteral("g"));
-    axis.setNumberPrecision(4);
+    axis.setNumberFormat(QStringLiteral("gb"));
+    axis.setNumberPrecision(3);
 }
 
 }  // namespace
