@@ -223,7 +223,7 @@ SIMT_DEVICE void makeRows(std::uint16_t* to, const float (&cb)[kStep / 2], const
         for (int half = 0; half < 2; ++half) {
             const int rows = eightOf(own, half);
             const bool diagonal = j == rows / 2;
-            const float row = diagonal ? factors.rows[half] : simt::fastExp2(factors.rows[half] - factors.ends[j]);
+            const float row = j < rows / 2 ? simt::fastExp2(factors.rows[half] - factors.ends[j]) : factors.rows[half];
             SIMT_UNROLL
             for (int k = 0; k < 2; ++k) {
                 const int columns = 2 * j + k;
