@@ -237,16 +237,9 @@ private:
         SIMT_UNROLL
         for (int round = 0; round < kRounds; ++round) {
             if (vectorOf(round) >= kVectors) continue;
-            float values[kFloats][kFloats];
-            SIMT_UNROLL
-            for (int i = 0; i < kFloats; ++i) unpack<T>(m_states[round][i], values[i]);
-            SIMT_UNROLL
-            for (int n = 0; n < kFloats; ++n) {
-                float column[kFloats];
-                SIMT_UNROLL
-                for (int i = 0; i < kFloats; ++i) column[i] = values[i][n];
-                store(m.states[buffer][stateVector() * kFloats + n] + vectorOf(round) * kFloats, column);
-            }
+            storeTurned<T, kFloats>(m_states[round], [&](int n) {
+                return m.states[buffer][stateVector() * kFloats + n] + vectorOf(round) * kFloats;
+            });
         }
     }
 

@@ -51,6 +51,21 @@ void scanStep(void* stream, std::int64_t batch, const ScanParams<T>& params);
 template <class T>
 bool scanWave(void* stream, std::int64_t batch, const ScanParams<T>& params);
 
+/// Of n tokens, n states of each, turned: the tokens of state k go to `to(k)`.
+template <class T, int n, class To>
+SIMT_DEVICE void storeTurned(const Packed<T, n> (&tokens)[n], const To& to) {
+    float values[n][n];
+    SIMT_UNROLL
+    for (int i = 0; i < n; ++i) unpack<T>(tokens[i], values[i]);
+    SIMT_UNROLL
+    for (int k = 0; k < n; ++k) {
+        float column[n];
+        SIMT_UNROLL
+        for (int i = 0; i < n; ++i) column[i] = values[i][k];
+        store(to(k), column);
+    }
+}
+
 /// y of row `row` and channel `d` from Σ_n C·h: what stands after the scan.
 template <class T>
 SIMT_DEVICE float finishScan(const ScanParams<T>& p, std::int64_t row, std::int64_t d, float sum) {

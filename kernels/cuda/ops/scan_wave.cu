@@ -200,16 +200,8 @@ private:
         static_assert(2 * kStates * kTime == kFloats * simt::kWarp);
         SIMT_UNROLL
         for (int v = 0; v < kItems / kFloats; ++v) {
-            float values[kFloats][kFloats];
-            SIMT_UNROLL
-            for (int i = 0; i < kFloats; ++i) unpack<T>(states[v][i], values[i]);
-            SIMT_UNROLL
-            for (int k = 0; k < kFloats; ++k) {
-                float column[kFloats];
-                SIMT_UNROLL
-                for (int i = 0; i < kFloats; ++i) column[i] = values[i][k];
-                store(tile[firstState() + k] + (v * kTime + stateTime()) * kFloats, column);
-            }
+            storeTurned<T, kFloats>(
+                states[v], [&](int n) { return tile[firstState() + n] + (v * kTime + stateTime()) * kFloats; });
         }
     }
 
