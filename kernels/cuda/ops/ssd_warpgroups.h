@@ -200,7 +200,7 @@ public:
         const int left = column < inside ? static_cast<int>(simt::lesser<std::int64_t>(tokens, kStep)) - row : 0;
         from += row * m_stride + column;
         std::uint16_t* lower = to.at(folded ? row + row / 8 * 8 : row, column);
-        std::uint16_t* upper = folded ? to.at(56 + row % 8 - row / 8 * 16, column) : lower;
+        std::uint16_t* upper = folded ? to.at(foldedPlace(4) * 8 + row % 8 - row / 8 * 16, column) : lower;
         SIMT_UNROLL
         for (int i = 0; i < kStep; i += kRows) {
             const int rows = !folded ? i : i < kStep / 2 ? 2 * i : static_cast<int>(kStep) - 2 * i;
