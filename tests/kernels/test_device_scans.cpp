@@ -165,7 +165,10 @@ class TestDeviceScans : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
-    void cleanup() { simt::host::setOrder(simt::host::Order::Forward); }
+    void cleanup() {
+        simt::host::setOrder(simt::host::Order::Forward);
+        simt::host::multiprocessors = 4;
+    }
 
     void selectiveScan_data() { addTypesAndOrders(); }
     void selectiveScan() {
@@ -240,13 +243,26 @@ private Q_SLOTS:
         const DType type = begin();
         for (const std::int64_t length : {2, 64, 65, 200}) ::ssd(type, {1, length, 2, 64, 1, 128, 256}, 8, 8);
         for (const std::int64_t states : {8, 40, 64, 96}) ::ssd(type, {1, 150, 1, 64, 1, states, 256}, 0, 0);
-        if (type != DType::F32) ::ssd(type, {1, 3000, 2, 64, 1, 8, 256}, 0, 0);  // four pieces
-        // Pieces with parts of two chains, the last of which has one slice.
-        if (type != DType::F32) ::ssd(type, {1, 1500, 9, 64, 1, 8, 256}, 0, 0);
         ::ssd(type, {1, 200, 5, 64, 1, 128, 256}, 0, 8);  // two slices a block
         ::ssd(type, {2, 80, 6, 64, 2, 16, 256}, 0, 8);    // a group's last block with one slice
         ::ssd(type, {1, 130, 1, 128, 1, 16, 256}, 0, 0);  // two slices of a head
         ::ssd(type, {1, 150, 2, 64, 1, 16, 128}, 0, 0, -40, -20, 30);
+    }
+
+    /// Chains of these in pieces: of the state before a piece nothing is left behind it, or most.
+    void ssdPieces_data() { addTypesAndOrders(); }
+    void ssdPieces() {
+        const DType type = begin();
+        if (type == DType::F32) return;
+        const SsdShape four{1, 3000, 2, 64, 1, 8, 256};
+        const SsdShape crossed{1, 1500, 9, 64, 1, 8, 256};  // pieces of two chains, the last of which has one slice
+        const auto slow = [type](const SsdShape& shape) { ::ssd(type, shape, 0, 0, -0.05, -0.001, -2); };
+        ::ssd(type, four, 0, 0);
+        slow(four);
+        ::ssd(type, crossed, 0, 0);
+        slow(crossed);
+        simt::host::multiprocessors = 8;
+        slow(four);  // eight, behind state passing
     }
 
     void ssdStep_data() { addTypesAndOrders(); }

@@ -26,11 +26,14 @@ inline constexpr int kSlice = 64;
 struct SsdLine {
     int steps;  // of a chain
     int slices_of_group, chain_slices, chains_of_group;
-    int chains;  // of all sequences
-    int extent;  // steps from one chain's first to the next one's; those behind its own are nobody's
-    int piece;   // steps
+    int chains;   // of all sequences
+    int extent;   // steps from one chain's first to the next one's; those behind its own are nobody's
+    int piece;    // steps
+    bool passes;  // whether state passing comes between; else who goes on with a chain sums up what was added before
 
     [[nodiscard]] SIMT_BOTH int pieces() const { return (chains * extent + piece - 1) / piece; }
+    [[nodiscard]] SIMT_BOTH int firstPiece(int chain) const { return chain * extent / piece; }
+    [[nodiscard]] SIMT_BOTH int lastPiece(int chain) const { return (chain * extent + steps - 1) / piece; }
     /// Whether pieces end within chains.
     [[nodiscard]] SIMT_BOTH bool cut() const { return piece % extent != 0; }
 };
@@ -120,8 +123,8 @@ struct SsdParams {
         const int within = slice % line.slices_of_group;
         const int chain = (b * static_cast<int>(at.groups) + group) * line.chains_of_group + within / line.chain_slices;
         const int of_chain = within % line.chain_slices;
-        const int first = chain * line.extent / line.piece;
-        const int last = (chain * line.extent + line.steps - 1) / line.piece;
+        const int first = line.firstPiece(chain);
+        const int last = line.lastPiece(chain);
         return {pieceState(first, chain, of_chain),
                 line.chain_slices * kSlice * at.states,
                 &pieceDecay(first, chain, of_chain),

@@ -206,7 +206,7 @@ void ssdStatePassing(void* stream, const SsdOp& op) {
     withType(op.x.type, [&]<class T>() {
         const SsdParams<T> p = ssdParams<T>(op);
         const SsdLine& line = p.at.line;
-        if (p.at.warpgroups ? !line.cut() : p.at.walks && p.at.chunks == 1) return;
+        if (p.at.warpgroups ? !line.passes : p.at.walks && p.at.chunks == 1) return;
         const std::int64_t slices = p.at.heads * p.at.head_dim / kSlice;
         const std::int64_t rows = p.at.warpgroups ? slices : p.at.heads;
         const std::int64_t most = p.at.warpgroups ? divideUp(line.steps, line.piece) + 1 : p.at.chunks;

@@ -28,11 +28,30 @@ struct GroupStatesShared {
     Gate full[Shape::stages], empty[Shape::stages];
 };
 
+/// By a warp: puts the state before a chain into the workspace, for in h the chain's last block replaces it, maybe
+/// before the others have read it.
+template <class T, class Shape>
+SIMT_DEVICE void keepBefore(const SsdParams<T>& p, const GroupPlace<T, Shape>& at, int slice) {
+    if (p.at.line.passes || !at.begins || slice >= at.slices) return;
+    const float* from = at.kept(p, slice);
+    float* to = p.pieceState(p.at.line.lastPiece(at.chain), at.chain, slice);
+    constexpr int kFour = GroupStateOrder::kUnit;
+    SIMT_UNROLL_BY(4)
+    for (int i = simt::lane() * kFour; i < kSlice * p.at.states; i += simt::kWarp * kFour) {
+        float four[kFour];
+        SIMT_UNROLL
+        for (int k = 0; k < kFour; k += 2) load(from + GroupStateOrder::natural(i + k, p.at.states), part<2>(four, k));
+        store(to + i, four);
+    }
+}
+
 /// A warp a slice. Steps come last to first: `step` counts from the last one.
 template <class T, class Shape>
 SIMT_DEVICE void sumStates(const SsdParams<T>& p, const GroupPlace<T, Shape>& at, GroupStatesShared<Shape>& shared) {
     constexpr int kAhead = 4;  // steps whose dt is on its way
+    static_assert(2 * Shape::slices <= kWarps);
     const int slice = warpOfGroup();
+    if (slice >= Shape::slices) return keepBefore(p, at, slice - Shape::slices);
     if (slice >= at.slices) return;
     FactorMaker<T, kAhead> factors(p, at.first, at.head(p, slice), true);
     const auto read = [&](int slot, int step) {
@@ -324,6 +343,37 @@ SIMT_DEVICE void walkNowhere(int steps, GroupOutputsShared<T, Shape>& shared, Wa
     }
 }
 
+/// Slices of a chain that is cut.
+constexpr int kCutSlices = 2;
+
+/// The state of a slice before a piece of a chain that is cut. Where nothing has passed it on, from what the pieces
+/// before add: the last of them first, and none whose decay up to here is 0 in float.
+template <class T, class Shape>
+SIMT_DEVICE void readBefore(const SsdParams<T>& p, const GroupPlace<T, Shape>& at, int slice,
+                            GroupState<T, Shape::states>& h) {
+    const SsdLine& line = p.at.line;
+    const int own = simt::blockX();
+    const int first = line.firstPiece(at.chain);
+    const int kept = line.passes ? own : line.lastPiece(at.chain);
+    int before = line.passes ? 0 : own - first;  // pieces that h does not know of yet
+    const auto read = [&](GroupState<T, Shape::states>& to) {
+        const int piece = before > 0 ? first + before - 1 : kept;
+        to.readOwn(p.pieceState(piece, at.chain, slice), p.at.states);
+    };
+    const float decay = simt::lane() < before ? p.pieceDecay(first + simt::lane(), at.chain, slice) : 1.0F;
+    read(h);
+    float scale = 1;
+    SIMT_ROLLED
+    while (before > 0) {
+        --before;
+        scale *= simt::shuffle(decay, before);
+        if (scale == 0) return;
+        GroupState<T, Shape::states> earlier;
+        read(earlier);
+        h.addScaled(scale, earlier);
+    }
+}
+
 /// Walks with the state of slice `role`.
 template <class T, class Shape>
 SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& at,
@@ -331,10 +381,10 @@ SIMT_DEVICE void walkOutputs(const SsdParams<T>& p, const GroupPlace<T, Shape>& 
     constexpr int kStageTiles = sizeof(shared.tiles[0]) / sizeof(WgmmaTile);
     auto& [stage, tile, gathered] = place;
     GroupState<T, Shape::states> h;
-    if (at.begins && at.ends) {
+    if (Shape::slices != kCutSlices || (at.begins && at.ends)) {
         h.read(at.kept(p, role), p.at.states);
     } else {
-        h.readOwn(at.pieceState(p, role), p.at.states);
+        readBefore(p, at, role, h);
     }
     const int channel = at.channel + role * kSlice;
     const int own = channel + warpOfGroup() * kPart;
@@ -543,7 +593,7 @@ void divideForWarpgroups(SsdLayout& at) {
     };
     take(1);
     consider(chainsTime(line));
-    take(2);
+    take(kCutSlices);
     consider(chainsTime(line));
     const int blocks = simt::limits().multiprocessors;
     const auto cut = [&](std::int64_t piece, bool alike) {
@@ -553,6 +603,7 @@ void divideForWarpgroups(SsdLayout& at) {
     };
     cut(divideUp(line.steps, simt::greater(blocks / line.chains, 1)), true);
     cut(divideUp(std::int64_t{line.chains} * line.steps, blocks), false);
+    at.line.passes = at.line.cut() && divideUp(at.line.steps, at.line.piece) > kMostSummed;
 }
 
 template <class T>

@@ -10,7 +10,8 @@
 // steps ahead. They wait for each other at gates (gate.h), not at barriers of the block: a walker's step is a chain of
 // products and of what lies between them, and the others' work is to fill its pauses. Nothing is prepared by other
 // kernels: where no sequence is cut this is all that runs. Where some are, what each piece adds to the state is summed
-// before, and state passing turns it into the state before the piece. The outputs' blocks begin while that still runs.
+// before. Of that the outputs' blocks make the state before their piece themselves where pieces are few, and state
+// passing does where they are more. The outputs' blocks begin while what comes before them still runs.
 #pragma once
 
 #include "kernels/cuda/ops/ssd.h"
@@ -29,6 +30,8 @@ inline constexpr int kPart = 16;  // depth of a product; rows of a warp
 inline constexpr int kParts = static_cast<int>(kStep) / kPart;
 inline constexpr int kMostGroupStates = 128;
 inline constexpr int kWarps = kWarpgroup / simt::kWarp;  // of a warpgroup
+/// Pieces before one whose states it sums up itself. State passing takes its time for any number.
+inline constexpr int kMostSummed = 5;
 static_assert(kStep == simt::kTileExtent && kSlice == simt::kTileExtent);
 
 /// How a kernel divides the work: slices of a block, room for states, steps in shared memory. Of a block's warpgroups
@@ -136,7 +139,8 @@ public:
     [[nodiscard]] SIMT_DEVICE int head(const SsdParams<T>& p, int slice) const {
         return (channel + slice * kSlice) / static_cast<int>(p.at.head_dim);
     }
-    /// What this piece adds to the state of a slice; behind state passing, the state before it.
+    /// What this piece adds to the state of a slice; behind state passing, the state before it. Where nothing passes
+    /// states, the last piece, which adds nothing, has the state before the chain.
     [[nodiscard]] SIMT_DEVICE float* pieceState(const SsdParams<T>& p, int slice) const {
         return p.pieceState(simt::blockX(), chain, slice);
     }
@@ -375,6 +379,10 @@ public:
     }
     SIMT_DEVICE void writeOwn(float* to, std::int64_t inside) {
         eachOwn(inside, [to](float(&values)[4], int at) { store(to + at, values); });
+    }
+    SIMT_DEVICE void addScaled(float scale, const GroupState& other) {
+        SIMT_UNROLL
+        for (int i = 0; i < states / 2; ++i) m_h[i] += scale * other.m_h[i];
     }
     SIMT_DEVICE void clear() {
         SIMT_UNROLL

@@ -29,6 +29,10 @@ enum class Order : std::uint8_t { Forward, Backward };
 /// The order of the warps of a block, and of the lanes of a warp, for the calling thread.
 void setOrder(Order order);
 
+/// Of the device, for the calling thread. Few: what a launcher divides among them is divided even where a test is
+/// small.
+inline thread_local int multiprocessors = 4;
+
 /// Bytes of dynamic shared memory that a block may ask for: compute capability 9.0's.
 inline constexpr std::int64_t kMostShared = 227 * 1024;
 

@@ -116,17 +116,15 @@ inline float fastReciprocalSqrt(float x) {
     return 1.0F / std::sqrt(x);
 }
 
-/// A small device: what a launcher divides among multiprocessors is divided even where a test is small. Without wgmma
-/// it has the shared memory of compute capability 8.6, 8.9 and 12.0, without mma that of 7.5.
-inline const Limits& limits() {
+/// Without wgmma the device has the shared memory of compute capability 8.6, 8.9 and 12.0, without mma that of 7.5.
+inline Limits limits() {
 #if defined(PERFMAMBA_SIMT_NO_MMA)
-    static constexpr Limits kLimits{4, 64 * 1024, false, false, false};
+    return {host::multiprocessors, 64 * 1024, false, false, false};
 #elif defined(PERFMAMBA_SIMT_NO_WGMMA)
-    static constexpr Limits kLimits{4, 99 * 1024, true, false, true};
+    return {host::multiprocessors, 99 * 1024, true, false, true};
 #else
-    static constexpr Limits kLimits{4, host::kMostShared, true, true, true};
+    return {host::multiprocessors, host::kMostShared, true, true, true};
 #endif
-    return kLimits;
 }
 
 template <class P>
