@@ -7,7 +7,6 @@
 #include <QLabel>
 #include <QSplitter>
 #include <QTableWidget>
-#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
@@ -17,6 +16,7 @@
 #include "widgets/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/plot_style.h"
+#include "widgets/segments.h"
 #include "widgets/table_menu.h"
 #include "widgets/theme.h"
 
@@ -75,20 +75,9 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     bar->addWidget(m_heading, 1);
     auto* segments = new QHBoxLayout;
     segments->setSpacing(0);
-    m_stacked_by = new QButtonGroup(this);
-    const auto segment = [&](int id, const QString& text, const QString& tip) {
-        auto* button = new QToolButton;
-        button->setText(text);
-        button->setToolTip(tip);
-        button->setAccessibleName(tip);
-        button->setCheckable(true);
-        button->setChecked(id == 0);
-        button->setProperty("segment", true);
-        m_stacked_by->addButton(button, id);
-        segments->addWidget(button);
-    };
-    segment(0, tr("by kind"), tr("Stacked by what the memory is for"));
-    segment(1, tr("by component"), tr("Stacked by the component that allocated it"));
+    m_stacked_by = addSegments(*segments, this,
+                               {{tr("by kind"), tr("Stacked by what the memory is for")},
+                                {tr("by component"), tr("Stacked by the component that allocated it")}});
     bar->addLayout(segments);
     bar->addSpacing(10);
     m_weights = new QCheckBox(tr("with weights"));

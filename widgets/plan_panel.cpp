@@ -16,12 +16,12 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "widgets/format.h"
 #include "widgets/kept_bars.h"
 #include "widgets/score_histogram.h"
+#include "widgets/segments.h"
 #include "widgets/state_arithmetic.h"
 #include "widgets/theme.h"
 
@@ -190,26 +190,19 @@ QWidget* PlanPanel::makeSources() {
     m_source_problem->hide();
     grid->addWidget(m_source_problem, 5, 0, 1, 3);
 
-    m_kind = new QButtonGroup(this);
     auto* kinds = new QHBoxLayout;
     kinds->setSpacing(0);
-    const std::array<std::array<QString, 2>, 3> texts = {{
-        {tr("threshold"), tr("A state stays where its score is at least the threshold")},
-        {tr("per layer"), tr("The best share of each group of each layer stays: the same count everywhere")},
-        {tr("budget"), tr("The best share of all states of the model stays")},
-    }};
-    for (int i = 0; i < 3; ++i) {
-        auto* button = new QToolButton;
-        button->setText(texts[static_cast<std::size_t>(i)][0]);
-        button->setToolTip(texts[static_cast<std::size_t>(i)][1]);
+    m_kind = addSegments(
+        *kinds, this,
+        {{tr("threshold"), tr("A state stays where its score is at least the threshold")},
+         {tr("per layer"), tr("The best share of each group of each layer stays: the same count everywhere")},
+         {tr("budget"), tr("The best share of all states of the model stays")}});
+    for (QAbstractButton* button : m_kind->buttons()) {
         button->setAccessibleName(tr("Kind of plan: %1").arg(button->text()));
-        button->setCheckable(true);
         button->setFont(Theme::smallFont());
-        button->setProperty("segment", true);
         button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
         button->setMinimumWidth(10);
-        m_kind->addButton(button, i);
-        kinds->addWidget(button, 1);
+        kinds->setStretchFactor(button, 1);
     }
     connect(m_kind, &QButtonGroup::idClicked, this, [this](int id) { kindChosen(static_cast<prune::PlanKind>(id)); });
     grid->addLayout(kinds, 5, 0, 1, 3);

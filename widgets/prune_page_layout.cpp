@@ -18,6 +18,7 @@
 #include "widgets/elided_label.h"
 #include "widgets/price_card.h"
 #include "widgets/prune_page.h"
+#include "widgets/segments.h"
 #include "widgets/sensitivity_plot.h"
 #include "widgets/study_form.h"
 #include "widgets/theme.h"
@@ -112,23 +113,10 @@ QWidget* PrunePage::makeCentre(Selection& selection) {
     bar->setSpacing(0);
     m_study_label = makeHeading(tr("Trade-off"));
     bar->addWidget(m_study_label, 1);
-    m_views = new QButtonGroup(this);
-    const std::array<std::pair<QString, QString>, 3> texts = {{
-        {tr("trade-off"), tr("Accuracy against what pruning wins")},
-        {tr("each layer"), tr("What is lost when each layer is pruned alone")},
-        {tr("study"), tr("What a study measures, and how far it has got")},
-    }};
-    for (int i = 0; i < 3; ++i) {
-        auto* button = new QToolButton;
-        button->setText(texts[static_cast<std::size_t>(i)].first);
-        button->setToolTip(texts[static_cast<std::size_t>(i)].second);
-        button->setAccessibleName(texts[static_cast<std::size_t>(i)].second);
-        button->setCheckable(true);
-        button->setChecked(i == 0);
-        button->setProperty("segment", true);
-        m_views->addButton(button, i);
-        bar->addWidget(button);
-    }
+    m_views = addSegments(*bar, this,
+                          {{tr("trade-off"), tr("Accuracy against what pruning wins")},
+                           {tr("each layer"), tr("What is lost when each layer is pruned alone")},
+                           {tr("study"), tr("What a study measures, and how far it has got")}});
     layout->addLayout(bar);
     m_centre = new QStackedWidget;
     m_tradeoff = new TradeoffPlot;

@@ -10,7 +10,6 @@
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QTableWidget>
-#include <QToolButton>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -19,6 +18,7 @@
 
 #include "widgets/curve_plot.h"
 #include "widgets/elided_label.h"
+#include "widgets/segments.h"
 #include "widgets/stack_plot.h"
 #include "widgets/table_menu.h"
 #include "widgets/table_style.h"
@@ -82,24 +82,14 @@ ScalingView::ScalingView(QWidget* parent) : QWidget(parent) {
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 4, 8, 2);
     bar->setSpacing(0);
-    m_buttons = new QButtonGroup(this);
-    const auto segment = [&](ScalingShown id, const QString& text, const QString& tip) {
-        auto* button = new QToolButton;
-        button->setText(text);
-        button->setToolTip(tip);
-        button->setAccessibleName(tip);
-        button->setCheckable(true);
-        button->setProperty("segment", true);
-        m_buttons->addButton(button, static_cast<int>(id));
-        bar->addWidget(button);
-    };
-    segment(ScalingShown::Time, tr("time"), tr("Time of one pass by length"));
-    segment(ScalingShown::PerToken, tr("per token"), tr("Time of one pass over the tokens it processes"));
-    segment(ScalingShown::TokensPerSecond, tr("tokens/s"), tr("Tokens processed a second"));
-    segment(ScalingShown::PeakMemory, tr("memory"), tr("Most memory in use over a pass"));
-    segment(ScalingShown::Components, tr("shares"), tr("Share of each component by length"));
-    segment(ScalingShown::MemoryKinds, tr("by kind"), tr("What the memory at the peak is for, by length"));
-    m_buttons->button(0)->setChecked(true);
+    // In the order of ScalingShown.
+    m_buttons = addSegments(*bar, this,
+                            {{tr("time"), tr("Time of one pass by length")},
+                             {tr("per token"), tr("Time of one pass over the tokens it processes")},
+                             {tr("tokens/s"), tr("Tokens processed a second")},
+                             {tr("memory"), tr("Most memory in use over a pass")},
+                             {tr("shares"), tr("Share of each component by length")},
+                             {tr("by kind"), tr("What the memory at the peak is for, by length")}});
     bar->addStretch(1);
     top_layout->addLayout(bar);
     m_choices = new QWidget;

@@ -2,7 +2,6 @@
 
 #include <QButtonGroup>
 #include <QHBoxLayout>
-#include <QToolButton>
 #include <QToolTip>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "widgets/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/plot_style.h"
+#include "widgets/segments.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -33,23 +33,10 @@ SharePlot::SharePlot(Selection& selection, QWidget* parent) : QWidget(parent), m
     bar->setContentsMargins(10, 5, 8, 3);
     bar->setSpacing(0);
     bar->addWidget(makeHeading(tr("Time by length")), 1);
-    m_buttons = new QButtonGroup(this);
-    const std::array<std::pair<QString, QString>, 3> texts = {{
-        {tr("%"), tr("Share of the pass")},
-        {tr("time"), tr("Time of one pass")},
-        {tr("per token"), tr("Time of one pass over the tokens it processes")},
-    }};
-    for (int i = 0; i < 3; ++i) {
-        auto* button = new QToolButton;
-        button->setText(texts[static_cast<std::size_t>(i)].first);
-        button->setToolTip(texts[static_cast<std::size_t>(i)].second);
-        button->setAccessibleName(texts[static_cast<std::size_t>(i)].second);
-        button->setCheckable(true);
-        button->setChecked(i == 0);
-        button->setProperty("segment", true);
-        m_buttons->addButton(button, i);
-        bar->addWidget(button);
-    }
+    m_buttons = addSegments(*bar, this,
+                            {{tr("%"), tr("Share of the pass")},
+                             {tr("time"), tr("Time of one pass")},
+                             {tr("per token"), tr("Time of one pass over the tokens it processes")}});
     layout->addLayout(bar);
 
     m_plot = new QCustomPlot;

@@ -13,6 +13,7 @@
 
 #include "widgets/curve_plot.h"
 #include "widgets/elided_label.h"
+#include "widgets/segments.h"
 #include "widgets/table_menu.h"
 #include "widgets/table_style.h"
 #include "widgets/theme.h"
@@ -50,12 +51,7 @@ StatesCostView::StatesCostView(QWidget* parent) : QWidget(parent) {
     m_mode = combo(tr("Prefill or decode"));
     m_batch = combo(tr("Batch"));
     m_length = combo(tr("Length"));
-    m_log = new QToolButton;
-    m_log->setText(tr("log y"));
-    m_log->setToolTip(tr("Logarithmic axis upwards"));
-    m_log->setAccessibleName(m_log->toolTip());
-    m_log->setCheckable(true);
-    m_log->setProperty("segment", true);
+    m_log = makeSegment(tr("log y"), tr("Logarithmic axis upwards"));
     connect(m_log, &QToolButton::toggled, this, &StatesCostView::refill);
     bar->addWidget(m_log);
     layout->addLayout(bar);

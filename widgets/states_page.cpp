@@ -4,7 +4,6 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QSplitter>
-#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <array>
@@ -13,6 +12,7 @@
 #include "widgets/format.h"
 #include "widgets/heatmap.h"
 #include "widgets/score_histogram.h"
+#include "widgets/segments.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -119,24 +119,6 @@ StatesPage::StatesPage(Selection& selection, QWidget* parent) : QWidget(parent),
     refresh();
 }
 
-QButtonGroup* StatesPage::addSegments(QHBoxLayout& bar,
-                                      const std::vector<std::pair<QString, QString>>& texts_and_tips) {
-    auto* group = new QButtonGroup(this);
-    bar.addSpacing(8);
-    for (const auto& [text, tip] : texts_and_tips) {
-        auto* button = new QToolButton;
-        button->setText(text);
-        button->setToolTip(tip);
-        button->setAccessibleName(tip);
-        button->setCheckable(true);
-        button->setChecked(group->buttons().isEmpty());
-        button->setProperty("segment", true);
-        group->addButton(button, static_cast<int>(group->buttons().size()));
-        bar.addWidget(button);
-    }
-    return group;
-}
-
 void StatesPage::buildControls(QHBoxLayout& bar) {
     m_statistic = new QComboBox;
     m_statistic->setAccessibleName(tr("What is shown of every state"));
@@ -146,14 +128,18 @@ void StatesPage::buildControls(QHBoxLayout& bar) {
     }
     m_statistic->setCurrentIndex(static_cast<int>(Statistic::State));
     bar.addWidget(m_statistic);
-    m_most = addSegments(
-        bar, {{tr("mean"), tr("The mean over tokens and rows")}, {tr("max"), tr("The largest at any token and row")}});
-    m_log = addSegments(bar, {{tr("log"), tr("Logarithmic colours")},
-                              {tr("linear"), tr("Linear colours from zero: twice the colour is twice the number")}});
-    m_order = addSegments(bar, {{tr("by index"), tr("States in the order in which the model has them")},
-                                {tr("by value"), tr("Every layer's states from the largest to the smallest")}});
-    m_scale = addSegments(bar, {{tr("one scale"), tr("The same colours in all layers")},
-                                {tr("per layer"), tr("Every layer's colours between its own least and largest")}});
+    const auto segments = [&](const std::vector<std::pair<QString, QString>>& texts_and_tips) {
+        bar.addSpacing(8);
+        return addSegments(bar, this, texts_and_tips);
+    };
+    m_most = segments(
+        {{tr("mean"), tr("The mean over tokens and rows")}, {tr("max"), tr("The largest at any token and row")}});
+    m_log = segments({{tr("log"), tr("Logarithmic colours")},
+                      {tr("linear"), tr("Linear colours from zero: twice the colour is twice the number")}});
+    m_order = segments({{tr("by index"), tr("States in the order in which the model has them")},
+                        {tr("by value"), tr("Every layer's states from the largest to the smallest")}});
+    m_scale = segments({{tr("one scale"), tr("The same colours in all layers")},
+                        {tr("per layer"), tr("Every layer's colours between its own least and largest")}});
     bar.addStretch(1);
 }
 

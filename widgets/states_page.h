@@ -55,7 +55,6 @@ Q_SIGNALS:
 private:
     void buildControls(QHBoxLayout& bar);
     void buildViews(QWidget& place);
-    QButtonGroup* addSegments(QHBoxLayout& bar, const std::vector<std::pair<QString, QString>>& texts_and_tips);
     void refresh();
     void fillOverview();
     void fillLayer();

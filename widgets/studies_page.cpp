@@ -4,7 +4,6 @@
 #include <QHBoxLayout>
 #include <QSplitter>
 #include <QStackedWidget>
-#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "widgets/component_model.h"
@@ -12,6 +11,7 @@
 #include "widgets/empty_page.h"
 #include "widgets/roofline_plot.h"
 #include "widgets/scaling_page.h"
+#include "widgets/segments.h"
 
 namespace perfmamba::widgets {
 
@@ -24,19 +24,11 @@ StudiesPage::StudiesPage(Selection& selection, QWidget* parent) : QWidget(parent
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 6, 8, 2);
     bar->setSpacing(0);
-    m_buttons = new QButtonGroup(this);
-    const auto addTab = [&](Tab tab, const QString& title, const QString& tip) {
-        auto* button = new QToolButton;
-        button->setText(title);
-        button->setToolTip(tip);
-        button->setCheckable(true);
-        button->setProperty("segment", true);
-        m_buttons->addButton(button, static_cast<int>(tab));
-        bar->addWidget(button);
-    };
-    addTab(Tab::Scaling, tr("Scaling"), tr("Time and memory by length, for models, devices and precisions"));
-    addTab(Tab::States, tr("What d_state costs"), tr("Time by number of states N, beside its floor"));
-    addTab(Tab::Roofline, tr("Roofline"), tr("Each component under what the device reaches"));
+    // In the order of Tab.
+    m_buttons = addSegments(*bar, this,
+                            {{tr("Scaling"), tr("Time and memory by length, for models, devices and precisions")},
+                             {tr("What d_state costs"), tr("Time by number of states N, beside its floor")},
+                             {tr("Roofline"), tr("Each component under what the device reaches")}});
     bar->addStretch(1);
     layout->addLayout(bar);
     m_stack = new QStackedWidget;

@@ -11,6 +11,7 @@
 #include "widgets/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/plot_style.h"
+#include "widgets/segments.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -28,16 +29,6 @@ WorthAxis axisOf(const QVariant& data) {
 QVariant dataOf(const WorthAxis& axis) {
     return QVariantList{static_cast<int>(axis.kind), static_cast<int>(axis.workload.mode),
                         static_cast<qlonglong>(axis.workload.batch), static_cast<qlonglong>(axis.workload.length)};
-}
-
-QToolButton* logButton(const QString& text, const QString& tip) {
-    auto* button = new QToolButton;
-    button->setText(text);
-    button->setToolTip(tip);
-    button->setAccessibleName(tip);
-    button->setCheckable(true);
-    button->setProperty("segment", true);
-    return button;
 }
 
 }  // namespace
@@ -59,8 +50,8 @@ TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
     bar->addWidget(m_axis, 1);
     bar->addStretch(1);
     bar->addSpacing(6);
-    m_log_x = logButton(tr("log x"), tr("Logarithmic axis across"));
-    m_log_y = logButton(tr("log y"), tr("Logarithmic axis upwards"));
+    m_log_x = makeSegment(tr("log x"), tr("Logarithmic axis across"));
+    m_log_y = makeSegment(tr("log y"), tr("Logarithmic axis upwards"));
     bar->addWidget(m_log_x);
     bar->addWidget(m_log_y);
     layout->addLayout(bar);

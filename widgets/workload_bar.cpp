@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "widgets/format.h"
+#include "widgets/segments.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
@@ -34,19 +35,9 @@ WorkloadBar::WorkloadBar(QWidget* parent) : QWidget(parent) {
 
     auto* modes = new QHBoxLayout;
     modes->setSpacing(0);
-    m_mode = new QButtonGroup(this);
-    const auto mode = [&](profile::Mode id, const QString& text, const QString& tip) {
-        auto* button = new QToolButton;
-        button->setText(text);
-        button->setToolTip(tip);
-        button->setCheckable(true);
-        button->setProperty("segment", true);
-        m_mode->addButton(button, static_cast<int>(id));
-        modes->addWidget(button);
-    };
-    mode(profile::Mode::Prefill, tr("Prefill"), tr("Time the pass over a whole prompt of each length"));
-    mode(profile::Mode::Decode, tr("Decode"), tr("Time one token after a context of each length"));
-    m_mode->button(0)->setChecked(true);
+    m_mode = addSegments(*modes, this,
+                         {{tr("Prefill"), tr("Time the pass over a whole prompt of each length")},
+                          {tr("Decode"), tr("Time one token after a context of each length")}});
     layout->addLayout(modes);
 
     m_batch = new QSpinBox;
