@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "core/model/raw_model.h"
+#include "core/model/weight_file.h"
 #include "kernels/error.h"
 
 namespace perfmamba::model {
@@ -39,6 +40,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     result->m_config = std::move(raw.config);
     result->m_config_file = std::move(raw.config_file);
     result->m_tensors = std::move(raw.tensors);
+    result->m_stored = std::move(raw.stored);
     result->m_files = std::move(raw.files);
     // Two trainings of one shape differ in their weights, a masked export perhaps only in what its plan says.
     for (const auto& [name, tensor] : result->m_tensors) {
@@ -132,15 +134,15 @@ void Checkpoint::releasePages() const {
 }
 
 std::string Checkpoint::storedType() const {
-    std::map<DType, std::int64_t> elements;
-    for (const auto& [name, tensor] : m_tensors) elements[tensor.dtype] += tensor.elements();
-    if (elements.empty()) return "none";
+    if (m_stored.empty()) return "none";
     constexpr double kNearlyAll = 0.9;
     std::int64_t all = 0;
-    for (const auto& [type, count] : elements) all += count;
-    const auto most = std::ranges::max_element(elements, {}, &std::pair<const DType, std::int64_t>::second);
-    const bool nearly_all = static_cast<double>(most->second) >= kNearlyAll * static_cast<double>(all);
-    return nearly_all ? std::string(perfmamba::name(most->first)) : "mixed";
+    for (const auto& [type, count] : m_stored) all += count;
+    const auto& [type, count] = *std::ranges::max_element(m_stored, {}, [](const auto& each) { return each.second; });
+    if (static_cast<double>(count) < kNearlyAll * static_cast<double>(all)) return "mixed";
+    if (type == "F64") return "float64";
+    const std::optional<DType> computed = computeType(type);
+    return computed ? std::string(perfmamba::name(*computed)) : type;
 }
 
 const HostTensor& Checkpoint::tensor(const std::string& name) const {

@@ -42,7 +42,7 @@ public:
     [[nodiscard]] std::int64_t parameters() const { return m_parameters; }
     [[nodiscard]] std::int64_t fileBytes() const { return m_file_bytes; }
     /// What nearly all of the parameters are stored in, whatever norms and the like are: "float32", "float16",
-    /// "bfloat16", or "mixed".
+    /// "bfloat16", of files that are read as float32 "float64" or "Q8_0", or "mixed".
     [[nodiscard]] std::string storedType() const;
     /// 16 hex digits over config.json, the headers of the weights, the begin of every tensor, and pruning.json.
     [[nodiscard]] const std::string& hash() const { return m_hash; }
@@ -68,6 +68,7 @@ private:
     Config m_config;
     std::string m_config_text;
     std::map<std::string, HostTensor> m_tensors;
+    std::map<std::string, std::int64_t> m_stored;  // see RawModel
     std::vector<std::shared_ptr<const MappedFile>> m_files;
     std::int64_t m_parameters = 0;
     std::int64_t m_file_bytes = 0;

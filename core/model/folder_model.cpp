@@ -40,11 +40,18 @@ fs::path folderOf(const fs::path& given) {
     return fs::weakly_canonical(folder.empty() ? fs::path(".") : folder, ignored);
 }
 
-fs::path configIn(const fs::path& folder) {
+/// `given` is what the user named.
+fs::path configIn(const fs::path& folder, const fs::path& given) {
+    std::error_code code;
     for (const char* name : {kConfigFile, kMistralConfig}) {
-        if (fs::exists(folder / name)) return folder / name;
+        if (fs::exists(folder / name, code)) return folder / name;
+        if (code && code != std::errc::not_a_directory)
+            throw Error(given.string(), "cannot be read: " + code.message());
     }
-    throw Error(folder.string(), "is not a checkpoint: it holds no config.json",
+    const bool is_folder = fs::is_directory(given, code);
+    throw Error(given.string(),
+                is_folder ? "is not a checkpoint: it holds no config.json"
+                          : "is not a checkpoint: there is no config.json beside it",
                 "open the folder with config.json and the weights, or a .gguf file");
 }
 
@@ -68,7 +75,8 @@ Shards readIndex(const fs::path& file) {
     }
     if (shards.empty()) throw Error(file.string(), "names no tensors");
     for (const auto& [name, tensors] : shards) {
-        if (fs::exists(file.parent_path() / name)) continue;
+        std::error_code code;
+        if (fs::exists(file.parent_path() / name, code)) continue;
         throw Error((file.parent_path() / name).string(),
                     fmt::format("is missing: {} places {} tensors there", file.filename().string(), tensors.size()),
                     "download it");
@@ -77,9 +85,11 @@ Shards readIndex(const fs::path& file) {
 }
 
 Shards findShards(const fs::path& folder) {
+    std::error_code code;
     for (const char* name : kWeightFiles) {
-        if (fs::exists(folder / name)) return {{name, {}}};
-        if (const fs::path index = folder / (std::string(name) + kIndexEnd); fs::exists(index)) return readIndex(index);
+        if (fs::exists(folder / name, code)) return {{name, {}}};
+        const fs::path index = folder / (std::string(name) + kIndexEnd);
+        if (fs::exists(index, code)) return readIndex(index);
     }
     throw Error(folder.string(), "holds neither model.safetensors nor pytorch_model.bin, nor an index of their shards");
 }
@@ -104,7 +114,7 @@ RawModel readFolder(const fs::path& given) {
     RawModel model;
     model.folder = folderOf(given);
     model.name = model.folder.filename().string();
-    model.config_file = configIn(model.folder);
+    model.config_file = configIn(model.folder, given);
     const std::string config_text = readText(model.config_file);
     model.config = parseConfig(config_text, model.config_file);
     if (parseJsonObject(config_text, model.config_file).contains("hidden_size")) model.config_text = config_text;
@@ -123,9 +133,11 @@ RawModel readFolder(const fs::path& given) {
         }
         for (const auto& [stored_name, stored] : file.tensors) {
             const std::string name = huggingFaceName(stored_name);
-            if (!model.tensors.emplace(name, hostTensor(name, stored, path)).second) {
+            const auto [added, is_new] = model.tensors.emplace(name, hostTensor(name, stored, path));
+            if (!is_new) {
                 throw Error(path.string(), fmt::format("tensor {} is also in another shard, {}", name, shard_of[name]));
             }
+            model.stored[stored.dtype] += added->second.elements();
             shard_of[name] = shard;
         }
     }

@@ -40,7 +40,9 @@ public:
         for (const auto& [gguf, stored] : m_file.weights.tensors) {
             const std::optional<TranslatedName> known = toHuggingFace(model.config.architecture, gguf);
             const std::string name = known ? known->name : gguf;
-            model.tensors.emplace(name, tensor(name, gguf, stored, known ? known->change : GgufChange::None));
+            const auto added =
+                model.tensors.emplace(name, tensor(name, gguf, stored, known ? known->change : GgufChange::None)).first;
+            model.stored[stored.dtype] += added->second.elements();
         }
         return model;
     }

@@ -27,9 +27,9 @@ bool isGguf(const fs::path& file) {
 
 /// The one GGUF file of a folder that holds no other model; empty where there is none.
 fs::path ggufIn(const fs::path& folder) {
-    if (fs::exists(folder / "config.json") || fs::exists(folder / "params.json")) return {};
-    std::vector<fs::path> files;
     std::error_code code;
+    if (fs::exists(folder / "config.json", code) || fs::exists(folder / "params.json", code)) return {};
+    std::vector<fs::path> files;
     for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) {
         if (at->path().extension() == kGgufEnd) files.push_back(at->path());
     }

@@ -23,6 +23,8 @@ struct RawModel {
     Config config;
     std::string config_text;  // config.json of Hugging Face, as it stands in the folder; empty where there is none
     std::map<std::string, HostTensor> tensors;  // by Hugging Face's names
+    /// Numbers by the type that they are stored in, as StoredTensor names it.
+    std::map<std::string, std::int64_t> stored;
     std::vector<std::shared_ptr<const MappedFile>> files;
     Hash hash;  // over what describes the model and its tensors; not over their numbers
 

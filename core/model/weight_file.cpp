@@ -40,14 +40,14 @@ std::vector<float> fromQ8(std::span<const std::byte> data) {
     return values;
 }
 
+}  // namespace
+
 std::optional<DType> computeType(const std::string& dtype) {
     if (dtype == "F32") return DType::F32;
     if (dtype == "F16") return DType::F16;
     if (dtype == "BF16") return DType::BF16;
     return std::nullopt;
 }
-
-}  // namespace
 
 HostTensor hostTensor(const std::string& name, const StoredTensor& tensor, const std::filesystem::path& file) {
     if (const std::optional<DType> dtype = computeType(tensor.dtype)) {

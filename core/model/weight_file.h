@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ struct WeightFile {
     std::map<std::string, StoredTensor> tensors;
     std::span<const std::byte> header;  // tells the file from others together with the tensors' first bytes
 };
+
+/// The type that a stored one is computed with as it is, without a copy; nothing where there is none.
+std::optional<DType> computeType(const std::string& dtype);
 
 /// The tensor as this program computes with it: F32, F16 and BF16 in place; F64 and Q8_0 as a float32 copy. Throws
 /// Error naming `file` and the tensor for any other type.
