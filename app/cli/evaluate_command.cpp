@@ -1,11 +1,14 @@
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 
 #include "app/cli/common.h"
 #include "app/cli/interruption.h"
 #include "app/cli/model_options.h"
 #include "core/evaluate/evaluate.h"
+#include "core/prune/plan.h"
 #include "core/report/pruning_text.h"
 #include "kernels/error.h"
 
@@ -32,6 +35,18 @@ evaluate::TokenRequest requestOf(const EvaluateOptions& given) {
     return request;
 }
 
+/// Whether the model was pruned by what these very tokens showed; where its pruning.json cannot be read, not.
+bool calibratedOn(const evaluate::TokenSet& tokens, const model::Checkpoint& checkpoint) {
+    const std::filesystem::path file = checkpoint.folder() / "pruning.json";
+    std::error_code code;
+    if (!checkpoint.ownsFolder() || !std::filesystem::is_regular_file(file, code)) return false;
+    try {
+        return prune::readPlan(file).calibration_hash == tokens.hash;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
 nlohmann::json nameOf(const model::Checkpoint& checkpoint) {
     return {{"name", checkpoint.name()}, {"hash", checkpoint.hash()}, {"folder", checkpoint.folder().string()}};
 }
@@ -44,6 +59,9 @@ void evaluateModel(const EvaluateOptions& given) {
     ProgressLine line;
     const auto engine = given.model.load(line, interruption.token());
     const evaluate::TokenSet tokens = evaluate::load(request, engine->checkpoint());
+    if (calibratedOn(tokens, engine->checkpoint())) {
+        line.say("note: these are the tokens that the model was pruned by; it may do better on them than on others");
+    }
     std::unique_ptr<engine::Engine> other;
     if (!given.against.empty()) {
         ModelOptions options = given.model;
@@ -61,15 +79,15 @@ void evaluateModel(const EvaluateOptions& given) {
         throw Interrupted("interrupted: nothing was written");
     }
     line.clear();
-    if (!given.json.empty()) {
+    const auto json = [&] {
         nlohmann::json object = report::accuracyJson(accuracy);
         object["model"] = nameOf(engine->checkpoint());
         if (other) object["against"] = nameOf(other->checkpoint());
         object["device"] = engine->backend().device().name;
         object["precision"] = given.model.compute.precision;
-        writeText(given.json, toText(object));
-    }
-    if (given.json != "-") writeText("-", report::accuracyText(accuracy));
+        return object;
+    };
+    print(onlyJson(given.json), {json, {}, [&] { return report::accuracyText(accuracy); }});
 }
 
 }  // namespace

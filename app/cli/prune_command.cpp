@@ -18,9 +18,6 @@
 namespace perfmamba::cli {
 namespace {
 
-// A plan of the largest models has some hundred kilobytes.
-constexpr std::uint64_t kLargestPlan = std::uint64_t{1} << 28;
-
 struct PruneOptions {
     ModelOptions model;
     std::string criterion;
@@ -108,8 +105,7 @@ Planned planFor(const PruneOptions& given, engine::Engine& engine, const evaluat
                 const std::stop_token& stop) {
     const model::Checkpoint& checkpoint = engine.checkpoint();
     if (!given.plan.empty()) {
-        const std::vector<std::byte> bytes = report::readWholeFile(given.plan, kLargestPlan);
-        prune::Plan plan = prune::planFromJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, given.plan);
+        prune::Plan plan = prune::readPlan(given.plan);
         prune::checkFor(plan, checkpoint.config(), checkpoint.name(), checkpoint.hash());
         return {std::move(plan), {}};
     }

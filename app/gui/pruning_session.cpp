@@ -26,7 +26,6 @@ constexpr std::int64_t kQuickTokens = 16384;
 constexpr std::int64_t kQuickBatchTokens = 4096;
 // The tokens that an export's logits are compared on.
 constexpr std::int64_t kCheckedTokens = 256;
-constexpr std::uint64_t kLargestPlan = std::uint64_t{1} << 28;
 // Tokens of the prefill that plans are judged by, as the command line's default.
 constexpr std::int64_t kPrefill = 256;
 // Between two progress texts on the GUI thread.
@@ -355,9 +354,7 @@ void PruningSession::loadPlan(const QString& path) {
     if (!m_target.checkpoint) return;
     const Request r = request(m_stop);
     m_workers.file("load plan", [this, r, path] {
-        const std::vector<std::byte> bytes = report::readWholeFile(pathOf(path), kLargestPlan);
-        const auto plan = std::make_shared<const prune::Plan>(
-            prune::planFromJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, pathOf(path)));
+        const auto plan = std::make_shared<const prune::Plan>(prune::readPlan(pathOf(path)));
         const model::Checkpoint& checkpoint = *r.target.checkpoint;
         prune::checkFor(*plan, checkpoint.config(), checkpoint.name(), checkpoint.hash());
         answer(r, [this, plan] { Q_EMIT planLoaded(plan); });

@@ -176,6 +176,11 @@ public:
             const std::vector<float> expected = m_live.logits(piece, live_state, engine::LogitsFor::EveryToken);
             const std::vector<float> got = reloaded.logits(piece, reloaded_state, engine::LogitsFor::EveryToken);
             for (std::size_t i = 0; i < expected.size(); ++i) {
+                if (!std::isfinite(expected[i])) {
+                    throw Error(m_source.folder().string(),
+                                "overflows: its logits are not finite, and nothing that is written can be compared",
+                                "choose another precision");
+                }
                 // A difference that is no number must not pass for none.
                 const double off = std::abs(double{got[i]} - double{expected[i]});
                 difference = std::isfinite(off) ? std::max(difference, off) : HUGE_VAL;

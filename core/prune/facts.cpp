@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "core/prune/apply.h"
 
@@ -58,7 +59,11 @@ Facts factsOf(const model::Config& config, const Plan& plan, const Scores& score
     facts.state_bytes_kept = stateBytes(result);
     facts.weight_bytes = weightBytes(config);
     facts.weight_bytes_kept = weightBytes(result);
-    if (!scores.layers.empty()) facts.score_lost = scoreLost(plan, scores);
+    if (!scores.layers.empty()) {
+        facts.score_lost = scoreLost(plan, scores);
+    } else if (facts.states_kept < facts.states) {
+        facts.score_lost = std::numeric_limits<double>::quiet_NaN();
+    }
     return facts;
 }
 

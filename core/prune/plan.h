@@ -73,7 +73,7 @@ struct Facts {
     std::int64_t state_bytes_kept = 0;
     std::int64_t weight_bytes = 0;
     std::int64_t weight_bytes_kept = 0;  // after compacting
-    double score_lost = 0;               // share of the sum of all scores that goes, mean over layers, 0 … 1
+    double score_lost = 0;  // share of the sum of all scores that goes, mean over layers, 0 … 1; NaN without scores
 };
 Facts factsOf(const model::Config& config, const Plan& plan, const Scores& scores);
 
@@ -84,6 +84,8 @@ model::Config compactConfig(const model::Config& config, const Plan& plan);
 std::string toJson(const Plan& plan);
 /// Throws Error naming `source` for anything that is no plan.
 Plan planFromJson(std::string_view json, const std::filesystem::path& source);
+/// Of a file: a plan, or the pruning.json of a pruned model. Throws Error.
+Plan readPlan(const std::filesystem::path& file);
 /// Throws Error when the plan was made for another model.
 void checkFor(const Plan& plan, const model::Config& config, const std::string& model_name,
               const std::string& model_hash);

@@ -4,6 +4,7 @@
 
 #include "core/model/json_file.h"
 #include "core/prune/plan.h"
+#include "core/report/files.h"
 #include "kernels/error.h"
 
 namespace perfmamba::prune {
@@ -16,6 +17,8 @@ constexpr const char* kFormatName = "PerfMamba pruning plan";
 constexpr std::int64_t kFormatVersion = 1;
 // Far more than any model's; a file that claims more shall not make us allocate it.
 constexpr std::int64_t kMostStates = std::int64_t{1} << 24;
+// A plan of the largest models has some hundred kilobytes.
+constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 28;
 
 /// Looks values up, with errors that name the file and the key.
 class Reader {
@@ -204,6 +207,11 @@ Plan planFromJson(std::string_view text, const std::filesystem::path& source) {
     }
     if (plan.kept() == 0) reader.fail("keeps no state of any layer");
     return plan;
+}
+
+Plan readPlan(const std::filesystem::path& file) {
+    const std::vector<std::byte> bytes = report::readWholeFile(file, kLargestFile);
+    return planFromJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
 }
 
 }  // namespace perfmamba::prune

@@ -25,13 +25,15 @@ constexpr double kMostOfIt = 0.9;
 struct Spread {
     double mean = 0, least = 0, median = 0, most = 0;
     std::int64_t carriers = 0;  // the fewest states that carry kMostOfIt of the sum
+    [[nodiscard]] bool known() const { return std::isfinite(mean); }
 };
 
 Spread spreadOf(std::vector<double> values) {
     Spread spread;
     if (values.empty()) return spread;
-    std::ranges::sort(values, std::greater());
     const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+    if (!std::isfinite(sum)) return {sum, sum, sum, sum};
+    std::ranges::sort(values, std::greater());
     spread.mean = sum / static_cast<double>(values.size());
     spread.most = values.front();
     spread.least = values.back();
@@ -99,7 +101,9 @@ std::string formatEstimate(const evaluate::Estimate& estimate, double factor) {
     const double error = estimate.standard_error * factor;
     if (!std::isfinite(error) || error == 0) return formatNumber(value);
     // As many decimals as its error has with two digits.
-    const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(error))), 0, 6);
+    constexpr int kMostDecimals = 6;
+    const int decimals = std::max(1 - static_cast<int>(std::floor(std::log10(error))), 0);
+    if (decimals > kMostDecimals) return fmt::format("{:.1e} ± {:.1e}", value, error);
     return fmt::format("{:.{}f} ± {:.{}f}", value, decimals, error, decimals);
 }
 
@@ -117,16 +121,21 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
                         activity.model.config.architecture == model::Architecture::Mamba1 ? "channels" : "heads");
     std::vector<TableRow> rows = {
         {"layer", "states", "mean", "least", "median", "most", "largest at a token", "states for 90 %"}};
+    bool finite = true;
     for (std::size_t i = 0; i < activity.layers.size(); ++i) {
         const activity::LayerActivity& layer = activity.layers[i];
         const Spread spread = spreadOf(layer.stateMeans(statistic));
         const std::vector<double> most = layer.stateMost(statistic);
+        finite = finite && spread.known();
+        const double largest = most.empty() ? 0 : *std::ranges::max_element(most);
         rows.push_back({fmt::format("{}", i), fmt::format("{}", layer.states()), formatNumber(spread.mean),
                         formatNumber(spread.least), formatNumber(spread.median), formatNumber(spread.most),
-                        formatNumber(most.empty() ? 0 : *std::ranges::max_element(most)),
-                        fmt::format("{}", spread.carriers)});
+                        spread.known() ? formatNumber(largest) : kNotKnown,
+                        spread.known() ? fmt::format("{}", spread.carriers) : kNotKnown});
     }
-    return text + alignedTable(rows, {1});
+    text += alignedTable(rows, {1});
+    return finite ? text
+                  : text + "\nn/a: some of the layer's numbers are not finite; the model overflows on these tokens\n";
 }
 
 std::string accuracyText(const evaluate::Accuracy& accuracy) {
@@ -168,7 +177,10 @@ std::string planText(const prune::Plan& plan, const prune::Facts& facts, prune::
         fmt::format("state      {} a sequence, {}\n", savedText(facts.state_bytes, facts.state_bytes_kept), name(form));
     text += fmt::format("weights    {} in float32, {}\n", savedText(facts.weight_bytes, facts.weight_bytes_kept),
                         name(form));
-    text += fmt::format("score lost {}, mean over layers, of '{}'\n", formatPercent(facts.score_lost), plan.criterion);
+    text += std::isnan(facts.score_lost)
+                ? fmt::format("score lost n/a: the plan does not hold the scores of '{}'\n", plan.criterion)
+                : fmt::format("score lost {}, mean over layers, of '{}'\n", formatPercent(facts.score_lost),
+                              plan.criterion);
     return text;
 }
 

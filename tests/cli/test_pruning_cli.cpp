@@ -133,6 +133,20 @@ private Q_SLOTS:
     }
 
     /// A folder's own tokenizer is used by itself; lines of JSON, and last words.
+    /// Whoever measures a pruned model on what it was pruned by is told so.
+    void evaluateOnWhatCalibrated() {
+        const Outcome pruned =
+            runCli({"prune", demo("mamba2-bytes"), "--criterion", "output-energy", "--keep", "0.5", "--calibrate",
+                    path("a.txt"), "--calibrate-length", "256", "--calibrate-sequences", "2", "--out", path("pruned")});
+        QVERIFY2(pruned.code == 0, qPrintable(pruned.err));
+        const auto evaluated = [this](const char* text) {
+            return runCli({"evaluate", path("pruned"), "--text", path(text), "--window", "256", "--sequences", "2"});
+        };
+        const QString note = "note: these are the tokens that the model was pruned by";
+        QVERIFY2(evaluated("a.txt").err.contains(note), qPrintable(evaluated("a.txt").err));
+        QVERIFY(!evaluated("b.txt").err.contains(note));
+    }
+
     void textsThroughTheTokenizer() {
         const CheckpointFolder folder;
         const QString model = QString::fromStdString(folder.path().string());
@@ -246,6 +260,7 @@ private Q_SLOTS:
                                       "--save-plan", plan, "--out", path("first")});
         QVERIFY2(saved.code == 0, qPrintable(saved.err));
         const Outcome again = runCli({"prune", demo("mamba1-recall"), "--plan", plan, "--out", path("second")});
+        QVERIFY2(again.out.contains("score lost n/a: the plan does not hold"), qPrintable(again.out));
         QVERIFY2(again.code == 0, qPrintable(again.err));
         QCOMPARE(readFile(path("first/model.safetensors").toStdString()),
                  readFile(path("second/model.safetensors").toStdString()));

@@ -1,5 +1,6 @@
 // Reports of activities and studies: what is written is read back, by us and by h5py, and what is damaged is refused.
 #include <QProcess>
+#include <QRegularExpression>
 #include <QTemporaryDir>
 #include <QTest>
 
@@ -190,6 +191,22 @@ class TestStudyReport : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void estimatesAsText() {
+        QCOMPARE(report::formatEstimate({0.5, 0.0123}), std::string("0.500 ± 0.012"));
+        QCOMPARE(report::formatEstimate({2.04e-7, 7.7e-8}), std::string("2.0e-07 ± 7.7e-08"));
+        QCOMPARE(report::formatEstimate({0, 0}), std::string("0"));
+        QCOMPARE(report::formatEstimate({}), std::string("n/a"));
+    }
+
+    void activityThatIsNotFinite() {
+        activity::Activity activity = *test::fabricatedActivity();
+        QVERIFY(!QString::fromStdString(report::activityText(activity, activity::Statistic::State)).contains("n/a"));
+        std::ranges::fill(activity.layers[0].mean, std::numeric_limits<float>::quiet_NaN());
+        const QString text = QString::fromStdString(report::activityText(activity, activity::Statistic::State));
+        QCOMPARE(text.split('\n').filter(QRegularExpression("^0 +\\d+( +n/a){6}$")).size(), 1);
+        QVERIFY2(text.contains("not finite"), qPrintable(text));
+    }
+
     void init() {
         m_folder = std::make_unique<QTemporaryDir>();
         QVERIFY(m_folder->isValid());
