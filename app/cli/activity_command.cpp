@@ -27,6 +27,7 @@ void activity(const ActivityOptions& given) {
     if (!statistic) throw UsageError("--statistic: '" + given.statistic + "' is not one of those listed");
     checkTargets({{"--json", given.json}, {"--report", given.report}}, {{given.tokens.source}, {given.model.model}});
     checkText(given.json);
+    const report::OnlyWriter only(given.report);
     const activity::ActivityPtr earlier = checkReport(given.report, &report::Contents::activity, "activity");
     const Interruption interruption;
     ProgressLine line;
@@ -37,20 +38,18 @@ void activity(const ActivityOptions& given) {
         [&](const activity::ActivityPtr&, const profile::Progress& progress) { show(line, progress); },
         interruption.token());
     line.clear();
-    const auto print = [&](const std::string& json) {
-        if (!json.empty()) writeText(json, toText(report::activityJson(*result)));
-        if (json != "-") writeText("-", report::activityText(*result, *statistic));
-    };
     // What is incomplete replaces nothing that is complete.
     const bool beside = !result->complete && earlier && earlier->complete;
     const std::string kept = beside ? report::partOf(report::fileToReplace(given.report)).string() : given.report;
-    try {
+    const auto write = [&] {
         if (!kept.empty()) report::writeActivity(kept, *result);
-    } catch (const Error&) {
-        print(given.json == "-" ? "-" : "");  // what was measured is shown at least
-        throw;
-    }
-    print(given.json);
+    };
+    const auto show = [&] {
+        print(onlyJson(given.json), {[&] { return report::activityJson(*result); },
+                                     {},
+                                     [&] { return report::activityText(*result, *statistic); }});
+    };
+    runAll({write, show});
     if (result->complete) return;
     throw Interrupted("interrupted: not all sequences were run" +
                       (kept.empty() ? "" : "; what was is kept in " + kept) +

@@ -53,6 +53,10 @@ nlohmann::json jsonOf(const profile::Ceilings& ceilings) {
 }
 
 void ceilings(const CeilingsOptions& given) {
+    if (report::ceilingsAreOff()) {
+        throw Error("PERFMAMBA_CEILINGS", "is off: no ceilings are measured or kept",
+                    "unset it, or let it name a file");
+    }
     checkTargets({{"--json", given.json}}, {{report::ceilingsFile().string()}, {}});
     checkText(given.json);
     const Interruption interruption;
@@ -68,11 +72,10 @@ void ceilings(const CeilingsOptions& given) {
         throw Interrupted("interrupted: nothing was measured");
     }
     line.clear();
-    if (!given.json.empty()) writeText(given.json, toText(jsonOf(*found)));
-    if (given.json == "-") return;
-    std::string text = textOf(*found);
-    if (kept) text += "\nThey were kept; --again measures them anew.\n";
-    writeText("-", text);
+    print(onlyJson(given.json),
+          {[&] { return jsonOf(*found); },
+           {},
+           [&] { return textOf(*found) + (kept ? "\nThey were kept; --again measures them anew.\n" : ""); }});
 }
 
 }  // namespace
@@ -80,8 +83,14 @@ void ceilings(const CeilingsOptions& given) {
 profile::Ceilings measureAndKeep(kernels::Backend& backend, ProgressLine& line, const std::stop_token& stop) {
     const profile::Ceilings ceilings = profile::measureCeilings(
         backend, {}, [&](const profile::Progress& progress) { show(line, progress); }, stop);
+    const std::filesystem::path file = report::ceilingsFile();
+    if (file.empty()) {
+        line.say(
+            "The device's ceilings are not kept, and measured each time: there is no HOME (set it, or let "
+            "PERFMAMBA_CEILINGS name a file)");
+    }
     try {
-        report::keepCeilings(report::ceilingsFile(), ceilings);
+        report::keepCeilings(file, ceilings);
     } catch (const Error& error) {
         line.say(fmt::format("The device's ceilings are not kept: {}", error.what()));
     }

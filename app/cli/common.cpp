@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
 #include "app/cli/standard_error.h"
 #include "core/report/chrome_trace.h"
@@ -61,6 +65,12 @@ int repeatIn(const std::string& text) {
     return *repeat;
 }
 
+Outputs onlyJson(std::string file) {
+    Outputs outputs;
+    outputs.json = std::move(file);
+    return outputs;
+}
+
 Outputs onScreen(Outputs outputs) {
     for (std::string* target : {&outputs.json, &outputs.csv, &outputs.chrome_trace}) {
         if (*target != "-") target->clear();
@@ -84,7 +94,18 @@ void addChromeTrace(CLI::App& app, Outputs& outputs) {
 }
 
 void checkText(const std::string& target) {
-    if (!target.empty() && target != "-") report::checkWritable(target);
+    if (target.empty() || target == "-") return;
+    report::checkWritable(target);
+    std::error_code code;
+    if (!std::filesystem::is_regular_file(target, code)) return;
+    std::array<char, 64> begin{};
+    std::ifstream file(target, std::ios::binary);
+    file.read(begin.data(), begin.size());
+    // Reports and weights have zeros in their first bytes, texts nowhere.
+    if (std::find(begin.begin(), begin.begin() + file.gcount(), '\0') != begin.begin() + file.gcount()) {
+        throw Error(target, "exists and is no text: a wrong name must not cost a report or weights",
+                    "give another name, or remove it");
+    }
 }
 
 void check(const Outputs& outputs, const std::string& report, const Inputs& inputs) {
@@ -96,32 +117,63 @@ void check(const Outputs& outputs, const std::string& report, const Inputs& inpu
     for (const std::string& target : {outputs.json, outputs.csv, outputs.chrome_trace}) checkText(target);
 }
 
-void print(const profile::Profile& profile, const Outputs& outputs) {
-    if (!outputs.json.empty()) writeText(outputs.json, toText(report::json(profile)));
-    if (!outputs.csv.empty()) writeText(outputs.csv, report::csv(profile));
-    if (!outputs.chrome_trace.empty()) {
-        writeText(outputs.chrome_trace, [&](const report::Sink& sink) { report::chromeTrace(profile, sink); });
-    }
-    if (outputs.quiet()) return;
-    std::string text = report::summary(profile);
-    if (outputs.layers) {
-        for (const profile::Point& point : profile.points) {
-            text += fmt::format("\nlayers, length {}\n\n{}", point.length, report::layerTable(profile, point));
+void runAll(std::initializer_list<std::function<void()>> steps) {
+    std::exception_ptr first;
+    for (const std::function<void()>& step : steps) {
+        try {
+            step();
+        } catch (const Error&) {
+            if (!first) first = std::current_exception();
         }
     }
-    writeText("-", text);
+    if (first) std::rethrow_exception(first);
+}
+
+void print(const profile::Profile& profile, const Outputs& outputs) {
+    const auto json = [&] {
+        if (!outputs.json.empty()) writeText(outputs.json, toText(report::json(profile)));
+    };
+    const auto csv = [&] {
+        if (!outputs.csv.empty()) writeText(outputs.csv, report::csv(profile));
+    };
+    const auto trace = [&] {
+        if (outputs.chrome_trace.empty()) return;
+        writeText(outputs.chrome_trace, [&](const report::Sink& sink) { report::chromeTrace(profile, sink); });
+    };
+    const auto tables = [&] {
+        if (outputs.quiet()) return;
+        std::string text = report::summary(profile);
+        if (outputs.layers) {
+            for (const profile::Point& point : profile.points) {
+                text += fmt::format("\nlayers, length {}\n\n{}", point.length, report::layerTable(profile, point));
+            }
+        }
+        writeText("-", text);
+    };
+    runAll({json, csv, trace, tables});
+}
+
+void print(const Outputs& outputs, const Texts& texts) {
+    const auto json = [&] {
+        if (!outputs.json.empty()) writeText(outputs.json, toText(texts.json()));
+    };
+    const auto csv = [&] {
+        if (!outputs.csv.empty()) writeText(outputs.csv, texts.csv());
+    };
+    const auto tables = [&] {
+        if (!outputs.quiet()) writeText("-", texts.tables());
+    };
+    runAll({json, csv, tables});
 }
 
 void print(const study::Study& study, const Outputs& outputs) {
-    if (!outputs.json.empty()) writeText(outputs.json, toText(report::studyJson(study)));
-    if (!outputs.csv.empty()) writeText(outputs.csv, report::studyCsv(study));
-    if (!outputs.quiet()) writeText("-", report::studyText(study));
+    print(outputs, {[&] { return report::studyJson(study); }, [&] { return report::studyCsv(study); },
+                    [&] { return report::studyText(study); }});
 }
 
 void print(const study::ScalingStudy& study, const Outputs& outputs) {
-    if (!outputs.json.empty()) writeText(outputs.json, toText(report::scalingJson(study)));
-    if (!outputs.csv.empty()) writeText(outputs.csv, report::scalingCsv(study));
-    if (!outputs.quiet()) writeText("-", report::scalingText(study));
+    print(outputs, {[&] { return report::scalingJson(study); }, [&] { return report::scalingCsv(study); },
+                    [&] { return report::scalingText(study); }});
 }
 
 report::Contents earlierReport(const std::string& report) {

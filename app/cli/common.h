@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -85,6 +86,8 @@ struct Outputs {
 
     [[nodiscard]] bool quiet() const { return json == "-" || csv == "-" || chrome_trace == "-"; }
 };
+/// Of results that nothing else is made of.
+Outputs onlyJson(std::string file);
 /// Only what goes to standard output.
 Outputs onScreen(Outputs outputs);
 void addOutputs(CLI::App& app, Outputs& outputs);
@@ -93,9 +96,19 @@ void addChromeTrace(CLI::App& app, Outputs& outputs);
 /// Before anything is measured: throws UsageError or Error for outputs that cannot be, or that are the report, which
 /// may be empty, or among the inputs.
 void check(const Outputs& outputs, const std::string& report, const Inputs& inputs);
-/// The same of one file, or "-", or none: that it can be written.
+/// The same of one file, or "-", or none: that it can be written, and replaces nothing but a text.
 void checkText(const std::string& target);
+/// Does all of them, also behind one that throws an Error; the first Error is thrown at the end. What can be shown of a
+/// result is shown, whatever became of its files.
+void runAll(std::initializer_list<std::function<void()>> steps);
+/// A result in the forms that outputs have, each made only where it is wanted. csv may be empty where none is.
+struct Texts {
+    std::function<nlohmann::json()> json;
+    std::function<std::string()> csv;
+    std::function<std::string()> tables;
+};
 /// Writes the files, and standard output.
+void print(const Outputs& outputs, const Texts& texts);
 void print(const profile::Profile& profile, const Outputs& outputs);
 void print(const study::Study& study, const Outputs& outputs);
 void print(const study::ScalingStudy& study, const Outputs& outputs);

@@ -60,11 +60,9 @@ void compare(const CompareOptions& options) {
     const profile::ProfilePtr before = profileIn(options.before);
     const profile::ProfilePtr after = profileIn(options.after);
     const profile::Comparison comparison = profile::compare(before, after, options.before + " and " + options.after);
-    if (!options.outputs.json.empty()) writeText(options.outputs.json, toText(report::comparisonJson(comparison)));
-    if (!options.outputs.csv.empty()) writeText(options.outputs.csv, report::comparisonCsv(comparison));
-    if (!options.outputs.quiet()) {
-        writeText("-", report::comparisonText(comparison, options.before, options.after, options.outputs.layers));
-    }
+    print(options.outputs,
+          {[&] { return report::comparisonJson(comparison); }, [&] { return report::comparisonCsv(comparison); },
+           [&] { return report::comparisonText(comparison, options.before, options.after, options.outputs.layers); }});
     if (limit) judge(comparison, *limit);
 }
 

@@ -37,8 +37,8 @@ void exportModel(const ExportOptions& given) {
         throw Interrupted("interrupted: nothing was exported");
     }
     line.clear();
-    if (!given.json.empty()) writeText(given.json, toText(exportedJson(done)));
-    if (given.json != "-") writeText("-", exportedText(done, given.format.format_name));
+    print(onlyJson(given.json),
+          {[&] { return exportedJson(done); }, {}, [&] { return exportedText(done, given.format.format_name); }});
 }
 
 }  // namespace

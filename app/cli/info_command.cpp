@@ -137,8 +137,7 @@ void info(const InfoOptions& options) {
     checkTargets({{"--json", options.json}}, {{}, {options.model}});
     checkText(options.json);
     const auto checkpoint = openModel(options.model);
-    if (!options.json.empty()) writeText(options.json, toText(infoJson(*checkpoint)));
-    if (options.json != "-") writeText("-", infoText(*checkpoint));
+    print(onlyJson(options.json), {[&] { return infoJson(*checkpoint); }, {}, [&] { return infoText(*checkpoint); }});
 }
 
 }  // namespace

@@ -114,7 +114,15 @@ public:
         return fmt::format("{}, for {} is complete", report::partOf(report::fileToReplace(m_report)).string(),
                            m_report.string());
     }
-    void discardPart() {
+    /// Once more as a whole: only now the clock at the end is known.
+    void replace(const profile::Profile& profile) {
+        try {
+            if (!profile.points.empty()) report::write(m_report, profile);
+        } catch (const Error&) {
+            m_line.say(fmt::format("What was measured is kept in {}",
+                                   report::partOf(report::fileToReplace(m_report)).string()));
+            throw;
+        }
         if (m_writer) m_writer->discard();
     }
 
@@ -143,11 +151,15 @@ std::shared_ptr<const profile::Profile> withNewCeilings(std::shared_ptr<const pr
         return std::make_shared<const profile::Profile>(
             profile::withCeilings(*profile, measureAndKeep(backend, line, stop)));
     } catch (const Cancelled&) {
-        line.say("interrupted: the floors are not known");
+        // Told of behind the tables.
     } catch (const Error& error) {
         line.say(fmt::format("The floors are not known: {}", error.what()));
     }
     return profile;
+}
+
+bool wantsCeilings(const ProfileOptions& given) {
+    return !given.no_ceilings && !report::ceilingsAreOff();
 }
 
 std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, const profile::Options& options,
@@ -156,7 +168,7 @@ std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, con
     const auto engine = given.model.load(line, stop);
     kernels::Backend& backend = engine->backend();
     profile::Provenance provenance = provenanceOf(backend.device(), given.command_line);
-    const bool wants_ceilings = !given.no_ceilings && !report::ceilingsAreOff();
+    const bool wants_ceilings = wantsCeilings(given);
     if (wants_ceilings) provenance.ceilings = report::findCeilings(report::ceilingsFile(), backend);
     const auto observer = [&](const auto& profile, const auto& progress) { follower(profile, progress); };
     try {
@@ -173,6 +185,7 @@ std::shared_ptr<const profile::Profile> measure(const ProfileOptions& given, con
 void profile(const ProfileOptions& given) {
     const profile::Options options = checkedOptions(given);
     check(given.outputs, given.report, {{}, {given.model.model}});
+    const report::OnlyWriter only(given.report);
     const profile::ProfilePtr earlier = checkReport(given.report, &report::Contents::profile, "a profile");
 
     const Interruption interruption;
@@ -182,13 +195,18 @@ void profile(const ProfileOptions& given) {
     line.clear();
 
     const std::size_t points = profile->points.size();
-    // First, so that an output that cannot be written does not cost it.
-    if (follower.writes() && (profile->complete || points == 0 || !follower.keepsOlder())) {
-        // Once more as a whole: only now the clock at the end is known.
-        if (points > 0) report::write(given.report, *profile);
-        follower.discardPart();
+    const auto keep = [&] {
+        if (follower.writes() && (profile->complete || points == 0 || !follower.keepsOlder()))
+            follower.replace(*profile);
+    };
+    const auto show = [&] {
+        if (points > 0) print(*profile, given.outputs);
+    };
+    runAll({keep, show});
+    const bool without_floors = wantsCeilings(given) && !profile->provenance.ceilings;
+    if (profile->complete && without_floors && interruption.token().stop_requested()) {
+        throw Interrupted("interrupted: all lengths were measured; the floors are not known");
     }
-    if (points > 0) print(*profile, given.outputs);
     if (profile->complete) return;
     throw Interrupted(fmt::format("interrupted: {}{}", report::lengthsText(*profile),
                                   follower.writes() && points > 0 ? "; kept in " + follower.incomplete() : ""));

@@ -149,6 +149,7 @@ void scaling(const ScalingCommand& given) {
     const study::ScalingOptions options = checkedOptions(given);
     const Shard shard = shardOf(given.shard);
     check(given.outputs, given.report, {{}, given.models});
+    const report::OnlyWriter only(given.report);
     const study::ScalingPtr earlier = checkReport(given.report, &report::Contents::scaling, "a scaling study");
     const Interruption interruption;
     study::Models models;
@@ -189,6 +190,7 @@ void merge(const MergeCommand& given) {
     // The report may be one of the parts, for it holds what that held.
     check(given.outputs, {}, {given.parts, {}});
     check(given.outputs, given.report, {});
+    const report::OnlyWriter only(given.report);
     (void)checkReport(given.report, &report::Contents::scaling, "a scaling study");
     std::vector<study::ScalingPart> parts;
     for (const std::string& part : given.parts) parts.push_back({part, scalingIn(part)});

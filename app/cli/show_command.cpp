@@ -22,11 +22,12 @@ struct ShowOptions {
 void print(const activity::Activity& activity, const ShowOptions& options) {
     if (!options.outputs.csv.empty())
         throw Error(options.file, "is of activity, of which there is no CSV", "use --json");
-    if (!options.outputs.json.empty()) writeText(options.outputs.json, toText(report::activityJson(activity)));
     const auto statistic =
         options.statistic.empty() ? activity::Statistic::OutputEnergy : kernels::statisticFromName(options.statistic);
     if (!statistic) throw UsageError("--statistic: '" + options.statistic + "' is not one of those listed");
-    if (!options.outputs.quiet()) writeText("-", report::activityText(activity, *statistic));
+    print(options.outputs, {[&] { return report::activityJson(activity); },
+                            {},
+                            [&] { return report::activityText(activity, *statistic); }});
 }
 
 void show(const ShowOptions& options) {

@@ -53,6 +53,7 @@ void tradeoff(const TradeoffOptions& given) {
     const study::Options options = checkedOptions(given);
     check(given.outputs, given.report,
           {{given.study.calibration.source, given.study.evaluation.source}, {given.model.model}});
+    const report::OnlyWriter only(given.report);
     const study::StudyPtr resumed = checkReport(given.report, &report::Contents::study, "a pruning study");
     const Interruption interruption;
     ProgressLine line;

@@ -1,6 +1,7 @@
 #include "core/report/files.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -173,6 +174,32 @@ void Temporary::moveToTarget() {
     if (::fsync(m_fd) != 0 || ::rename(m_path.c_str(), m_target.c_str()) != 0) failWriting(m_target, errno);
     m_moved = true;
     syncFolderOf(m_target);
+}
+
+OnlyWriter::OnlyWriter(const std::filesystem::path& path) {
+    if (path.empty()) return;
+    const std::filesystem::path target = followed(path);
+    m_lock = folderOf(target) / ("." + target.filename().string() + ".lock");
+    struct stat opened {};
+    struct stat there {};
+    // Whoever had it removes it: then it is not the file that others open from now on.
+    do {
+        if (m_fd >= 0) ::close(m_fd);
+        m_fd = ::open(m_lock.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (m_fd < 0) return;
+        if (::flock(m_fd, LOCK_EX | LOCK_NB) != 0) {
+            const int code = errno;
+            ::close(std::exchange(m_fd, -1));
+            if (code != EWOULDBLOCK) return;
+            throw Error(path.string(), "is being written by another process", "wait for it, or give another name");
+        }
+    } while (::fstat(m_fd, &opened) != 0 || ::stat(m_lock.c_str(), &there) != 0 || opened.st_ino != there.st_ino);
+}
+
+OnlyWriter::~OnlyWriter() {
+    if (m_fd < 0) return;
+    ::unlink(m_lock.c_str());
+    ::close(m_fd);
 }
 
 void replaceFile(const std::filesystem::path& path, std::span<const std::byte> bytes) {

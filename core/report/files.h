@@ -41,6 +41,22 @@ private:
     bool m_moved = false;
 };
 
+/// While this lives, no other process has one for that file: what both keep in it in turn would cost the one or the
+/// other its measurements. A lock on a hidden file beside it, .NAME.lock, which is removed at the end.
+class OnlyWriter {
+public:
+    /// Does nothing for an empty path, or where no file can be made beside it or locked: whoever writes there is told
+    /// why. Throws Error where another process has it.
+    explicit OnlyWriter(const std::filesystem::path& path);
+    ~OnlyWriter();
+    OnlyWriter(const OnlyWriter&) = delete;
+    OnlyWriter& operator=(const OnlyWriter&) = delete;
+
+private:
+    std::filesystem::path m_lock;
+    int m_fd = -1;
+};
+
 /// Writes `bytes` to a file beside `path` and renames it over `path`, which is at any moment the old file or the new
 /// one. A link, pipe or device of that name would be replaced, too: give what fileToReplace() returns.
 void replaceFile(const std::filesystem::path& path, std::span<const std::byte> bytes);

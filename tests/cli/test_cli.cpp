@@ -446,6 +446,8 @@ private Q_SLOTS:
         row("no report", {"show", "TMP/none.h5"}, 1, "TMP/none.h5: cannot be opened");
         row("not a report", {"show", "TMP/text.h5"}, 1, "TMP/text.h5: is not an HDF5 file");
         row("a folder as report", {"show", "TMP"}, 1, "TMP: is not a file");
+        row("a file beside no model", {"info", "/dev/null"}, 1, "/dev/null: is not a checkpoint: there is no config");
+        row("ceilings that are off", {"ceilings"}, 1, "PERFMAMBA_CEILINGS: is off");  // as all tests run
     }
     void refuses() {
         QFETCH(QStringList, arguments);
@@ -503,6 +505,49 @@ private Q_SLOTS:
         QCOMPARE(outcome.code, 1);
         QVERIFY2(outcome.err.contains("standard output: cannot be written"), qPrintable(outcome.err));
         QVERIFY(report::read(path("run.h5").toStdString())->complete);
+    }
+
+    /// What was measured is shown, whatever becomes of its files.
+    void outputsThatFail() {
+        const QStringList run = {"profile", demo("mamba1-recall"), "--lengths", "4", "--repeat", "3"};
+        for (const QStringList& outputs : {QStringList{"--json", "/dev/full", "--csv", path("run.csv")},
+                                           {"--csv", "/dev/full"},
+                                           {"--chrome-trace", "/dev/full"}}) {
+            const Outcome outcome = runCli(run + outputs);
+            QCOMPARE(outcome.code, 1);
+            QVERIFY2(outcome.err.contains("perfmamba-cli: /dev/full: cannot be written"), qPrintable(outcome.err));
+            QVERIFY(outcome.out.contains("total"));
+        }
+        QVERIFY(QFile(path("run.csv")).size() > 0);
+        const Outcome shown = runCli({"info", demo("mamba1-recall"), "--json", "/dev/full"});
+        QCOMPARE(shown.code, 1);
+        QVERIFY(shown.out.contains("architecture"));
+    }
+
+    void textsReplaceTextsOnly() {
+        report::write(path("run.h5").toStdString(), *test::fabricatedProfile());
+        const Outcome refused = runCli({"info", demo("mamba1-recall"), "--json", path("run.h5")});
+        QCOMPARE(refused.code, 1);
+        QVERIFY2(refused.err.contains("exists and is no text"), qPrintable(refused.err));
+        QVERIFY(report::read(path("run.h5").toStdString())->complete);
+        for (int i = 0; i < 2; ++i) QCOMPARE(runCli({"info", demo("mamba1-recall"), "--json", path("a.json")}).code, 0);
+    }
+
+    /// Two runs into one report would cost the one or the other its measurements.
+    void oneWriterOfAReport() {
+        const QString report = path("run.h5");
+        QProcess process;
+        process.start(PERFMAMBA_CLI, longRun(report));
+        QVERIFY(says(process, "prefill 4, batch 1"));
+        const QStringList run = {"profile", demo("mamba1-recall"), "--lengths", "4", "--repeat", "3", "--report",
+                                 report};
+        const Outcome second = runCli(run);
+        QCOMPARE(second.code, 1);
+        QVERIFY2(second.err.contains(report + ": is being written by another process"), qPrintable(second.err));
+        process.kill();  // which leaves the lock's file
+        QVERIFY(process.waitForFinished(kPatience));
+        QCOMPARE(runCli(run).code, 0);
+        QVERIFY(QDir(m_folder->path()).entryList(QDir::Files | QDir::Hidden).filter(".lock").isEmpty());
     }
 
     void noReportReplacesOneOfAnotherKind() {

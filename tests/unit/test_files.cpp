@@ -56,6 +56,23 @@ private Q_SLOTS:
         m_path = fs::path(m_folder->path().toStdString()) / "out";
     }
 
+    void oneWriterAtATime() {
+        const fs::path link = m_path.string() + "-link";
+        fs::create_symlink("out", link);
+        {
+            const report::OnlyWriter first(m_path);
+            QVERIFY(refusal([&] { const report::OnlyWriter second(m_path); }).contains("out: is being written"));
+            QVERIFY(refusal([&] { const report::OnlyWriter same(link); }).contains("out-link: is being written"));
+            const report::OnlyWriter other(m_path.string() + "2");
+            QVERIFY(fs::exists(m_path.parent_path() / ".out.lock"));
+        }
+        QVERIFY(!fs::exists(m_path.parent_path() / ".out.lock"));
+        put(m_path.parent_path() / ".out.lock", "");  // of a process that was killed
+        QCOMPARE(refusal([&] { const report::OnlyWriter again(m_path); }), QString());
+        QCOMPARE(refusal([&] { const report::OnlyWriter nowhere(m_path / "none" / "x"); }), QString());
+        QCOMPARE(refusal([&] { const report::OnlyWriter nothing({}); }), QString());
+    }
+
     void replacesAFile() {
         const fs::path backup = m_path.string() + "~";  // an editor's, say
         put(m_path, "old");
