@@ -93,6 +93,17 @@ std::string computedText(const study::Study& study) {
     return by.command.empty() ? text : text + fmt::format("command    {}\n", toPlainUtf8(by.command));
 }
 
+/// What collecting costs; an interval where there are pairs enough for one.
+std::string costText(const profile::Ratio& cost) {
+    if (cost.pairs == 0) return "collecting costs: not measured\n";
+    if (!cost.known()) {
+        return fmt::format("collecting {} × the time of a pass without, too few pairs of passes for an interval: {}\n",
+                           profile::formatRatio(cost.median), cost.pairs);
+    }
+    return fmt::format("collecting {} × the time of a pass without, {} pairs of passes\n", profile::formatRatio(cost),
+                       cost.pairs);
+}
+
 }  // namespace
 
 std::string formatEstimate(const evaluate::Estimate& estimate, double factor) {
@@ -114,8 +125,7 @@ std::string activityText(const activity::Activity& activity, activity::Statistic
     text += madeText(activity.tokens_made);
     text += fmt::format("seen       {} tokens of {} sequence{}\n", activity.tokens_seen, activity.sequences,
                         activity.sequences == 1 ? "" : "s");
-    text += fmt::format("collecting {} × the time of a pass without, {} pairs of passes\n",
-                        profile::formatRatio(activity.cost), activity.cost.pairs);
+    text += costText(activity.cost);
     if (!activity.complete) text += "           ended early\n";
     text += fmt::format("\n{} of each state, mean over tokens and {}\n\n", name(statistic),
                         activity.model.config.architecture == model::Architecture::Mamba1 ? "channels" : "heads");
