@@ -90,9 +90,8 @@ DType precisionFromName(std::string_view name) {
 }
 
 std::unique_ptr<Backend> makeBackend(const std::string& device_id, const BackendOptions& options) {
-    constexpr int kMaxThreads = 1024;
-    if (options.threads < 0 || options.threads > kMaxThreads) {
-        throw Error("threads", fmt::format("{} is not between 0 and {}", options.threads, kMaxThreads));
+    if (options.threads < 0 || options.threads > kMostThreads) {
+        throw Error("threads", fmt::format("{} is not between 0 and {}", options.threads, kMostThreads));
     }
     if (options.chunk < 0)
         throw Error("chunk", fmt::format("{} tokens are too few", options.chunk), "0 lets it be chosen");

@@ -27,8 +27,10 @@ std::string_view precisionName(DType precision);
 /// Throws Error for another name.
 DType precisionFromName(std::string_view name);
 
+inline constexpr int kMostThreads = 1024;
+
 struct BackendOptions {
-    int threads = 0;               // of the CPU; 0: as many as the machine has cores for this process
+    int threads = 0;               // of the CPU, to kMostThreads; 0: as many as the machine has cores for this process
     DType precision = DType::F32;  // of matrices, and on a GPU of activations
 
     std::int64_t chunk = 0;  // of the SSD on the CPU; 0: what measured best, or the model's where that is shorter

@@ -70,7 +70,7 @@ Command activityCommand(CLI::App& app, const std::string& command_line) {
                      "What the table shows: delta_b, delta_bx, decay, state, output, output_energy")
         ->capture_default_str();
     command->add_option("--batch", given->collecting.batch, "Sequences at once")
-        ->check(positive())
+        ->check(positive<std::int64_t>())
         ->capture_default_str();
     command->add_option("--report", given->report, "Write all statistics as an HDF5 report")->type_name("FILE.h5");
     command->add_option("--json", given->json, "Write each state's as JSON to FILE, or to standard output for '-'")

@@ -102,9 +102,7 @@ Command ceilingsCommand(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("ceilings", "What a device reaches at best, measured once: the floors stand on it");
     command->add_option("--device", given->device, "Which; see 'perfmamba-cli devices'")->capture_default_str();
-    command->add_option("--threads", given->threads, "Threads; 0: as many as there are cores")
-        ->check(notNegative())
-        ->capture_default_str();
+    addThreadsOption(*command, given->threads);
     addPrecisionOption(*command, given->precision);
     command->add_flag("--again", given->again, "Measure anew what was kept");
     command->add_option("--json", given->json, "Write them as JSON to FILE, or to standard output for '-'")

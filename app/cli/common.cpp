@@ -7,12 +7,15 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "app/cli/standard_error.h"
@@ -34,33 +37,68 @@ std::string_view withoutSubject(std::string_view why, const std::string& subject
     return why;
 }
 
+/// What CLI11 converts with, at the end of whose range it stops.
+template <class T>
+bool fits(const std::string& text) {
+    errno = 0;
+    if constexpr (std::is_floating_point_v<T>) {
+        return true;
+    } else if constexpr (std::is_unsigned_v<T>) {
+        (void)std::strtoull(text.c_str(), nullptr, 0);
+        return errno != ERANGE;
+    } else {
+        const long long value = std::strtoll(text.c_str(), nullptr, 0);
+        return errno != ERANGE && std::in_range<T>(value);
+    }
+}
+
 /// Text that is no number is left to those who convert it.
-template <class Right>
-CLI::Validator numbers(const char* wrong, const Right& right) {
+template <class T, class Right>
+CLI::Validator numbers(const std::string& wrong, const Right& right) {
     return {[=](std::string& text) {
                 double value = 0;
-                const bool is_number = CLI::detail::lexical_cast(text, value);
-                if (is_number && !std::isfinite(value)) return text + " is not finite";
-                return !is_number || right(value) ? std::string() : text + wrong;
+                if (!CLI::detail::lexical_cast(text, value)) return std::string();
+                if (!std::isfinite(value)) return text + " is not finite";
+                if (!right(value)) return text + wrong;
+                return fits<T>(text) ? std::string() : text + " is too large";
             },
             ""};
 }
 
 }  // namespace
 
+template <class T>
 CLI::Validator positive() {
-    return numbers(" is not positive", [](double value) { return value > 0; });
+    return numbers<T>(" is not positive", [](double value) { return value > 0; });
 }
 
+template <class T>
 CLI::Validator notNegative() {
-    return numbers(" is negative", [](double value) { return value >= 0; });
+    return numbers<T>(" is negative", [](double value) { return value >= 0; });
+}
+
+template CLI::Validator positive<int>();
+template CLI::Validator positive<std::int64_t>();
+template CLI::Validator positive<double>();
+template CLI::Validator notNegative<int>();
+template CLI::Validator notNegative<std::int64_t>();
+template CLI::Validator notNegative<std::uint64_t>();
+
+CLI::Validator finite() {
+    return numbers<double>("", [](double) { return true; });
+}
+
+CLI::Validator atMost(std::int64_t most) {
+    return numbers<std::int64_t>(fmt::format(" is more than {}", most),
+                                 [=](double value) { return value <= static_cast<double>(most); });
 }
 
 int repeatIn(const std::string& text) {
     if (text == "auto") return 0;
     const auto repeat = numberIn<int>(text);
     if (!repeat || *repeat < 1) {
-        throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1", text));
+        throw UsageError(fmt::format("--repeat: '{}' is neither auto nor a number from 1 to {}", text,
+                                     std::numeric_limits<int>::max()));
     }
     return *repeat;
 }

@@ -50,9 +50,16 @@ std::optional<T> numberIn(std::string_view text) {
     return value;
 }
 
-/// Checks of numbers that say what is wrong with one: CLI11's own name the range of a double, in 300 digits.
+/// Checks of numbers that say what is wrong with one, as it was typed: CLI11's own name the range of a double, in 300
+/// digits, and its conversion takes the end of a range for all that lies beyond it. T: what the option sets, one of
+/// int, std::int64_t, std::uint64_t and double.
+template <class T>
 CLI::Validator positive();
+template <class T>
 CLI::Validator notNegative();
+CLI::Validator finite();
+/// Of a whole number.
+CLI::Validator atMost(std::int64_t most);
 /// What --repeat says: recorded passes, 0 for "auto". Throws UsageError.
 int repeatIn(const std::string& text);
 

@@ -108,15 +108,15 @@ Command evaluateCommand(CLI::App& app) {
     command
         ->add_option("--window", given->tokens.length,
                      "Tokens of a text's window; windows do not overlap. 0: the task's length, or 2048")
-        ->check(notNegative())
+        ->check(notNegative<std::int64_t>())
         ->check(windowLength())
         ->capture_default_str();
     command->add_option("--sequences", given->tokens.sequences, "At most; 0: 256 of a task, of a text all")
-        ->check(notNegative())
+        ->check(notNegative<std::int64_t>())
         ->capture_default_str();
     addSeedOption(*command, given->tokens.seed, "Of a generated task");
     command->add_option("--batch", given->evaluating.batch, "Sequences at once")
-        ->check(positive())
+        ->check(positive<std::int64_t>())
         ->capture_default_str();
     command->add_option("--json", given->json, "Write it as JSON to FILE, or to standard output for '-'")
         ->type_name("FILE|-");

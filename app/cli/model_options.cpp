@@ -64,12 +64,17 @@ void addPrecisionOption(CLI::App& app, std::string& precision) {
         ->capture_default_str();
 }
 
-void addComputeOptions(CLI::App& app, ComputeOptions& options) {
-    app.add_option("--threads", options.threads, "Threads; 0: as many as there are cores")
-        ->check(notNegative())
+void addThreadsOption(CLI::App& app, int& threads) {
+    app.add_option("--threads", threads, "Threads; 0: as many as there are cores")
+        ->check(notNegative<int>())
+        ->check(atMost(kernels::kMostThreads))
         ->capture_default_str();
+}
+
+void addComputeOptions(CLI::App& app, ComputeOptions& options) {
+    addThreadsOption(app, options.threads);
     app.add_option("--chunk", options.chunk, "Tokens of a chunk of Mamba-2's SSD on the CPU; 0: what measured best")
-        ->check(notNegative())
+        ->check(notNegative<std::int64_t>())
         ->capture_default_str();
     addPrecisionOption(app, options.precision);
 }
@@ -89,18 +94,18 @@ void addTokenOptions(CLI::App& app, const std::string& name, const std::string& 
     app.add_option(
            "--" + name + "-length", request.length,
            fmt::format("Tokens of a sequence, or of a text's window; 0: the task's length, or {}", evaluate::kWindow))
-        ->check(notNegative())
+        ->check(notNegative<std::int64_t>())
         ->check(windowLength())
         ->capture_default_str();
     app.add_option("--" + name + "-sequences", request.sequences,
                    fmt::format("Sequences at most; 0: {} of a task, of a text all", evaluate::kRecallSequences))
-        ->check(notNegative())
+        ->check(notNegative<std::int64_t>())
         ->capture_default_str();
     addTextOptions(app, name + "-", request);
 }
 
 void addSeedOption(CLI::App& app, std::uint64_t& seed, const std::string& of) {
-    app.add_option("--seed", seed, of)->check(notNegative())->capture_default_str();
+    app.add_option("--seed", seed, of)->check(notNegative<std::uint64_t>())->capture_default_str();
 }
 
 void addTextOptions(CLI::App& app, const std::string& prefix, evaluate::TokenRequest& request) {

@@ -49,6 +49,8 @@ void addModelOptions(CLI::App& app, ModelOptions& options);
 void addPrecisionOption(CLI::App& app, std::string& precision);
 /// Of an option that is the tokens of a window, 0 for its default: one token predicts nothing.
 CLI::Validator windowLength();
+/// `--threads N`.
+void addThreadsOption(CLI::App& app, int& threads);
 /// `--threads N`, `--precision f32|bf16|f16`, `--chunk N`.
 void addComputeOptions(CLI::App& app, ComputeOptions& options);
 

@@ -222,9 +222,12 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
     command->add_option("--mode", given->mode, "prefill: the whole prompt in a pass; decode: one token after it")
         ->type_name("prefill|decode")
         ->capture_default_str();
-    command->add_option("--batch", given->options.batch, "Sequences at once")->capture_default_str();
+    command->add_option("--batch", given->options.batch, "Sequences at once")
+        ->check(positive<std::int64_t>())
+        ->capture_default_str();
     command->add_option("--lengths", given->options.lengths, "Tokens of the prompt, separated by commas")
         ->delimiter(',')
+        ->check(positive<std::int64_t>())
         ->type_name("N,N,...")
         ->capture_default_str();
     command->add_option("--repeat", given->repeat, "Recorded passes at each length; auto: until --bound or --budget")
@@ -232,10 +235,11 @@ Command profileCommand(CLI::App& app, const std::string& command_line) {
         ->capture_default_str();
     command
         ->add_option("--bound", given->bound_percent, "Width of the median's 95 % interval to stop at, ± in per cent")
-        ->check(positive())
+        ->check(positive<double>())
         ->type_name("PERCENT")
         ->capture_default_str();
     command->add_option("--budget", given->options.budget_s, "Longest time at each length")
+        ->check(positive<double>())
         ->type_name("SECONDS")
         ->capture_default_str();
     command

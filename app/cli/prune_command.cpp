@@ -204,14 +204,18 @@ Command pruneCommand(CLI::App& app) {
     command->add_option("--criterion", given->criterion, "What says which states go")
         ->check(CLI::IsMember(prune::criterionIds()))
         ->type_name("C");
-    command->add_option("--threshold", given->threshold, "States with a score of at least this stay")->type_name("X");
+    command->add_option("--threshold", given->threshold, "States with a score of at least this stay")
+        ->check(finite())
+        ->type_name("X");
     command->add_option("--keep", given->keep, "Share of each layer's states that stays, 0 … 1")->type_name("SHARE");
     command->add_option("--budget", given->budget, "Share of all states that stays, 0 … 1")->type_name("SHARE");
     command->add_option("--plan", given->plan, "Use a plan that was saved")->type_name("FILE.json");
     command->add_option("--multiple-of", given->multiple_of, "Round each count up to a multiple, for example of 8")
+        ->check(positive<std::int64_t>())
         ->capture_default_str();
     command->add_option("--protect", given->protect, "Layers that keep all their states")
         ->delimiter(',')
+        ->check(notNegative<std::int64_t>())
         ->type_name("N,N,...");
     command->add_option("--layer", given->overrides, "States of each group that this layer keeps; may be repeated")
         ->type_name("LAYER=STATES");

@@ -221,18 +221,16 @@ void addTextOutputs(CLI::App& command, Outputs& outputs) {
 }
 
 void addMeasuringOptions(CLI::App& command, ScalingCommand& given) {
-    command.add_option("--threads", given.study.threads, "Threads; 0: as many as there are cores")
-        ->check(notNegative())
-        ->capture_default_str();
+    addThreadsOption(command, given.study.threads);
     command.add_option("--repeat", given.repeat, "Recorded passes of each cell; auto: until --bound or --budget")
         ->type_name("auto|N")
         ->capture_default_str();
     command.add_option("--bound", given.bound_percent, "Width of the median's 95 % interval to stop at, ± in per cent")
-        ->check(positive())
+        ->check(positive<double>())
         ->type_name("PERCENT")
         ->capture_default_str();
     command.add_option("--budget", given.study.budget_s, "Longest time for each cell")
-        ->check(positive())
+        ->check(positive<double>())
         ->type_name("SECONDS")
         ->capture_default_str();
     addSeedOption(command, given.study.seed, "Of the random token ids");
@@ -251,16 +249,18 @@ Command scalingCommand(CLI::App& app, const std::string& command_line) {
         ->add_option("MODEL", given->models,
                      "Mamba-1 or Mamba-2 models: folders of Hugging Face or state-spaces, or GGUF files")
         ->required();
-    addList(*command, "--lengths", given->study.lengths, "Tokens of the prompt", "N,N,...")->check(positive());
+    addList(*command, "--lengths", given->study.lengths, "Tokens of the prompt", "N,N,...")
+        ->check(positive<std::int64_t>());
     addList(*command, "--modes", given->modes, "prefill: the whole prompt in a pass; decode: one token after it",
             "M,M");
-    addList(*command, "--batches", given->study.batches, "Sequences at once", "B,B,...")->check(positive());
+    addList(*command, "--batches", given->study.batches, "Sequences at once", "B,B,...")
+        ->check(positive<std::int64_t>());
     addList(*command, "--precisions", given->study.precisions, "What is computed in: f32, bf16, f16", "P,P,...")
         ->check(CLI::IsMember({"f32", "bf16", "f16"}));
     addList(*command, "--devices", given->study.devices, "Where it runs; see 'perfmamba-cli devices'", "D,D,...");
     addList(*command, "--states", given->study.states,
             "States N of every group, to learn what d_state costs; 0: as the model has them", "N,N,...")
-        ->check(notNegative());
+        ->check(notNegative<std::int64_t>());
     addMeasuringOptions(*command, *given);
     command->add_option("--shard", given->shard, "Measure this part of so many; 'merge' joins them")
         ->type_name("I/N")

@@ -62,7 +62,7 @@ Command showCommand(CLI::App& app) {
         ->add_option("--statistic", options->statistic,
                      "Of activity: delta_b, delta_bx, decay, state, output, output_energy; the last where not given")
         ->type_name("NAME");
-    command->add_option("--length", options->length, "Only this length")->check(positive());
+    command->add_option("--length", options->length, "Only this length")->check(positive<std::int64_t>());
     addOutputs(*command, options->outputs);
     addChromeTrace(*command, options->outputs);
     command->footer(

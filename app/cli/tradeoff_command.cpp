@@ -114,6 +114,7 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
         ->check(CLI::IsMember({"keep", "budget"}))
         ->capture_default_str();
     command->add_option("--multiple-of", given->study.multiple_of, "Round each count up to a multiple")
+        ->check(positive<std::int64_t>())
         ->capture_default_str();
     command
         ->add_option("--sensitivity", given->sensitivity_percent,
@@ -126,16 +127,17 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
     addLastWordOption(*command, "evaluate-", given->study.evaluation);
     command->add_option("--batches", given->batches, "Batch sizes that are timed")
         ->delimiter(',')
+        ->check(positive<std::int64_t>())
         ->capture_default_str();
     command->add_option("--prefill", given->prefill, "Tokens of the prefill that is timed")
-        ->check(positive())
+        ->check(positive<std::int64_t>())
         ->capture_default_str();
     command->add_flag("--accuracy-only", given->accuracy_only, "Time nothing");
     command->add_option("--pairs", given->study.pairs, "Pairs of passes, unpruned and pruned in turn")
-        ->check(positive())
+        ->check(positive<int>())
         ->capture_default_str();
     command->add_option("--budget", given->study.budget_s, "Longest time for each speed-up")
-        ->check(positive())
+        ->check(positive<double>())
         ->type_name("SECONDS")
         ->capture_default_str();
     addSeedOption(*command, given->study.seed, "Of the random criterion");

@@ -395,6 +395,23 @@ private Q_SLOTS:
         row("a seed below 0 in hex", {"profile", model, "--seed", "-0x5"}, 2, "--seed: -0x5 is negative");
         row("tokens of 0", {"tradeoff", model, "--prefill", "0"}, 2, "--prefill: 0 is not positive");
         row("a budget without end", {"tradeoff", model, "--budget", "inf"}, 2, "--budget: inf is not finite");
+        row("a profile's budget without end", {"profile", model, "--budget", "inf"}, 2, "--budget: inf is not finite");
+        row("more threads than there may be", {"profile", model, "--threads", "1000000"}, 2,
+            "--threads: 1000000 is more than 1024");
+        row("so for ceilings", {"ceilings", "--threads", "1025"}, 2, "--threads: 1025 is more than 1024");
+        // What does not fit is named as it was typed.
+        row("a seed too large", {"profile", model, "--seed", "18446744073709551616"}, 2,
+            "--seed: 18446744073709551616 is too large");
+        row("a length too large", {"profile", model, "--lengths", "64,99999999999999999999"}, 2,
+            "--lengths: 99999999999999999999 is too large");
+        row("a batch too large", {"profile", model, "--batch", "99999999999999999999"}, 2,
+            "--batch: 99999999999999999999 is too large");
+        row("threads too large", {"profile", model, "--threads", "99999999999"}, 2,
+            "--threads: 99999999999 is too large");
+        row("pairs too large", {"tradeoff", model, "--pairs", "99999999999"}, 2, "--pairs: 99999999999 is too large");
+        row("a number far below 0", {"profile", model, "--chunk", "-99999999999999999999"}, 2,
+            "--chunk: -99999999999999999999 is negative");
+        row("a repeat too large", {"profile", model, "--repeat", "99999999999"}, 2, "from 1 to 2147483647");
         row("an empty value", {"compare", "TMP/text.h5", "TMP/text.h5", "--fail-if-slower", ""}, 2,
             "--fail-if-slower is empty");
         row("an empty report", {"profile", model, "--report", ""}, 2, "--report is empty");

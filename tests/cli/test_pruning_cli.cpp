@@ -370,6 +370,7 @@ private Q_SLOTS:
         fails(prune + QStringList{"--evaluate-last-word"}, 2, "--evaluate-last-word");
         fails(prune + QStringList{"--evaluate-length", "64"}, 2, "--evaluate-length");
         fails(prune + QStringList{"--seed", "-1"}, 2, "--seed");
+        fails(prune + QStringList{"--seed", "99999999999999999999"}, 2, "--seed: 99999999999999999999 is too large");
         fails({"activity", demo("mamba2-recall"), "--calibrate", "random", "--calibrate-length", "1"}, 2,
               "--calibrate-length: a window has at least 2 tokens");
         fails({"evaluate", demo("mamba2-bytes"), "--text", path("a.txt"), "--window", "1"}, 2, "--window");

@@ -173,6 +173,8 @@ private Q_SLOTS:
         fails(tiny({"--lengths", "8,8"}), 1, "lengths: one is given twice");
         fails(tiny({"--states", "-3"}), 2, "--states");
         fails(tiny({"--batches", "0"}), 2, "--batches");
+        fails(tiny({"--threads", "1000000"}), 2, "--threads: 1000000 is more than 1024");
+        fails(tiny({"--states", "99999999999999999999"}), 2, "--states: 99999999999999999999 is too large");
         fails({"scaling"}, 2, "MODEL");
     }
 
