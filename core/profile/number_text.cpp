@@ -82,6 +82,10 @@ std::string formatPercent(double share) {
     return std::isfinite(share) ? fmt::format("{:.1f} %", share * 100) : notFinite(share);
 }
 
+std::string percentAsTyped(double share) {
+    return fmt::format("{:.10g} %", share * 100);
+}
+
 std::string formatRatio(double ratio) {
     return ratio < 10 ? fmt::format("{:.3f}", ratio) : formatNumber(ratio);
 }

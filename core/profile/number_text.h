@@ -18,6 +18,8 @@ std::string formatCount(double count);
 std::string formatNumber(double value);
 /// "41.0 %"; "n/a" for NaN.
 std::string formatPercent(double share);
+/// "14.5 %", of a share that was asked for in per cent: all digits that somebody types.
+std::string percentAsTyped(double share);
 /// "1.048", "12.3"; "n/a" for NaN.
 std::string formatRatio(double ratio);
 /// "1.048 (1.021 … 1.077)", with a unit "1.048× (1.021 … 1.077)"; "n/a" without pairs.

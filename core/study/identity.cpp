@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "core/model/hash.h"
+#include "core/profile/number_text.h"
 #include "kernels/error.h"
 
 namespace perfmamba::study {
@@ -21,6 +22,17 @@ std::string inWords(const evaluate::TokenRequest& request) {
     if (!request.join.empty()) words += fmt::format(", joined by {}", request.join);
     if (request.last_word) words += ", last words";
     return words;
+}
+
+const std::string& shownOf(const Field& field) {
+    return field.shown.empty() ? field.value : field.shown;
+}
+
+/// "0 %, 50 %".
+std::string inPercent(const std::vector<double>& shares) {
+    std::vector<std::string> texts;
+    for (const double share : shares) texts.push_back(profile::percentAsTyped(share));
+    return fmt::format("{}", fmt::join(texts, ", "));
 }
 
 /// What the study's identity leaves out: reports of before version 6 do not know their chunk. Chunks are told apart
@@ -38,17 +50,19 @@ std::vector<Field> fieldsOf(const Study& study) {
     const Options& options = study.options;
     std::vector<std::string> workloads;
     for (const Workload& workload : options.workloads) workloads.push_back(inWords(workload));
-    std::vector<Field> fields = {{"criteria", fmt::format("{}", fmt::join(options.criteria, ", "))},
-                                 {"shares", fmt::format("{}", fmt::join(options.shares, ", "))},
-                                 {"kind of plan", std::string(prune::name(options.kind))},
-                                 {"multiple", fmt::format("{}", options.multiple_of)},
-                                 {"seed", fmt::format("{}", options.seed)},
-                                 {"calibration tokens", inWords(options.calibration)},
-                                 {"evaluation tokens", inWords(options.evaluation)},
-                                 {"workloads", fmt::format("{}", fmt::join(workloads, "; "))},
-                                 {"number of pairs", fmt::format("{}", options.pairs)},
-                                 {"budget", fmt::format("{} s", options.budget_s)},
-                                 {"sensitivity share", fmt::format("{}", options.sensitivity_share)}};
+    std::vector<Field> fields = {
+        {"criteria", fmt::format("{}", fmt::join(options.criteria, ", "))},
+        {"shares", fmt::format("{}", fmt::join(options.shares, ", ")), inPercent(options.shares)},
+        {"kind of plan", std::string(prune::name(options.kind))},
+        {"multiple", fmt::format("{}", options.multiple_of)},
+        {"seed", fmt::format("{}", options.seed)},
+        {"calibration tokens", inWords(options.calibration)},
+        {"evaluation tokens", inWords(options.evaluation)},
+        {"workloads", fmt::format("{}", fmt::join(workloads, "; "))},
+        {"number of pairs", fmt::format("{}", options.pairs)},
+        {"budget", fmt::format("{} s", options.budget_s)},
+        {"sensitivity", fmt::format("{}", options.sensitivity_share),
+         profile::percentAsTyped(options.sensitivity_share)}};
     if (options.workloads.empty()) return fields;  // accuracies are the same everywhere, times are not
     const profile::Provenance& ran = study.provenance;
     fields.push_back({"device", fmt::format("{} ({})", ran.device, ran.device_id)});
@@ -68,7 +82,7 @@ std::vector<Field> fieldsOf(const ScalingOptions& options) {
             {"numbers of states", list(options.states)},
             {"threads", fmt::format("{}", options.threads)},
             {"repeat", fmt::format("{}", options.repeat)},
-            {"bound", fmt::format("{}", options.bound)},
+            {"bound", fmt::format("{}", options.bound), profile::percentAsTyped(options.bound)},
             {"budget", fmt::format("{} s", options.budget_s)},
             {"seed", fmt::format("{}", options.seed)}};
 }
@@ -103,7 +117,7 @@ std::string hashOf(const std::vector<std::string>& texts) {
 std::string difference(const std::vector<Field>& there, const std::vector<Field>& here) {
     for (std::size_t i = 0; i < std::min(there.size(), here.size()); ++i) {
         if (there[i].value == here[i].value) continue;
-        return fmt::format("{}: '{}' there, '{}' here", here[i].name, there[i].value, here[i].value);
+        return fmt::format("{}: '{}' there, '{}' here", here[i].name, shownOf(there[i]), shownOf(here[i]));
     }
     return {};
 }

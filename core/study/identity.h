@@ -15,6 +15,7 @@ namespace perfmamba::study {
 struct Field {
     const char* name;
     std::string value;
+    std::string shown = {};  // where people ask for it in other words than its value, which identities stand on
 };
 /// 16 hex digits over texts, which stay apart.
 std::string hashOf(const std::vector<std::string>& texts);

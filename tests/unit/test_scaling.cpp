@@ -372,7 +372,7 @@ private Q_SLOTS:
         QCOMPARE(refusalOf([&] {
                      (void)mergeScaling({first, {"b.h5", other}});
                  }),
-                 QString("b.h5: is of another study than a.h5 (bound: '0.01' there, '0.05' here) (merge parts of the "
+                 QString("b.h5: is of another study than a.h5 (bound: '1 %' there, '5 %' here) (merge parts of the "
                          "same study)"));
         *other = *first.study;
         other->models[1].hash = "0000000000000000";

@@ -229,7 +229,7 @@ private Q_SLOTS:
         };
         QVERIFY(refusal([](Options& options) {
                     options.shares.pop_back();
-                }).contains("is another study (shares: '0, 0.5, 0.9' there, '0, 0.5' here)"));
+                }).contains("is another study (shares: '0 %, 50 %, 90 %' there, '0 %, 50 %' here)"));
         QVERIFY(refusal([](Options& options) { options.evaluation.seed = 99; }).contains("evaluation tokens"));
         QVERIFY(refusal([](Options& options) { options.pairs = 7; }).contains("number of pairs: '6' there, '7' here"));
         const auto resumed = [&](const std::function<void(Study&)>& change) {
