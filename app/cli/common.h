@@ -1,7 +1,10 @@
 // What the commands share.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <initializer_list>
@@ -12,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "app/cli/targets.h"
 #include "core/profile/profile.h"
@@ -28,6 +32,16 @@ class UsageError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
+
+/// The core's check of options that needs no model: what it refuses is wrong use. Its Errors begin with the option.
+template <class Check>
+void refuseWrongUse(const Check& check) {
+    try {
+        check();
+    } catch (const Error& error) {
+        throw UsageError(std::string("--") + error.what());
+    }
+}
 
 /// Ended with Ctrl-C; the text says what was kept. Exit code 1.
 class Interrupted : public std::runtime_error {
@@ -62,6 +76,15 @@ CLI::Validator finite();
 CLI::Validator atMost(std::int64_t most);
 /// What --repeat says: recorded passes, 0 for "auto". Throws UsageError.
 int repeatIn(const std::string& text);
+
+/// Throws UsageError for what a list has twice.
+template <class T>
+void checkNoneTwice(std::string_view option, const std::vector<T>& values) {
+    for (auto value = values.begin(); value != values.end(); ++value) {
+        if (std::find(values.begin(), value, *value) == value) continue;
+        throw UsageError(fmt::format("{}: {} is given twice", option, *value));
+    }
+}
 
 /// A command adds itself to `app` and returns its function, which is called when it was chosen.
 struct Command {

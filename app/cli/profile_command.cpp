@@ -53,17 +53,9 @@ profile::Options checkedOptions(const ProfileOptions& given) {
     if (options.trace == TraceMode::Off && !given.outputs.chrome_trace.empty()) {
         throw UsageError("--chrome-trace is of recorded passes, and --trace off records none");
     }
-    for (auto length = options.lengths.begin(); length != options.lengths.end(); ++length) {
-        if (std::find(options.lengths.begin(), length, *length) != length) {
-            throw UsageError(fmt::format("--lengths: {} is given twice", *length));
-        }
-    }
+    checkNoneTwice("--lengths", options.lengths);
     options.threads = given.model.compute.threads;
-    try {
-        profile::check(options);
-    } catch (const Error& error) {
-        throw UsageError(std::string("--") + error.what());
-    }
+    refuseWrongUse([&] { profile::check(options); });
     return options;
 }
 

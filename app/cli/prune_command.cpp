@@ -37,14 +37,14 @@ struct PruneOptions {
 
 /// "3=16": layer 3 keeps 16 states of each group.
 std::pair<std::int64_t, std::int64_t> parseOverride(const std::string& text) {
-    std::int64_t layer = -1;
-    std::int64_t states = -1;
-    int used = 0;
-    const int read = std::sscanf(text.c_str(), "%ld=%ld%n", &layer, &states, &used);
-    if (read != 2 || static_cast<std::size_t>(used) != text.size()) {
-        throw UsageError("--layer: '" + text + "' is not LAYER=STATES");
+    const std::size_t equals = text.find('=');
+    const auto layer = numberIn<std::int64_t>(std::string_view(text).substr(0, equals));
+    const auto states =
+        equals == std::string::npos ? std::nullopt : numberIn<std::int64_t>(std::string_view(text).substr(equals + 1));
+    if (!layer || !states || *layer < 0 || *states < 0) {
+        throw UsageError("--layer: '" + text + "' is not LAYER=STATES, two numbers from 0");
     }
-    return {layer, states};
+    return {*layer, *states};
 }
 
 prune::Choice choiceOf(const PruneOptions& given) {
@@ -61,9 +61,6 @@ prune::Choice choiceOf(const PruneOptions& given) {
         choice.kind = prune::PlanKind::Budget;
         choice.value = *given.budget;
     }
-    if (choice.kind != prune::PlanKind::Threshold && !(choice.value >= 0 && choice.value <= 1)) {
-        throw UsageError(fmt::format("--{}: {} is not a share of 0 to 1", name(choice.kind), choice.value));
-    }
     choice.multiple_of = given.multiple_of;
     choice.protected_layers.insert(given.protect.begin(), given.protect.end());
     for (const std::string& text : given.overrides) {
@@ -72,6 +69,7 @@ prune::Choice choiceOf(const PruneOptions& given) {
             throw UsageError(fmt::format("--layer: layer {} is given twice", layer));
         }
     }
+    refuseWrongUse([&] { prune::check(choice); });
     return choice;
 }
 

@@ -57,6 +57,7 @@ study::ScalingOptions checkedOptions(const ScalingCommand& given) {
     }
     options.repeat = repeatIn(given.repeat);
     options.bound = given.bound_percent / 100;
+    refuseWrongUse([&] { study::check(options, given.models.size()); });
     return options;
 }
 

@@ -33,6 +33,7 @@ struct TradeoffOptions {
 
 study::Options checkedOptions(const TradeoffOptions& given) {
     study::Options options = given.study;
+    checkNoneTwice("--batches", given.batches);
     options.shares.clear();
     for (const double percent : given.removed_percent) options.shares.push_back(percent / 100);
     if (given.kind == name(prune::PlanKind::Budget)) options.kind = prune::PlanKind::Budget;
@@ -46,6 +47,7 @@ study::Options checkedOptions(const TradeoffOptions& given) {
             }
         }
     }
+    refuseWrongUse([&] { study::check(options); });
     return options;
 }
 

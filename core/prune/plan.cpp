@@ -55,12 +55,12 @@ void checkLayer(const model::Config& config, std::int64_t layer) {
                 fmt::format("is not there: the model has layers 0 to {}", config.n_layer - 1));
 }
 
-void checkChoice(const model::Config& config, const Choice& choice) {
-    const std::string option(name(choice.kind));
-    if (!std::isfinite(choice.value)) throw Error(option, "is not a number");
-    if (choice.kind != PlanKind::Threshold && !(choice.value >= 0 && choice.value <= 1)) {
-        throw Error(option, fmt::format("{} is not a share of 0 to 1", choice.value));
-    }
+[[noreturn]] void refuseToKeepNone(const Choice& choice) {
+    throw Error(std::string(name(choice.kind)), fmt::format("{} would remove every state of every layer", choice.value),
+                choice.kind == PlanKind::Threshold ? "choose a lower one" : "choose a larger share");
+}
+
+void checkFor(const model::Config& config, const Choice& choice) {
     if (choice.multiple_of < 1 || choice.multiple_of > config.d_state) {
         throw Error("multiple of",
                     fmt::format("{} is not in 1 to {}, the model's d_state", choice.multiple_of, config.d_state));
@@ -74,10 +74,6 @@ void checkChoice(const model::Config& config, const Choice& choice) {
         }
         if (count < 0 || count > most) {
             throw Error(fmt::format("layer {}", layer), fmt::format("cannot keep {} of {} states", count, most));
-        }
-        if (choice.protected_layers.contains(layer)) {
-            throw Error(fmt::format("layer {}", layer), "is protected and also given a number of states to keep",
-                        "ask for one of the two");
         }
     }
 }
@@ -194,9 +190,28 @@ bool Plan::uniform() const {
     return true;
 }
 
+void check(const Choice& choice) {
+    const std::string option(name(choice.kind));
+    if (choice.kind == PlanKind::Threshold) {
+        if (!std::isfinite(choice.value)) throw Error(option, fmt::format("{} is not finite", choice.value));
+    } else if (!(choice.value >= 0 && choice.value <= 1)) {
+        throw Error(option, fmt::format("{} is not a share of 0 to 1", choice.value));
+    }
+    bool some_stay = choice.kind == PlanKind::Threshold || choice.value > 0 || !choice.protected_layers.empty();
+    for (const auto& [layer, count] : choice.overrides) {
+        if (choice.protected_layers.contains(layer)) {
+            throw Error(fmt::format("layer {}", layer), "is protected and also given a number of states to keep",
+                        "ask for one of the two");
+        }
+        some_stay = some_stay || count > 0;
+    }
+    if (!some_stay) refuseToKeepNone(choice);
+}
+
 Plan makePlan(const model::Config& config, const std::string& model_name, const Scores& scores, const Choice& choice) {
     checkScores(config, scores);
-    checkChoice(config, choice);
+    check(choice);
+    checkFor(config, choice);
     Plan plan = fullPlan(config, model_name, scores.model_hash);
     plan.criterion = scores.criterion;
     plan.calibration = scores.calibration;
@@ -211,11 +226,7 @@ Plan makePlan(const model::Config& config, const std::string& model_name, const 
         const std::span flags = std::span(plan.layers[at(groups[i].layer)]);
         keepBest(counts.scoresOf(groups[i]), kept[i], flags.subspan(at(groups[i].first), at(groups[i].states)));
     }
-    if (plan.kept() == 0) {
-        throw Error(std::string(name(choice.kind)),
-                    fmt::format("{} would remove every state of every layer", choice.value),
-                    choice.kind == PlanKind::Threshold ? "choose a lower one" : "choose a larger share");
-    }
+    if (plan.kept() == 0) refuseToKeepNone(choice);
     return plan;
 }
 

@@ -58,8 +58,12 @@ struct Plan {
 };
 using PlanPtr = std::shared_ptr<const Plan>;
 
-/// Throws Error for a value out of range (a share not in 0 … 1, a multiple or override below 0 or beyond N, a layer
-/// that is not there), and when no state of any layer would stay.
+/// Throws Error for what is wrong whatever the model: a share not in 0 … 1 or that lets nothing stay, a threshold that
+/// is not finite, a layer that is protected and given a number of states.
+void check(const Choice& choice);
+
+/// Throws Error as check() does, for a value that this model cannot have (a multiple or override below 0 or beyond N, a
+/// layer that is not there), and when no state of any layer would stay.
 Plan makePlan(const model::Config& config, const std::string& model_name, const Scores& scores, const Choice& choice);
 
 /// Every state stays.

@@ -39,31 +39,6 @@ void checkModels(const Models& models) {
     if (hasEqual(hashes)) throw Error("models", "one is given twice");
 }
 
-void checkOptions(const ScalingOptions& options, std::size_t models) {
-    checkList("lengths", options.lengths);
-    checkList("modes", options.modes);
-    checkList("batches", options.batches);
-    checkList("precisions", options.precisions);
-    checkList("devices", options.devices);
-    checkList("states", options.states);
-    for (const std::string& precision : options.precisions) (void)kernels::precisionFromName(precision);
-    for (const std::int64_t states : options.states) {
-        if (states >= 0 && states <= kMostStates) continue;
-        throw Error("states",
-                    fmt::format("{} is not in 1 to {}, nor 0, which is as the model has them", states, kMostStates));
-    }
-    if (options.threads < 0) throw Error("threads", fmt::format("{} is below 0", options.threads));
-    double cells = static_cast<double>(models);
-    for (const std::size_t count : {options.lengths.size(), options.modes.size(), options.batches.size(),
-                                    options.precisions.size(), options.devices.size(), options.states.size()}) {
-        cells *= static_cast<double>(count);
-    }
-    if (cells > kMostCells) {
-        throw Error("study", fmt::format("{:.0f} cells are more than {}", cells, kMostCells), "ask for fewer");
-    }
-    for (const ScalingCell& cell : cellsOf(1, options)) profile::check(optionsOf(options, cell));
-}
-
 void checkShard(std::size_t shard, std::size_t shards) {
     if (shards >= 1 && shard >= 1 && shard <= shards) return;
     throw Error("shard", fmt::format("{} of {} is none of 1 to {}", shard, shards, shards));
@@ -245,9 +220,35 @@ private:
 
 }  // namespace
 
+void check(const ScalingOptions& options, std::size_t models) {
+    checkList("lengths", options.lengths);
+    checkList("modes", options.modes);
+    checkList("batches", options.batches);
+    checkList("precisions", options.precisions);
+    checkList("devices", options.devices);
+    checkList("states", options.states);
+    for (const std::string& precision : options.precisions) (void)kernels::precisionFromName(precision);
+    for (const std::int64_t states : options.states) {
+        if (states >= 0 && states <= kMostStates) continue;
+        throw Error("states",
+                    fmt::format("{} is not in 1 to {}, nor 0, which is as the model has them", states, kMostStates));
+    }
+    if (options.threads < 0) throw Error("threads", fmt::format("{} is below 0", options.threads));
+    double cells = static_cast<double>(models);
+    for (const std::size_t count : {options.lengths.size(), options.modes.size(), options.batches.size(),
+                                    options.precisions.size(), options.devices.size(), options.states.size()}) {
+        cells *= static_cast<double>(count);
+    }
+    if (cells > kMostCells) {
+        throw Error("lengths", fmt::format("with all other lists and models they make {:.0f} cells", cells),
+                    fmt::format("a study has at most {}", kMostCells));
+    }
+    for (const ScalingCell& cell : cellsOf(1, options)) profile::check(optionsOf(options, cell));
+}
+
 ScalingPtr planScaling(const Models& models, const ScalingOptions& options, std::size_t shard, std::size_t shards) {
     checkModels(models);
-    checkOptions(options, models.size());
+    check(options, models.size());
     checkShard(shard, shards);
     auto study = std::make_shared<ScalingStudy>();
     for (const auto& checkpoint : models) {

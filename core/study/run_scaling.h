@@ -39,10 +39,13 @@ struct ScalingMachine {
 /// `point` is the cell that is, or was, under way; `done` and `seconds_left` are of this shard's cells.
 using ScalingObserver = std::function<void(const ScalingPtr&, const profile::Progress&, bool cell_done)>;
 
+/// Throws Error for what is wrong whatever the models, of which there are so many: a list that is empty or has equal
+/// entries, a length or batch below 1, a number of states below 0 or beyond 4096, a precision unknown, a repeat, bound
+/// or budget as profile::check() refuses it, more than 100000 cells.
+void check(const ScalingOptions& options, std::size_t models);
+
 /// The study that is asked for, all its cells waiting; an engine serves all its curves before the next is made. Throws
-/// Error when there are no models or one twice, a list is empty or has equal entries, a length or batch is below
-/// 1, a number of states below 0, a precision unknown, a repeat, bound or budget as profile::check() refuses it, or
-/// `shard` is not one of 1 … shards.
+/// Error as check() does, when there are no models or one twice, or `shard` is not one of 1 … shards.
 ScalingPtr planScaling(const Models& models, const ScalingOptions& options, std::size_t shard = 1,
                        std::size_t shards = 1);
 

@@ -11,6 +11,7 @@
 #include "core/activity/collect.h"
 #include "core/evaluate/evaluate.h"
 #include "core/profile/elapsed.h"
+#include "core/profile/number_text.h"
 #include "core/profile/system_info.h"
 #include "core/prune/criterion.h"
 #include "core/prune/ranking.h"
@@ -58,7 +59,8 @@ const std::string& sensitivityCriterion(const Options& options) {
 
 void checkShare(const char* option, double share) {
     if (share >= 0 && share <= kMostRemoved) return;
-    throw Error(option, fmt::format("{} is not a share of 0 to {} to remove", share, kMostRemoved));
+    throw Error(option, fmt::format("{} is not a share of 0 to {} to remove", profile::percentAsTyped(share),
+                                    profile::percentAsTyped(kMostRemoved)));
 }
 
 /// Without the tail that 1 − 0.9 has in binary.
@@ -78,32 +80,17 @@ void checkLeavesSome(prune::PlanKind kind, double share, const model::Config& co
     }
     const std::int64_t shared = kind == prune::PlanKind::Budget ? all : largest;
     if (prune::countOf(shareKept(share), shared) > 0) return;
-    throw Error("shares", fmt::format("{} would remove every state of every layer", share), "remove less");
+    throw Error("shares", fmt::format("{} would remove every state of every layer", profile::percentAsTyped(share)),
+                "remove less");
 }
 
-void checkValues(const Options& options, const model::Config& config) {
-    if (options.criteria.empty()) throw Error("criteria", "there are none");
+void checkFor(const Options& options, const model::Config& config) {
     for (const std::string& criterion : options.criteria) prune::criterionFor(criterion, config.architecture);
-    if (hasEqual(options.criteria)) throw Error("criteria", "one is given twice");
-    if (options.shares.empty() && options.sensitivity_share == 0) throw Error("shares", "there are none");
-    for (const double share : options.shares) checkShare("shares", share);
-    if (hasEqual(options.shares)) throw Error("shares", "one is given twice");
-    checkShare("sensitivity", options.sensitivity_share);
-    if (options.kind == prune::PlanKind::Threshold) {
-        throw Error("kind", "a study removes shares, and a threshold is none", "choose keep or budget");
-    }
     if (options.multiple_of < 1 || options.multiple_of > config.d_state) {
         throw Error("multiple of",
                     fmt::format("{} is not in 1 to {}, the model's d_state", options.multiple_of, config.d_state));
     }
     for (const double share : options.shares) checkLeavesSome(options.kind, share, config);
-    for (const Workload& workload : options.workloads) check(workload);
-    if (hasEqual(options.workloads)) throw Error("workloads", "one is given twice");
-    if (std::cmp_less(options.pairs, kFewestPairs)) {
-        throw Error("pairs", fmt::format("{} are too few for an interval", options.pairs),
-                    fmt::format("ask for at least {}", kFewestPairs));
-    }
-    if (!(options.budget_s > 0)) throw Error("budget", fmt::format("{} s is not positive", options.budget_s));
 }
 
 std::vector<Cell> cellsOf(const Options& options, const model::Config& config) {
@@ -323,10 +310,30 @@ private:
 
 }  // namespace
 
+void check(const Options& options) {
+    if (options.criteria.empty()) throw Error("criteria", "there are none");
+    if (hasEqual(options.criteria)) throw Error("criteria", "one is given twice");
+    if (options.shares.empty() && options.sensitivity_share == 0) throw Error("shares", "there are none");
+    for (const double share : options.shares) checkShare("shares", share);
+    if (hasEqual(options.shares)) throw Error("shares", "one is given twice");
+    checkShare("sensitivity", options.sensitivity_share);
+    if (options.kind == prune::PlanKind::Threshold) {
+        throw Error("kind", "a study removes shares, and a threshold is none", "choose keep or budget");
+    }
+    for (const Workload& workload : options.workloads) check(workload);
+    if (hasEqual(options.workloads)) throw Error("workloads", "one is given twice");
+    if (std::cmp_less(options.pairs, kFewestPairs)) {
+        throw Error("pairs", fmt::format("{} are too few for an interval", options.pairs),
+                    fmt::format("ask for at least {}", kFewestPairs));
+    }
+    if (!(options.budget_s > 0)) throw Error("budget", fmt::format("{} s is not positive", options.budget_s));
+}
+
 StudyPtr run(engine::Engine& engine, const prune::MakeBackend& make_backend, const Options& options,
              const profile::Provenance& provenance, const StudyPtr& resume, const Observer& observer,
              const std::stop_token& stop, const std::string& resume_name) {
-    checkValues(options, engine.config());
+    check(options);
+    checkFor(options, engine.config());
     Run run(engine, make_backend, options, provenance, observer, stop);
     if (resume) run.resume(*resume, resume_name);
     return run.measureAll();

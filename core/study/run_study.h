@@ -17,12 +17,15 @@ namespace perfmamba::study {
 /// Called on the engine's thread after each cell (cell_done) and now and then within one.
 using Observer = std::function<void(const StudyPtr&, const profile::Progress&, bool cell_done)>;
 
+/// Throws Error for what is wrong whatever the model: criteria, shares or workloads that are none or equal, shares
+/// outside 0 … 0.99, a plan by threshold, fewer than 6 pairs, no budget.
+void check(const Options& options);
+
 /// Measures the cells that `resume` (may be null) has not. A cell that fails is marked so and the study goes on;
-/// stopped, it returns what there is. Throws Error before anything is measured: for criteria that are unknown or cannot
-/// rank this architecture, shares outside 0 … 0.99 or that leave no state, fewer than 6 pairs, equal cells, calibration
-/// tokens that are also evaluated, tokens that cannot be had; and when `resume` is another study (another model,
-/// precision, other options or tokens, or, where something is timed, another device, number of threads or chunk) or has
-/// cells that are not its options'.
+/// stopped, it returns what there is. Throws Error before anything is measured: as check() does, for criteria that are
+/// unknown or cannot rank this architecture, shares that leave no state, calibration tokens that are also evaluated,
+/// tokens that cannot be had; and when `resume` is another study (another model, precision, other options or tokens,
+/// or, where something is timed, another device, number of threads or chunk) or has cells that are not its options'.
 /// @param resume_name of the report that `resume` is in, for messages
 StudyPtr run(engine::Engine& engine, const prune::MakeBackend& make_backend, const Options& options,
              const profile::Provenance& provenance, const StudyPtr& resume = nullptr, const Observer& observer = {},

@@ -376,6 +376,45 @@ private Q_SLOTS:
         fails({"evaluate", demo("mamba2-bytes"), "--text", path("a.txt"), "--window", "1"}, 2, "--window");
     }
 
+    /// What no model could take is wrong use; what this one cannot take is a failure.
+    void wrongUseNeedsNoModel() {
+        const QStringList prune = {"prune", demo("mamba2-recall"), "--criterion", "magnitude", "--dry-run"};
+        for (const char* value : {"nan", "inf", "-inf"}) {
+            fails(prune + QStringList{"--threshold", value}, 2,
+                  QString("--threshold: %1 is not finite").arg(QLatin1String(value)));
+        }
+        fails(prune + QStringList{"--keep", "0"}, 2, "--keep: 0 would remove every state of every layer");
+        fails(prune + QStringList{"--keep", "0", "--layer", "1=0"}, 2, "--keep: 0 would remove every state");
+        QCOMPARE(runCli(prune + QStringList{"--keep", "0", "--layer", "1=8"}).code, 0);
+        QCOMPARE(runCli(prune + QStringList{"--budget", "0", "--protect", "0"}).code, 0);
+        fails(prune + QStringList{"--keep", "0.001", "--layer", "0=65"}, 1, "layer 0: cannot keep 65 of 64 states");
+        const QStringList half = prune + QStringList{"--keep", "0.5"};
+        fails(half + QStringList{"--multiple-of", "0"}, 2, "--multiple-of: 0 is not positive");
+        fails(half + QStringList{"--multiple-of", "-8"}, 2, "--multiple-of: -8 is not positive");
+        fails(half + QStringList{"--multiple-of", "65"}, 1, "multiple of: 65 is not in 1 to 64");
+        for (const char* text : {"1=-1", "-1=1", "1", "1=99999999999999999999"}) {
+            fails(half + QStringList{QString("--layer=%1").arg(QLatin1String(text))}, 2,
+                  QString("--layer: '%1' is not LAYER=STATES, two numbers from 0").arg(QLatin1String(text)));
+        }
+        fails(half + QStringList{"--layer", "7=1"}, 1, "the model has layers 0 to 1");
+        fails(half + QStringList{"--protect", "-1"}, 2, "--protect: -1 is negative");
+        fails(half + QStringList{"--protect", "1", "--layer", "1=4"}, 2, "--layer 1: is protected and also given");
+
+        const QStringList tradeoff = {"tradeoff", demo("mamba1-recall")};
+        fails(tradeoff + QStringList{"--batches", "0"}, 2, "--batches: 0 is not positive");
+        fails(tradeoff + QStringList{"--batches", "1,1"}, 2, "--batches: 1 is given twice");
+        for (const char* share : {"101", "-1", "nan"}) {
+            fails(tradeoff + QStringList{"--shares", share}, 2,
+                  QString("--shares: %1 % is not a share of 0 to 99 % to remove").arg(QLatin1String(share)));
+        }
+        fails(tradeoff + QStringList{"--shares", "98"}, 1, "shares: 98 % would remove every state of every layer");
+        fails(tradeoff + QStringList{"--sensitivity", "200"}, 2, "--sensitivity: 200 % is not a share of 0 to 99 %");
+        fails(tradeoff + QStringList{"--pairs", "3"}, 2, "--pairs: 3 are too few for an interval");
+        fails(tradeoff + QStringList{"--criteria", "ghost,ghost"}, 2, "--criteria: one is given twice");
+        fails(tradeoff + QStringList{"--multiple-of", "0"}, 2, "--multiple-of: 0 is not positive");
+        fails(tradeoff + QStringList{"--multiple-of", "17"}, 1, "multiple of: 17 is not in 1 to 16");
+    }
+
     void whatCannotBeIsSaidInOneLine() {
         const QString model = demo("mamba2-recall");
         const QString bytes = demo("mamba2-bytes");
@@ -388,7 +427,7 @@ private Q_SLOTS:
         fails({"prune", model, "--criterion", "magnitude", "--out", out}, 2, "--threshold");
         fails({"prune", model, "--criterion", "magnitude", "--keep", "0.5"}, 2, "--out");
         fails({"prune", model, "--criterion", "magnitude", "--threshold", "1e9", "--out", out}, 1, "every state");
-        fails({"prune", model, "--criterion", "magnitude", "--budget", "0", "--out", out}, 1, "every state");
+        fails({"prune", model, "--criterion", "magnitude", "--budget", "0", "--out", out}, 2, "every state");
         fails({"prune", model, "--criterion", "magnitude", "--keep", "1.5", "--out", out}, 2, "1.5");
         fails({"prune", model, "--criterion", "magnitude", "--keep", "0.5", "--out", m_folder->path()}, 1,
               "is there already");
@@ -407,7 +446,7 @@ private Q_SLOTS:
         fails({"tradeoff", bytes, "--calibrate", path("a.txt"), "--calibrate-length", "128", "--evaluate",
                path("a.txt"), "--evaluate-length", "128"},
               1, "a.txt");
-        fails({"tradeoff", model, "--shares", "0,120"}, 1, "share");
+        fails({"tradeoff", model, "--shares", "0,120"}, 2, "--shares: 120 % is not a share of 0 to 99 % to remove");
         write("not-a-report.h5", "weights");
         fails({"tradeoff", model, "--report", path("not-a-report.h5")}, 1, "cannot be read as a report");
         QVERIFY(!std::filesystem::exists(out.toStdString()));

@@ -170,7 +170,9 @@ private Q_SLOTS:
         fails(tiny({"--shard", "x"}), 2, "--shard");
         fails(tiny({"--modes", "sideways"}), 2, "--modes");
         fails(tiny({"--repeat", "0"}), 2, "--repeat");
-        fails(tiny({"--lengths", "8,8"}), 1, "lengths: one is given twice");
+        fails(tiny({"--lengths", "8,8"}), 2, "--lengths: one is given twice");
+        fails(tiny({"--lengths", "9999999999"}), 2, "--lengths: 9999999999 tokens × batch 1 are too many");
+        fails(tiny({"--states", "9999999"}), 2, "--states: 9999999 is not in 1 to 4096");
         fails(tiny({"--states", "-3"}), 2, "--states");
         fails(tiny({"--batches", "0"}), 2, "--batches");
         fails(tiny({"--threads", "1000000"}), 2, "--threads: 1000000 is more than 1024");

@@ -160,7 +160,8 @@ private Q_SLOTS:
         QTest::addColumn<QString>("says");
         QTest::newRow("share above 1") << PlanKind::Keep << 1.5 << 1 << 0 << 1 << "share of 0 to 1";
         QTest::newRow("negative share") << PlanKind::Budget << -0.1 << 1 << 0 << 1 << "share of 0 to 1";
-        QTest::newRow("no number") << PlanKind::Threshold << std::nan("") << 1 << 0 << 1 << "not a number";
+        QTest::newRow("no number") << PlanKind::Threshold << std::nan("") << 1 << 0 << 1
+                                   << "threshold: nan is not finite";
         QTest::newRow("multiple of 0") << PlanKind::Keep << 0.5 << 0 << 0 << 1 << "multiple of";
         QTest::newRow("multiple beyond N") << PlanKind::Keep << 0.5 << 5 << 0 << 1 << "multiple of";
         QTest::newRow("no such layer") << PlanKind::Keep << 0.5 << 1 << 2 << 1 << "layers 0 to 1";

@@ -319,7 +319,8 @@ private Q_SLOTS:
         QVERIFY(refusal([](Options& o) { o.criteria = {"nonsense"}; }).contains("nonsense"));
         QVERIFY(refusal([](Options& o) { o.criteria = {"ghost", "ghost"}; }).contains("criteria: one is given twice"));
         QVERIFY(refusal([](Options& o) { o.criteria.clear(); }).contains("criteria: there are none"));
-        QVERIFY(refusal([](Options& o) { o.shares = {1}; }).contains("shares: 1 is not a share of 0 to 0.99"));
+        QVERIFY(refusal([](Options& o) { o.shares = {1}; }).contains("shares: 100 % is not a share of 0 to 99 %"));
+        QVERIFY(refusal([](Options& o) { o.sensitivity_share = 2; }).contains("sensitivity: 200 % is not a share"));
         QVERIFY(refusal([](Options& o) { o.shares = {kNaN}; }).contains("is not a share"));
         QVERIFY(refusal([](Options& o) { o.shares = {0.5, 0.5}; }).contains("shares: one is given twice"));
         QVERIFY(refusal([](Options& o) { o.multiple_of = 65; }).contains("multiple of: 65 is not in 1 to 64"));
@@ -339,7 +340,7 @@ private Q_SLOTS:
         const auto refusal = [&] {
             return refusalOf([&] { (void)run(engine, makeBackend, options, {}, nullptr, {}, stopped()); });
         };
-        QVERIFY(refusal().contains("shares: 0.98 would remove every state of every layer"));
+        QVERIFY(refusal().contains("shares: 98 % would remove every state of every layer"));
         options.kind = prune::PlanKind::Budget;  // of all 32 one stays
         QCOMPARE(refusal(), QString());
         options.shares = {0.5};
