@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -37,10 +36,18 @@ struct TokenBatch {
     std::vector<std::int32_t> ids;
 };
 
-/// Ids between commas and white space; ';' or the end of a line ends a sequence.
+std::int32_t idIn(std::string_view word, const std::string& source) {
+    const auto id = numberIn<std::int32_t>(word);
+    if (!id) throw Error(source, fmt::format("'{}' is not a token id", word.substr(0, 40)));
+    return *id;
+}
+
+/// Ids between commas and white space; ';' or the end of a line ends a sequence. An id stands before each comma
+/// and ';', and after each comma.
 TokenBatch parseTokens(std::string_view text, const std::string& source) {
     TokenBatch tokens;
     std::int64_t in_row = 0;
+    bool due = false;  // an id, after a comma
     const auto endRow = [&] {
         if (in_row == 0) return;
         if (tokens.batch > 0 && in_row != tokens.length) {
@@ -52,24 +59,23 @@ TokenBatch parseTokens(std::string_view text, const std::string& source) {
         ++tokens.batch;
         in_row = 0;
     };
-    std::size_t at = 0;
-    while (at < text.size()) {
-        const std::size_t separator = text.find_first_of(";\n", at);
+    for (std::size_t at = 0; at <= text.size();) {
         const std::size_t end = std::min(text.find_first_of(", \t\r;\n", at), text.size());
-        const std::string_view word = text.substr(at, end - at);
-        if (!word.empty()) {
-            std::int32_t id = 0;
-            const auto parsed = std::from_chars(word.data(), word.data() + word.size(), id);
-            if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size()) {
-                throw Error(source, fmt::format("'{}' is not a token id", word.substr(0, 40)));
-            }
-            tokens.ids.push_back(id);
+        if (end > at) {
+            tokens.ids.push_back(idIn(text.substr(at, end - at), source));
             ++in_row;
+            due = false;
         }
-        if (end == separator) endRow();
         at = end + 1;
+        const char separator = end < text.size() ? text[end] : '\n';
+        const bool ends_line = separator == '\n';
+        if (separator != ',' && separator != ';' && !ends_line) continue;
+        if (due || (in_row == 0 && !ends_line)) {
+            throw Error(source, fmt::format("sequence {} has an empty item", tokens.batch));
+        }
+        due = separator == ',';
+        if (!due) endRow();
     }
-    endRow();
     if (tokens.ids.empty()) throw Error(source, "there are no token ids");
     return tokens;
 }

@@ -342,12 +342,12 @@ private Q_SLOTS:
         const QString one = path("one.h5");
         QFile tokens(path("ids.txt"));
         QVERIFY(tokens.open(QIODevice::WriteOnly));
-        tokens.write("1 2, 3\n4\t5 6\n");
+        tokens.write("1 2, 3\n\n4\t5 , 6\n");
         tokens.close();
         const Outcome outcome =
             runCli({"logits", demo("mamba1-recall"), "--tokens", "@" + tokens.fileName(), "--all", "--out", all});
         QVERIFY2(outcome.code == 0, qPrintable(outcome.err));
-        QCOMPARE(runCli({"logits", demo("mamba1-recall"), "--tokens", "1,2,3;4,5,6", "--out", last}).code, 0);
+        QCOMPARE(runCli({"logits", demo("mamba1-recall"), "--tokens", "1,2,3;4,5, 6;", "--out", last}).code, 0);
         QCOMPARE(runCli({"logits", demo("mamba1-recall"), "--tokens", "4 5 6", "--out", one}).code, 0);
 
         std::vector<hsize_t> shape;
@@ -456,6 +456,10 @@ private Q_SLOTS:
         row("negative token", {"logits", model, "--tokens", "-1", "--out", out}, 1, "id -1");
         row("no number", {"logits", model, "--tokens", "1,two", "--out", out}, 2, "'two' is not a token id");
         row("no tokens", {"logits", model, "--tokens", " ", "--out", out}, 2, "no token ids");
+        for (const char* tokens : {"1,,2", "1,2,", ",1", "1, ,2", "1,;2", "1;;2", ";1"}) {
+            row(qPrintable(QString("an empty item in '%1'").arg(tokens)),
+                {"logits", model, "--tokens", tokens, "--out", out}, 2, " has an empty item");
+        }
         row("ragged", {"logits", model, "--tokens", "1;2 3", "--out", out}, 2, "equally long");
         row("no token file", {"logits", model, "--tokens", "@TMP/none", "--out", out}, 1, "TMP/none");
         row("bad token file", {"logits", model, "--tokens", "@TMP/text.h5", "--out", out}, 1, "TMP/text.h5");
