@@ -47,6 +47,12 @@ bool calibratedOn(const evaluate::TokenSet& tokens, const model::Checkpoint& che
     }
 }
 
+/// As evaluate::load(), whose advice is of random ids, too: there is nothing in them to predict.
+void checkHasTask(const evaluate::TokenRequest& request, const model::Checkpoint& checkpoint) {
+    if (request.source != "task" || evaluate::recallTask(checkpoint)) return;
+    throw Error(checkpoint.folder().string(), evaluate::kNoTask, "give a --text");
+}
+
 nlohmann::json nameOf(const model::Checkpoint& checkpoint) {
     return {{"name", checkpoint.name()}, {"hash", checkpoint.hash()}, {"folder", checkpoint.folder().string()}};
 }
@@ -58,6 +64,7 @@ void evaluateModel(const EvaluateOptions& given) {
     const Interruption interruption;
     ProgressLine line;
     const auto engine = given.model.load(line, interruption.token());
+    checkHasTask(request, engine->checkpoint());
     const evaluate::TokenSet tokens = evaluate::load(request, engine->checkpoint());
     if (calibratedOn(tokens, engine->checkpoint())) {
         line.say("note: these are the tokens that the model was pruned by; it may do better on them than on others");

@@ -40,10 +40,7 @@ void checkAmount(std::int64_t length, std::int64_t count) {
 
 TokenSet loadTask(const TokenRequest& request, const model::Checkpoint& checkpoint) {
     const std::optional<RecallTask> task = recallTask(checkpoint);
-    if (!task) {
-        throw Error(checkpoint.folder().string(),
-                    "has no task.json that describes a recall task to generate tokens for", "give a text, or random");
-    }
+    if (!task) throw Error(checkpoint.folder().string(), kNoTask, "give a text, or random");
     if (request.length != 0 && request.length != task->length) {
         throw Error("window", fmt::format("{} tokens, but the model's task has {}", request.length, task->length),
                     "leave it out");

@@ -53,6 +53,7 @@ struct TokenRequest {
 
     bool operator==(const TokenRequest&) const = default;
 };
+inline constexpr const char* kNoTask = "has no task.json that describes a recall task to generate tokens for";
 inline constexpr std::int64_t kWindow = 2048;
 inline constexpr std::int64_t kRecallSequences = 256;
 inline constexpr std::int64_t kRandomLength = 256;

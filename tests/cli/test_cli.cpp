@@ -460,6 +460,8 @@ private Q_SLOTS:
             row(qPrintable(QString("an empty item in '%1'").arg(tokens)),
                 {"logits", model, "--tokens", tokens, "--out", out}, 2, " has an empty item");
         }
+        row("no task", {"evaluate", model}, 1, "to generate tokens for (give a --text)");
+        row("no tokens", {"logits", model, "--tokens", " ", "--out", out}, 2, "no token ids");
         row("ragged", {"logits", model, "--tokens", "1;2 3", "--out", out}, 2, "equally long");
         row("no token file", {"logits", model, "--tokens", "@TMP/none", "--out", out}, 1, "TMP/none");
         row("bad token file", {"logits", model, "--tokens", "@TMP/text.h5", "--out", out}, 1, "TMP/text.h5");
