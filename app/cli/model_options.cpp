@@ -1,10 +1,13 @@
 #include "app/cli/model_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "app/cli/common.h"
+#include "core/prune/criterion.h"
 #include "kernels/devices.h"
 #include "kernels/error.h"
 
@@ -102,6 +105,16 @@ void addTokenOptions(CLI::App& app, const std::string& name, const std::string& 
         ->check(notNegative<std::int64_t>())
         ->capture_default_str();
     addTextOptions(app, name + "-", request);
+}
+
+void refuseUnusedCalibration(const CLI::App& command, const std::vector<std::string>& criteria) {
+    const auto runs = [](const std::string& id) { return prune::criterion(id).needs() >= prune::Needs::Activity; };
+    if (std::ranges::any_of(criteria, runs)) return;
+    for (const CLI::Option* option : command.get_options()) {
+        if (option->count() == 0 || !option->get_name().starts_with("--calibrate")) continue;
+        throw UsageError(fmt::format("{}: {} {} no calibration tokens", option->get_name(),
+                                     fmt::join(criteria, " and "), criteria.size() == 1 ? "needs" : "need"));
+    }
 }
 
 void addSeedOption(CLI::App& app, std::uint64_t& seed, const std::string& of) {

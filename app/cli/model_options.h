@@ -58,6 +58,9 @@ void addComputeOptions(CLI::App& app, ComputeOptions& options);
 void addTokenOptions(CLI::App& app, const std::string& name, const std::string& purpose,
                      evaluate::TokenRequest& request);
 
+/// Throws UsageError for an option of calibration tokens that was given though none of the criteria looks at any.
+void refuseUnusedCalibration(const CLI::App& command, const std::vector<std::string>& criteria);
+
 /// `--seed N`; CLI11 would take -1 for a large number.
 void addSeedOption(CLI::App& app, std::uint64_t& seed, const std::string& of);
 

@@ -243,7 +243,10 @@ Command pruneCommand(CLI::App& app) {
         "  perfmamba-cli prune MODEL --criterion magnitude --keep 0.5 --multiple-of 16 --form uniform --out pruned\n"
         "  perfmamba-cli prune MODEL --criterion ghost --keep 0.5 --form uniform --format gguf --type f16 --out "
         "pruned");
-    return {command, [given] { pruneOrStop(*given); }};
+    return {command, [given, command] {
+                if (!given->criterion.empty()) refuseUnusedCalibration(*command, {given->criterion});
+                pruneOrStop(*given);
+            }};
 }
 
 }  // namespace perfmamba::cli

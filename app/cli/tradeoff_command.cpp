@@ -158,7 +158,10 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
         "      --evaluate b.txt --report study.h5\n"
         "\n"
         "Ctrl-C ends it; with --report the same command goes on where it ended.");
-    return {command, [given] { tradeoff(*given); }};
+    return {command, [given, command] {
+                refuseUnusedCalibration(*command, given->study.criteria);
+                tradeoff(*given);
+            }};
 }
 
 }  // namespace perfmamba::cli

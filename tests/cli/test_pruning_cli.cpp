@@ -365,6 +365,12 @@ private Q_SLOTS:
                                           {"--seed", "2"}}) {
             fails(planned + option, 2, option.front());
         }
+        for (const QStringList& option :
+             {QStringList{"--calibrate", path("missing.txt")}, {"--calibrate-length", "64"}}) {
+            fails(prune + option, 2, option.front() + ": magnitude needs no calibration tokens");
+            fails(QStringList{"tradeoff", demo("mamba2-recall"), "--criteria", "random,magnitude"} + option, 2,
+                  option.front() + ": random and magnitude need no calibration tokens");
+        }
         fails(planned + QStringList{"--save-plan", plan}, 2, "is a file that is read");
         fails(prune + QStringList{"--layer", "1=24", "--layer", "1=10"}, 2, "layer 1 is given twice");
         fails(prune + QStringList{"--evaluate-last-word"}, 2, "--evaluate-last-word");
