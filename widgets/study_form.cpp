@@ -91,7 +91,8 @@ StudyForm::StudyForm(QWidget* parent) : QWidget(parent) {
     form->addRow(tr("prefill of"), m_length);
 
     m_alone = new QCheckBox(tr("one layer at a time, less"));
-    m_alone->setToolTip(tr("Sensitivity: prunes one layer at a time, by the first criterion that is not random"));
+    m_alone->setToolTip(
+        tr("Sensitivity: prunes one layer at a time, by the first criterion that is not random, if any"));
     m_alone_share = new QSpinBox;
     m_alone_share->setRange(1, 99);
     m_alone_share->setSuffix(tr(" %"));

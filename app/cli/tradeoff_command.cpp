@@ -121,7 +121,7 @@ Command tradeoffCommand(CLI::App& app, const std::string& command_line) {
     command
         ->add_option("--sensitivity", given->sensitivity_percent,
                      "Also prune each layer alone, by this per cent of its states, with the first criterion that is "
-                     "not random; 0: no")
+                     "not random, where there is one; 0: no")
         ->type_name("P")
         ->capture_default_str();
     addTokenOptions(*command, "calibrate", "What the criteria look at", given->study.calibration);

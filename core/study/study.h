@@ -59,7 +59,8 @@ struct Options {
     std::vector<Workload> workloads;  // empty: accuracy only
     int pairs = 15;                   // of passes, for each speed-up; at least kFewestPairs
     double budget_s = 10;             // at most for each workload of a cell; at least kFewestPairs are taken
-    /// Layers pruned one at a time by the first criterion that is not random: this share of their states; 0: none are.
+    /// Layers pruned one at a time by the first criterion that is not random, where there is one: this share of their
+    /// states; 0: none are.
     double sensitivity_share = 0;
 
     bool operator==(const Options&) const = default;
