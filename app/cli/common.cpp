@@ -109,6 +109,14 @@ Outputs onlyJson(std::string file) {
     return outputs;
 }
 
+std::string cellsText(std::size_t some, std::size_t all) {
+    return fmt::format("{} of {} cell{}", some, all, all == 1 ? "" : "s");
+}
+
+std::string cellsText(std::size_t some, std::size_t all, std::string_view of_one, std::string_view of_many) {
+    return fmt::format("{} {}", cellsText(some, all), all == 1 ? of_one : of_many);
+}
+
 Outputs onScreen(Outputs outputs) {
     for (std::string* target : {&outputs.json, &outputs.csv, &outputs.chrome_trace}) {
         if (*target != "-") target->clear();

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -85,6 +86,10 @@ void checkNoneTwice(std::string_view option, const std::vector<T>& values) {
         throw UsageError(fmt::format("{}: {} is given twice", option, *value));
     }
 }
+
+/// "2 of 12 cells", "0 of 1 cell"; with a verb "2 of 12 cells are", "0 of 1 cell is".
+std::string cellsText(std::size_t some, std::size_t all);
+std::string cellsText(std::size_t some, std::size_t all, std::string_view of_one, std::string_view of_many);
 
 /// A command adds itself to `app` and returns its function, which is called when it was chosen.
 struct Command {

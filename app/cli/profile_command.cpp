@@ -79,8 +79,9 @@ public:
         for (; m_kept < std::min(count, profile.points.size()); ++m_kept) {
             const profile::Point& point = profile.points[m_kept];
             if (m_writer) m_writer->add(point);
-            m_line.say(fmt::format("{} {}, batch {}: {} a pass, n = {}", name(profile.options.mode), point.length,
-                                   profile.options.batch, report::formatTime(point.total.median), point.total.n()));
+            m_line.say(fmt::format("{} {}, batch {}: {} {}, n = {}", name(profile.options.mode), point.length,
+                                   profile.options.batch, report::formatTime(point.total.median),
+                                   report::timedName(profile.options.mode), point.total.n()));
         }
     }
 

@@ -88,14 +88,14 @@ class StudyFollower {
 public:
     StudyFollower(std::string report, study::ScalingPtr plan) : m_report(std::move(report)), m_study(std::move(plan)) {
         const std::size_t there = measuredOfMine();
-        if (there > 0) m_line.say(fmt::format("{} of {} cells are there from before", there, mine()));
+        if (there > 0) m_line.say(cellsText(there, mine(), "is", "are") + " there from before");
     }
 
     void operator()(const study::ScalingPtr& study, const profile::Progress& progress, bool cell_done) {
         m_study = study;
         if (cell_done) {
             const study::ScalingCell& cell = study->cells[progress.point];
-            m_line.say(fmt::format("{} of {} cells: {}{}", measuredOfMine(), mine(), progress.what,
+            m_line.say(fmt::format("{}: {}{}", cellsText(measuredOfMine(), mine()), progress.what,
                                    cell.state == study::CellState::Failed ? ": failed: " + cell.failure : ""));
             if (!m_report.empty()) report::writeScaling(m_report, *study);
         }
@@ -172,12 +172,14 @@ void scaling(const ScalingCommand& given) {
     }
     print(*study, given.outputs);
     if (!study->complete) {
-        throw Interrupted(fmt::format("interrupted: {} of {} cells were measured{}", follower.measuredOfMine(),
-                                      follower.mine(), given.report.empty() ? "" : "; the same command goes on"));
+        throw Interrupted(fmt::format("interrupted: {} measured{}",
+                                      cellsText(follower.measuredOfMine(), follower.mine(), "was", "were"),
+                                      given.report.empty() ? "" : "; the same command goes on"));
     }
-    const auto failed = std::ranges::count(study->cells, study::CellState::Failed, &study::ScalingCell::state);
+    const auto failed = static_cast<std::size_t>(
+        std::ranges::count(study->cells, study::CellState::Failed, &study::ScalingCell::state));
     if (failed == 0) return;
-    throw Error("study", fmt::format("{} of {} cells could not be measured", failed, follower.mine()),
+    throw Error("study", cellsText(failed, follower.mine()) + " could not be measured",
                 "the table says why; the same command tries them again");
 }
 

@@ -66,10 +66,10 @@ void tradeoff(const TradeoffOptions& given) {
     const auto observer = [&](const study::StudyPtr& now, const profile::Progress& progress, bool cell_done) {
         study = now;
         if (!std::exchange(told, true)) {
-            line.say(fmt::format("{} of {} cells are there from before", resumed->done(), resumed->cells.size()));
+            line.say(cellsText(resumed->done(), resumed->cells.size(), "is", "are") + " there from before");
         }
         if (cell_done && !given.report.empty()) report::writeStudy(given.report, *study);
-        if (cell_done) line.say(fmt::format("{} of {} cells: {}", study->done(), study->cells.size(), progress.what));
+        if (cell_done) line.say(cellsText(study->done(), study->cells.size()) + ": " + progress.what);
         show(line, progress);
     };
     try {
@@ -86,12 +86,14 @@ void tradeoff(const TradeoffOptions& given) {
     }
     print(*study, given.outputs);
     if (!study->complete) {
-        throw Interrupted(fmt::format("interrupted: {} of {} cells were measured{}", study->done(), study->cells.size(),
+        throw Interrupted(fmt::format("interrupted: {} measured{}",
+                                      cellsText(study->done(), study->cells.size(), "was", "were"),
                                       given.report.empty() ? "" : "; the same command goes on"));
     }
-    const auto failed = std::ranges::count(study->cells, study::CellState::Failed, &study::Cell::state);
+    const auto failed =
+        static_cast<std::size_t>(std::ranges::count(study->cells, study::CellState::Failed, &study::Cell::state));
     if (failed == 0) return;
-    throw Error("study", fmt::format("{} of {} cells could not be measured", failed, study->cells.size()),
+    throw Error("study", cellsText(failed, study->cells.size()) + " could not be measured",
                 "the table says why; the same command tries them again");
 }
 

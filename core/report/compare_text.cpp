@@ -87,8 +87,8 @@ std::string passText(const Comparison& comparison, const PointComparison& point)
     const profile::Options& options = comparison.after->options;
     std::string text = options.mode == profile::Mode::Prefill ? fmt::format("prefill of {}", point.length)
                                                               : fmt::format("decode after {}", point.length);
-    text += fmt::format(" token{}, batch {}: {} a pass before, {} after: {}", point.length == 1 ? "" : "s",
-                        options.batch, formatTime(pass.before), formatTime(pass.after), verdictText(pass));
+    text += fmt::format(" token{}, batch {}: {} {} before, {} after: {}", point.length == 1 ? "" : "s", options.batch,
+                        formatTime(pass.before), timedName(options.mode), formatTime(pass.after), verdictText(pass));
     if (!pass.ratio.known()) return text + "\n";
     return text +
            fmt::format(", ratio {} (95 % interval {})\n", formatRatio(pass.ratio.median), intervalText(pass.ratio));
@@ -122,7 +122,8 @@ std::string countText(const Comparison& comparison, bool layers) {
         }
     }
     if (compared == 0) return {};
-    return fmt::format("\nof {} times compared {} differ; 1 in 20 would by chance alone\n", compared, differ);
+    return fmt::format("\nof {} time{} compared {} differ{}; 1 in 20 would by chance alone\n", compared,
+                       compared == 1 ? "" : "s", differ, differ == 1 ? "s" : "");
 }
 
 // CSV and JSON ---------------------------------------------------------------------------------------------------

@@ -132,12 +132,10 @@ std::string measuredText(const profile::Options& options) {
 
 std::string totalText(const profile::Profile& profile, const profile::Point& point) {
     const profile::Summary& total = point.total;
-    std::string text = fmt::format("{} of {} token{}, batch {}: {} a pass", name(profile.options.mode), point.length,
-                                   point.length == 1 ? "" : "s", profile.options.batch, formatTime(total.median));
-    if (profile.options.mode == profile::Mode::Decode) {
-        text = fmt::format("decode after {} token{}, batch {}: {} a token", point.length, point.length == 1 ? "" : "s",
-                           profile.options.batch, formatTime(total.median));
-    }
+    const profile::Mode mode = profile.options.mode;
+    std::string text = fmt::format(
+        "{} {} {} token{}, batch {}: {} {}", name(mode), mode == profile::Mode::Decode ? "after" : "of", point.length,
+        point.length == 1 ? "" : "s", profile.options.batch, formatTime(total.median), timedName(mode));
     text += fmt::format(" ({} {} … {}, n = {}), {} tokens/s\n", total.n() < 6 ? "range" : "95 % interval",
                         formatTime(total.ci_low), formatTime(total.ci_high), total.n(),
                         formatCount(point.tokens_per_second));
@@ -319,9 +317,14 @@ std::string layerTable(const profile::Profile& profile, const profile::Point& po
     return alignedTable(rows, ruled_before);
 }
 
+std::string_view timedName(profile::Mode mode) {
+    return mode == profile::Mode::Decode ? "a token" : "a pass";
+}
+
 std::string lengthsText(const profile::Profile& profile) {
     const std::size_t measured = profile.measured();
-    std::string text = fmt::format("{} of {} lengths were measured", measured, profile.options.lengths.size());
+    const std::size_t all = profile.options.lengths.size();
+    std::string text = fmt::format("{} of {} {} measured", measured, all, all == 1 ? "length was" : "lengths were");
     if (measured == profile.points.size()) return text;
     const std::size_t passes = profile.points.back().total.n();
     return text + fmt::format(", the next was cut short after {} pass{}", passes, passes == 1 ? "" : "es");

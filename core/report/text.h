@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -29,6 +30,9 @@ std::string layerTable(const profile::Profile& profile, const profile::Point& po
 
 /// "25.8 GB/s of memory, 92.5 GFLOP/s in float32, 2.32 G exp/s, taken 2026-11-26T13:00:31Z".
 std::string ceilingsText(const profile::Ceilings& ceilings);
+
+/// What a pass's time is the time of: "a token" in decode, "a pass" in prefill.
+std::string_view timedName(profile::Mode mode);
 
 /// "1 of 2 lengths were measured, the next was cut short after 3 passes".
 std::string lengthsText(const profile::Profile& profile);

@@ -371,6 +371,11 @@ private Q_SLOTS:
             QVERIFY2(text.contains(QString::fromUtf8(part)), qPrintable(QString(part) + "\n" + text));
         }
         QVERIFY(!QString::fromStdString(report::comparisonText(comparison, "a", "b", false)).contains("3 out_proj"));
+        Comparison one = comparison;
+        one.points.resize(1);
+        one.points[0].changes.resize(1);
+        const QString of_one = QString::fromStdString(report::comparisonText(one, "a", "b", false));
+        QVERIFY2(of_one.contains("\nof 1 time compared 1 differs; 1 in 20"), qPrintable(of_one));
     }
 
     void csvAndJson() {

@@ -212,6 +212,9 @@ private Q_SLOTS:
         QVERIFY(text().contains("not within ±2 % when the run was ended: too few passes to tell"));
         profile->options.repeat = 24;
         QVERIFY(text().contains("cut short after 1 of 24 passes\n"));
+        profile->options.lengths = {64};
+        profile->points.clear();
+        QVERIFY(text().contains("incomplete: 0 of 1 length was measured\n"));
     }
 
     void csvHasARowForEach() {
