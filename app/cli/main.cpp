@@ -71,7 +71,8 @@ int run(int argc, char** argv) {
         "  perfmamba-cli prune ~/models/mamba2-130m --criterion magnitude --keep 0.5 --out pruned\n"
         "  perfmamba-cli COMMAND --help\n"
         "\n"
-        "Exit codes: 0 done, 1 failed, 2 wrong use, 3 slower than 'compare --fail-if-slower' allows.");
+        "Exit codes: 0 done, 1 failed, 2 wrong use, 3 slower than 'compare --fail-if-slower' allows;\n"
+        "128 + its number: ended by a second signal (130 by Ctrl-C).");
     const std::string command_line = perfmamba::cli::commandLine(argc, argv);
     const std::vector<Command> commands = {
         perfmamba::cli::profileCommand(app, command_line),

@@ -8,6 +8,7 @@
 
 #include <hdf5.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -455,7 +456,6 @@ private Q_SLOTS:
             "id 256 at position 1 of sequence 0 is outside the vocabulary of 256");
         row("negative token", {"logits", model, "--tokens", "-1", "--out", out}, 1, "id -1");
         row("no number", {"logits", model, "--tokens", "1,two", "--out", out}, 2, "'two' is not a token id");
-        row("no tokens", {"logits", model, "--tokens", " ", "--out", out}, 2, "no token ids");
         for (const char* tokens : {"1,,2", "1,2,", ",1", "1, ,2", "1,;2", "1;;2", ";1"}) {
             row(qPrintable(QString("an empty item in '%1'").arg(tokens)),
                 {"logits", model, "--tokens", tokens, "--out", out}, 2, " has an empty item");
@@ -687,6 +687,20 @@ private Q_SLOTS:
         QVERIFY2(failed.err.contains("is kept in " + report + ".part"), qPrintable(failed.err));
         QVERIFY(report::read(report.toStdString())->complete);
         QCOMPARE(report::read((report + ".part").toStdString())->points.size(), std::size_t{1});
+    }
+
+    /// In the middle of what no stop ends: here a pipe that nobody reads.
+    void endedBySecondSignal() {
+        QCOMPARE(::mkfifo(qPrintable(path("pipe")), 0600), 0);
+        QProcess process;
+        process.start(PERFMAMBA_CLI, {"profile", demo("mamba1-recall"), "--mode", "decode", "--lengths", "4",
+                                      "--repeat", "3", "--threads", "1", "--json", path("pipe")});
+        QVERIFY(says(process, " a token, n = 3"));
+        do {
+            ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        } while (!process.waitForFinished(50));
+        QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+        QCOMPARE(process.exitCode(), 128 + SIGINT);
     }
 
     // As nohup and scripts' background jobs have it: what was ignored from the begin stays so.
