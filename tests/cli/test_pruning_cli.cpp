@@ -382,6 +382,16 @@ private Q_SLOTS:
         fails({"evaluate", demo("mamba2-bytes"), "--text", path("a.txt"), "--window", "1"}, 2, "--window");
     }
 
+    /// Where nothing else chooses, layers are pruned alone by chance, too.
+    void sensitivityByRandomAlone() {
+        const QStringList one = {"tradeoff", demo("mamba2-recall"), "--criteria",           "random", "--shares",
+                                 "50",       "--accuracy-only",     "--evaluate-sequences", "4"};
+        const Outcome trade_off = runCli(one);
+        QCOMPARE(trade_off.err, QString("1 of 1 cell: random 50 %\n"));
+        const Outcome layers = runCli(one + QStringList{"--sensitivity", "50"});
+        QVERIFY2(layers.err.contains("3 of 3 cells: random 50 % of layer 1"), qPrintable(layers.err));
+    }
+
     /// What no model could take is wrong use; what this one cannot take is a failure.
     void wrongUseNeedsNoModel() {
         const QStringList prune = {"prune", demo("mamba2-recall"), "--criterion", "magnitude", "--dry-run"};
