@@ -38,7 +38,7 @@ LayerMap::LayerMap(Selection& selection, QWidget* parent) : QAbstractScrollArea(
         paint(painter, size);
     };
     m_picture.csv = [this] { return csv(); };
-    addPictureMenu(*viewport(), m_picture);
+    addPictureMenu(*this, m_picture);
     connect(&m_selection, &Selection::changed, this, [this] {
         rebuild();
         if (m_selection.focus().layer && *m_selection.focus().layer >= 0) scrollTo(*m_selection.focus().layer);

@@ -2,6 +2,7 @@
 
 #include <qcustomplot.h>
 
+#include <QAbstractScrollArea>
 #include <QApplication>
 #include <QClipboard>
 #include <QImage>
@@ -83,7 +84,8 @@ void addPictureMenu(QWidget& view, Picture picture) {
             menu.addSeparator();
             menu.addAction(theme().icon(QStringLiteral("fit")), QObject::tr("Reset view\tHome"), &view, picture.reset);
         }
-        menu.exec(view.mapToGlobal(at));
+        const auto* area = qobject_cast<QAbstractScrollArea*>(&view);
+        menu.exec((area != nullptr ? area->viewport() : &view)->mapToGlobal(at));
     });
 }
 

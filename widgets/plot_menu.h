@@ -23,7 +23,7 @@ struct Picture {
 /// The plot as a Picture, drawn with its own painter so that vectors stay vectors.
 Picture pictureOf(QCustomPlot& plot, const QString& name, std::function<QString()> csv, std::function<void()> reset);
 
-/// Gives `view` the menu.
+/// Gives `view` the menu. Of a scroll area that draws on its viewport it is the area: the viewport's requests go there.
 void addPictureMenu(QWidget& view, Picture picture);
 
 /// Asks where to save and writes there. What cannot be written is said in a tooltip at the cursor.

@@ -39,7 +39,7 @@ Timeline::Timeline(Selection& selection, QWidget* parent) : QAbstractScrollArea(
     };
     m_picture.csv = [this] { return csv(); };
     m_picture.reset = [this] { fit(); };
-    addPictureMenu(*viewport(), m_picture);
+    addPictureMenu(*this, m_picture);
     connect(&m_selection, &Selection::changed, this, [this] { updateView(); });
     connect(&theme(), &Theme::changed, viewport(), qOverload<>(&QWidget::update));
 }

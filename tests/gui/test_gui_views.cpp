@@ -2,14 +2,17 @@
 #include <QComboBox>
 #include <QElapsedTimer>
 #include <QHeaderView>
+#include <QContextMenuEvent>
 #include <QLabel>
 #include <QLineEdit>
 #include <QSignalSpy>
 #include <QTableView>
+#include <QMenu>
 #include <QTest>
 #include <QWheelEvent>
 
 #include "gui_test.h"
+#include <QTimer>
 #include "tests/unit/fabricated_profile.h"
 #include "widgets/component_model.h"
 #include "widgets/component_table.h"
@@ -262,6 +265,36 @@ private Q_SLOTS:
         MemoryPage memory(selection);
         LayerMap map(selection);
         DetailsPanel details(selection);
+    /// The mouse is over a viewport, whose requests for a menu go to the scroll area around it.
+    void rightClickOpensTheMenu() {
+        Selection selection;
+        ProfilePage page(selection);
+        LayerMap map(selection);
+        page.resize(900, 600);
+        map.resize(240, 400);
+        page.show();
+        map.show();
+        page.setProfile(test::fabricatedProfile());
+        map.setProfile(test::fabricatedProfile());
+        for (QWidget* under :
+             {page.timeline()->viewport(), map.viewport(), static_cast<QWidget*>(page.sharePlot()->focusProxy())}) {
+            QStringList texts;
+            QPoint opened;
+            QTimer::singleShot(0, this, [&] {
+                auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+                if (menu == nullptr) return;
+                for (const QAction* action : menu->actions()) texts << action->text();
+                opened = menu->pos();
+                menu->close();
+            });
+            const QPoint at(60, 80);
+            QContextMenuEvent event(QContextMenuEvent::Mouse, at, under->mapToGlobal(at));
+            QCoreApplication::sendEvent(under, &event);
+            QVERIFY(texts.contains(QStringLiteral("Save SVG…")));
+            QCOMPARE(opened, under->mapToGlobal(at));
+        }
+    }
+
         ModelCard card;
         auto empty = std::make_shared<profile::Profile>();
         auto started = std::make_shared<profile::Profile>(*test::fabricatedProfile());
