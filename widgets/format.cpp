@@ -46,17 +46,29 @@ Unit countUnit(double largest, const QString& base) {
 }
 
 QString threeDigits(double value) {
+    return significant(value, 3);
+}
+
+QString significant(double value, int digits) {
     if (!std::isfinite(value)) return QStringLiteral("n/a");
     if (value == 0) return QStringLiteral("0");
     const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
-    const int decimals = std::max(0, 2 - magnitude);
-    if (decimals > 6) return QString::number(value, 'g', 3);
+    const int decimals = std::max(0, digits - 1 - magnitude);
+    if (decimals > 6) return QString::number(value, 'g', digits);
     // Rounding may carry into a further digit (9.999 → 10.00): then one decimal too many is shown; take it off.
     const QString text = QString::number(value, 'f', decimals);
     if (decimals > 0 && std::abs(text.toDouble()) >= std::pow(10.0, magnitude + 1)) {
         return QString::number(value, 'f', decimals - 1);
     }
     return decimals == 0 ? groupDigits(text) : text;
+}
+
+QString shortest(double value, const std::function<bool(const QString&)>& fits) {
+    for (const int digits : {3, 2, 1}) {
+        const QString text = significant(value, digits);
+        if (fits(text)) return text;
+    }
+    return {};
 }
 
 QString digitsOf(double value, double error) {

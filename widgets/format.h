@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QString>
+#include <functional>
 #include <string_view>
 
 #include "core/profile/statistics.h"
@@ -28,6 +29,10 @@ Unit countUnit(double largest, const QString& base);
 
 /// Three significant digits without a unit: "0.0123", "1.23", "12 300"; "n/a" where not finite.
 QString threeDigits(double value);
+/// The same with that many digits, all of those before the point among them: 123.4 is "123" with one, too.
+QString significant(double value, int digits);
+/// With three digits, or as many fewer as fit; empty where none do. What is left out is rounded, never cut off.
+QString shortest(double value, const std::function<bool(const QString&)>& fits);
 /// With as many decimals as its error has with two digits: "99.951" for an error of 0.049. Three significant digits
 /// where the error is zero or not known.
 QString digitsOf(double value, double error);

@@ -18,6 +18,7 @@ constexpr int kRight = 8;
 constexpr int kHeader = 66;   // the components' names, upright
 constexpr int kOutside = 46;  // the row for what belongs to no layer
 constexpr int kLegend = 34;
+constexpr int kBesideText = 6;  // of a cell: its number does not run into the next one's
 constexpr double kLeastRow = 7;
 constexpr double kMostRow = 26;
 
@@ -170,9 +171,12 @@ bool LayerMap::isQuiet(std::int32_t layer, Component component) const {
 
 QString LayerMap::textOf(double value) const {
     if (!std::isfinite(value)) return QStringLiteral("n/a");
-    const QString size = threeDigits(std::abs(value) * m_unit.factor);
-    if (value < 0) return QChar(0x2212) + size;
-    return m_metric == MapMetric::Change && value > 0 ? QLatin1Char('+') + size : size;
+    return signOf(value) + threeDigits(std::abs(value) * m_unit.factor);
+}
+
+QString LayerMap::signOf(double value) const {
+    if (value < 0) return QChar(0x2212);
+    return m_metric == MapMetric::Change && value > 0 ? QStringLiteral("+") : QString();
 }
 
 QColor LayerMap::colourOf(double value) const {
@@ -243,14 +247,13 @@ void LayerMap::paintCell(QPainter& painter, const QRectF& rect, double value, bo
     const QColor colour = quiet ? c.raised : colourOf(value);
     painter.fillRect(inner, colour);
     if (!with_text) return;
-    QString text = textOf(value);
-    const auto too_wide = [&] { return painter.fontMetrics().horizontalAdvance(text) > rect.width() - 3; };
-    if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 2);
-    if (too_wide()) text = QString::number(value * m_unit.factor, 'f', 1);
-    if (too_wide() && std::abs(value * m_unit.factor) >= 1) text = QString::number(value * m_unit.factor, 'f', 0);
-    if (too_wide() || (value != 0 && text.toDouble() == 0)) return;  // "0.00" would say that there is nothing
+    const QString sign = signOf(value);
+    const QString text = shortest(std::abs(value) * m_unit.factor, [&](const QString& size) {
+        return painter.fontMetrics().horizontalAdvance(sign + size) <= rect.width() - kBesideText;
+    });
+    if (text.isEmpty()) return;
     painter.setPen(quiet ? c.muted : Theme::textOn(colour));
-    painter.drawText(rect, Qt::AlignCenter, text);
+    painter.drawText(rect, Qt::AlignCenter, sign + text);
 }
 
 void LayerMap::paintLayers(QPainter& painter, QSize size) const {

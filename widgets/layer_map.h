@@ -61,6 +61,7 @@ private:
     [[nodiscard]] QColor colourOf(double value) const;
     [[nodiscard]] QString whyEmpty() const;
     [[nodiscard]] QString textOf(double value) const;
+    [[nodiscard]] QString signOf(double value) const;
     [[nodiscard]] double rowHeight() const;
     [[nodiscard]] double columnWidth() const;
     [[nodiscard]] int layersRoom() const;

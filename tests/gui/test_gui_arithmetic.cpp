@@ -56,6 +56,31 @@ private Q_SLOTS:
     }
 
     void units() {
+    void shortestThatFits() {
+        const auto within = [](double value, qsizetype characters) {
+            return widgets::shortest(value, [&](const QString& text) { return text.size() <= characters; });
+        };
+        QCOMPARE(within(0.00528, 7), QStringLiteral("0.00528"));
+        QCOMPARE(within(0.00528, 6), QStringLiteral("0.0053"));
+        QCOMPARE(within(0.00528, 5), QStringLiteral("0.005"));
+        QCOMPARE(within(0.00528, 4), QString());  // "0.01" is nearly twice as much
+        QCOMPARE(within(12.34, 3), QStringLiteral("12"));
+        QCOMPARE(within(0.96, 1), QStringLiteral("1"));
+        QCOMPARE(within(123.4, 3), QStringLiteral("123"));
+        QCOMPARE(within(123.4, 2), QString());
+        QCOMPARE(within(0, 1), QStringLiteral("0"));
+        QCOMPARE(significant(123.4, 1), QStringLiteral("123"));
+        QCOMPARE(significant(9.96, 2), QStringLiteral("10"));
+    }
+
+    void wrapping() {
+        QCOMPARE(columnsThatFit({50, 60, 70}, 200), 3);
+        QCOMPARE(columnsThatFit({50, 60, 70}, 170), 2);  // 70 below 50: 130
+        QCOMPARE(columnsThatFit({50, 60, 70}, 120), 1);
+        QCOMPARE(columnsThatFit({50, 60, 70}, 10), 1);
+        QCOMPARE(columnsThatFit({}, 100), 1);
+    }
+
         QCOMPARE(timeUnit(3).name, QStringLiteral("µs"));
         QCOMPARE(timeUnit(999.4).name, QStringLiteral("µs"));
         QCOMPARE(timeUnit(999.6).name, QStringLiteral("ms"));
