@@ -13,6 +13,7 @@
 #include "app/gui/main_window.h"
 #include "kernels/error.h"
 #include "widgets/compare_page.h"
+#include "widgets/elided_button.h"
 #include "widgets/empty_page.h"
 #include "widgets/messages_panel.h"
 
@@ -21,8 +22,6 @@ namespace perfmamba::app {
 using widgets::MessagesPanel;
 
 namespace {
-
-constexpr int kChipNameRoom = 230;  // pixels; the whole name stands in the tooltip
 
 bool hasPoints(const ProfilePtr& profile) {
     return profile && !profile->points.empty();
@@ -71,7 +70,7 @@ QWidget* MainWindow::makeBaselineChip() {
     auto* layout = new QHBoxLayout(m_chip);
     layout->setContentsMargins(0, 0, 8, 0);
     layout->setSpacing(2);
-    m_chip_name = new QToolButton;
+    m_chip_name = new widgets::ElidedButton;
     m_chip_name->setProperty("chip", true);
     connect(m_chip_name, &QToolButton::clicked, this, [this] { showPage(m_compare_index); });
     layout->addWidget(m_chip_name);
@@ -204,9 +203,7 @@ void MainWindow::updateBaselineTexts() {
     const QString text = m_comparison                ? tr("compared with: %1")
                          : !m_not_compared.isEmpty() ? tr("not compared with: %1")
                                                      : tr("baseline: %1");
-    m_chip_name->setText(
-        text.arg(m_chip_name->fontMetrics().elidedText(m_baseline.name, Qt::ElideMiddle, kChipNameRoom)));
-    m_chip_name->setAccessibleName(text.arg(m_baseline.name));
+    m_chip_name->setTexts(text, m_baseline.name);
     m_chip_name->setToolTip(m_not_compared.isEmpty() ? text.arg(m_baseline.name) + QLatin1Char('\n') + m_baseline.path
                                                      : m_not_compared);
 }

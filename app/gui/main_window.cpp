@@ -109,7 +109,10 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     m_tabs->setAccessibleName(tr("Pages"));
     buildActions();
     auto* head = new QHBoxLayout;
-    head->addWidget(m_tabs, 1);
+    // What is short of room is the chip: every page stays in reach.
+    m_tabs->setSizePolicy(QSizePolicy::Minimum, QSizePolicy::Fixed);
+    head->addWidget(m_tabs);
+    head->addStretch(1);
     head->addWidget(makeBaselineChip());
     layout->addLayout(head);
     m_stack = new QStackedWidget;
@@ -671,6 +674,7 @@ void MainWindow::showEvent(QShowEvent* event) {
     restoreState(m_settings.state, Settings::kStateVersion);
     m_messages_dock->setVisible(m_messages->count() > 0);
 }
+    m_tabs->updateGeometry();  // the layout may have asked for its size before the style sheet was there
 
 void MainWindow::saveSettings() {
     if (m_restored) {

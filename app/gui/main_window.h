@@ -26,12 +26,12 @@ class QStackedWidget;
 class QTabBar;
 class QTimer;
 class QToolBar;
-class QToolButton;
 
 namespace perfmamba::widgets {
 class AdvicePanel;
 class ComparePage;
 class DetailsPanel;
+class ElidedButton;
 class EmptyPage;
 class LayerMap;
 class MemoryPage;
@@ -78,7 +78,7 @@ public:
     [[nodiscard]] widgets::StudiesPage* studiesPage() const { return m_studies_page; }
     [[nodiscard]] widgets::ComparePage* comparePage() const { return m_compare_page; }
     [[nodiscard]] const widgets::ComparisonPtr& comparison() const { return m_comparison; }
-    [[nodiscard]] QToolButton* baselineChip() const { return m_chip_name; }
+    [[nodiscard]] widgets::ElidedButton* baselineChip() const { return m_chip_name; }
     [[nodiscard]] PruningSession& pruning() { return *m_pruning; }
     [[nodiscard]] ScalingSession& scaling() { return *m_scaling; }
     [[nodiscard]] ExportDialog* exportDialog() const;
@@ -268,7 +268,7 @@ private:
     widgets::ComparisonPtr m_comparison;  // of what is shown with the baseline; null where there is none
     QString m_not_compared;               // why not, where the two have nothing in common
     QWidget* m_chip = nullptr;            // 'compared with: NAME ✕'
-    QToolButton* m_chip_name = nullptr;
+    widgets::ElidedButton* m_chip_name = nullptr;
 
     // What is known of the states.
     activity::ActivityPtr m_activity;

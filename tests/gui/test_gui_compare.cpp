@@ -6,10 +6,10 @@
 #include <QLineEdit>
 #include <QMimeData>
 #include <QSignalSpy>
+#include <QTabBar>
 #include <QTableView>
 #include <QTableWidget>
 #include <QTest>
-#include <QToolButton>
 
 #include "app/gui/main_window.h"
 #include "core/report/report.h"
@@ -22,6 +22,7 @@
 #include "widgets/component_model.h"
 #include "widgets/component_table.h"
 #include "widgets/details_panel.h"
+#include "widgets/elided_button.h"
 #include "widgets/layer_map.h"
 #include "widgets/memory_page.h"
 #include "widgets/messages_panel.h"
@@ -313,6 +314,49 @@ private Q_SLOTS:
         MainWindow window;
         window.show();
         window.openPath(shown);
+    /// However long the baseline's name is: the chip gives way, and only its name is shortened while that can be.
+    void theChipLeavesTheTabsTheirRoom() {
+        auto decode = test::fabricatedProfile();
+        decode->options.mode = profile::Mode::Decode;
+        const QString shown = written("one.h5", *test::fabricatedProfile());
+        const QString other = written("a model of a rather long name, 2026-11-27 11:21:25.h5", *decode);
+        MainWindow window;
+        window.resize(1280, 720);
+        window.show();
+        window.openPath(shown);
+        QTRY_VERIFY_WITH_TIMEOUT(window.shown() != nullptr, kPatience);
+        window.openBaseline(other);
+        QTRY_VERIFY_WITH_TIMEOUT(window.baselineChip()->isVisible(), kPatience);
+        QTest::qWait(30);  // the layout
+        const auto* tabs = window.findChild<QTabBar*>(QStringLiteral("pages"));
+        QVERIFY(tabs->rect().contains(tabs->tabRect(0)));
+        QVERIFY(tabs->rect().contains(tabs->tabRect(tabs->count() - 1)));
+        const ElidedButton& chip = *window.baselineChip();
+        QVERIFY(chip.mapTo(&window, chip.rect().topLeft()).x() >= tabs->mapTo(&window, tabs->rect().topRight()).x());
+        QVERIFY2(chip.shown().startsWith(QStringLiteral("not compared with: a ")), qPrintable(chip.shown()));
+        QVERIFY2(chip.shown().endsWith(QStringLiteral(".h5")), qPrintable(chip.shown()));
+        QVERIFY(chip.text().contains(QStringLiteral("rather long")));
+        QVERIFY(chip.fontMetrics().horizontalAdvance(chip.shown()) < chip.width());
+        window.grab();
+    }
+
+    /// What a small window takes from the docks a larger one gives back.
+    void docksComeBack() {
+        MainWindow window;
+        window.resize(1280, 720);
+        window.show();
+        QTest::qWait(30);
+        const int before = window.details()->width();
+        QVERIFY(before > 200);
+        for (int i = 0; i < 2; ++i) {
+            window.resize(1000, 640);
+            QTest::qWait(30);
+            window.resize(1600, 980);
+            QTest::qWait(30);
+            QCOMPARE(window.details()->width(), before);
+        }
+    }
+
         QTRY_VERIFY_WITH_TIMEOUT(window.shown() != nullptr, kPatience);
         // Each says why, and changes nothing that is shown.
         window.openBaseline(fake.fileName());
