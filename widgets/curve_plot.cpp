@@ -17,7 +17,6 @@ constexpr double kMarker = 6;
 constexpr int kMargins = 70;      // pixels of the plot left and right of its axes, about
 constexpr int kTickGap = 6;       // pixels between the names of two ticks
 constexpr int kLegendName = 340;  // pixels of a name in the legend at most
-constexpr int kLegendIcon = 34;   // pixels beside it
 
 }  // namespace
 
@@ -104,7 +103,7 @@ void CurvePlot::refill() {
     } else {
         drawKey();
     }
-    arrangeLegend(plot.width());
+    wrapLegend(plot, plot.width());
     placeTicks(plot.width());
     showCursor();
     plot.replot(QCustomPlot::rpQueuedReplot);
@@ -177,14 +176,6 @@ void CurvePlot::drawEmpty() {
     note->setText(m_empty);
     note->setColor(theme().colours().muted);
     note->setFont(m_plot->font());
-}
-
-void CurvePlot::arrangeLegend(int width) {
-    const QFontMetrics metrics(m_plot->legend->font());
-    int widest = 1;
-    for (const QString& name : legend()) widest = std::max(widest, metrics.horizontalAdvance(name));
-    m_plot->legend->setWrap(std::max(1, width / (widest + kLegendIcon)));
-    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);  // arranges anew what stands there
 }
 
 /// A tick at each x, named where its name has room beside the one before.
@@ -321,10 +312,7 @@ bool CurvePlot::pressed(int key) {
 bool CurvePlot::eventFilter(QObject* watched, QEvent* event) {
     if (watched != m_plot) return QWidget::eventFilter(watched, event);
     switch (event->type()) {
-        case QEvent::Resize:
-            arrangeLegend(static_cast<QResizeEvent*>(event)->size().width());
-            placeTicks(static_cast<QResizeEvent*>(event)->size().width());
-            break;
+        case QEvent::Resize: placeTicks(static_cast<QResizeEvent*>(event)->size().width()); break;
         case QEvent::FocusIn:
         case QEvent::FocusOut:
             QMetaObject::invokeMethod(

@@ -72,7 +72,6 @@ private:
     void draw(const Curve& curve);
     void drawKey();
     void drawEmpty();
-    void arrangeLegend(int width);
     void placeTicks(int width);
     void showCursor();
     [[nodiscard]] QPointF pixelOf(const CurvePoint& point) const;

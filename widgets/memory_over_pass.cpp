@@ -14,10 +14,9 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr double kBandShare = 0.045;         // of the plot's height, below zero: what was running
-constexpr double kRoomForLabel = 1.16;       // top of the plot over the peak: the peak's name
-constexpr double kRoomForLongLegend = 1.34;  // and above it a legend as wide as the plot
-constexpr std::size_t kColumns = 600;        // steps drawn at most: more cannot be told apart
+constexpr double kBandShare = 0.045;    // of the plot's height, below zero: what was running
+constexpr double kRoomForLabel = 1.16;  // top of the plot over the peak: the peak's name
+constexpr std::size_t kColumns = 600;   // steps drawn at most: more cannot be told apart
 /// From the bottom: what stays longest lies lowest.
 constexpr std::array kStackOrder = {MemoryKind::Weights, MemoryKind::State, MemoryKind::Activations, MemoryKind::Logits,
                                     MemoryKind::Workspace};
@@ -177,6 +176,7 @@ void MemoryPage::fillOverPass() {
         if (m_bands[i].brush.style() != Qt::SolidPattern) area(i, c.surface)->removeFromLegend();
         area(i, m_bands[i].brush);
     }
+    wrapLegend(plot, plot.width());
     plot.xAxis->setLabel(tr("time in the pass, %1").arg(time.name));
     plot.yAxis->setLabel(with_weights ? tr("in use, %1").arg(unit.name)
                                       : tr("in use besides weights, %1").arg(unit.name));
@@ -219,7 +219,7 @@ void MemoryPage::fitOverPass() {
     if (m_point == nullptr) return;
     const Unit unit = bytesUnit(m_most);
     m_over_pass->xAxis->setRange(0, std::max(m_point->last_pass_us, 1e-3) * timeUnit(m_point->last_pass_us).factor);
-    const double top = m_most * unit.factor * (byComponent() ? kRoomForLongLegend : kRoomForLabel);
+    const double top = m_most * unit.factor * kRoomForLabel;
     m_over_pass->yAxis->setRange(-top * kBandShare / (1 - kBandShare), top);
     m_over_pass->replot(QCustomPlot::rpQueuedReplot);
 }

@@ -94,9 +94,7 @@ MemoryPage::MemoryPage(Selection& selection, QWidget* parent) : QWidget(parent),
     m_over_pass->axisRect()->setMinimumMargins(QMargins(40, 8, 12, 18));
     m_over_pass->xAxis->setSubTicks(false);
     m_over_pass->yAxis->setSubTicks(false);
-    m_over_pass->legend->setVisible(true);
-    m_over_pass->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
-    m_over_pass->legend->setFillOrder(QCPLegend::foColumnsFirst);
+    putLegendBelow(*m_over_pass);
     makeNavigable(*m_over_pass, [this] { fitOverPass(); });
     connect(m_over_pass, &QCustomPlot::mouseMove, this, &MemoryPage::hover);
     m_over_pass_picture = pictureOf(

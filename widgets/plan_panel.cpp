@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/elided_boxes.h"
 #include "widgets/format.h"
 #include "widgets/kept_bars.h"
 #include "widgets/score_histogram.h"
@@ -32,6 +33,7 @@ constexpr int kSteps = 1000;  // of the slider
 constexpr int kMergeAmount = 1;
 constexpr int kMergeLayer = 1000;  // and the layer's number
 constexpr double kLeastShare = 0.001;
+constexpr int kBrowseWidth = 26;
 
 QLabel* nameLabel(const QString& text, QWidget* buddy) {
     auto* label = new QLabel(text);
@@ -107,6 +109,8 @@ void PlanPanel::setThreshold(double threshold) {
 QComboBox* PlanPanel::makeSource(const QString& name, const QString& tip) {
     auto* box = new QComboBox;
     box->setEditable(true);
+    box->setLineEdit(new PathEdit);
+    box->setFont(Theme::smallFont());
     box->setInsertPolicy(QComboBox::NoInsert);
     box->addItems({QStringLiteral("task"), QStringLiteral("random")});
     box->setItemData(0, tr("What task.json beside the weights describes"), Qt::ToolTipRole);
@@ -142,6 +146,7 @@ QWidget* PlanPanel::makeSources() {
         QComboBox* box = makeSource(text, tip);
         auto* browse = new QToolButton;
         browse->setText(QStringLiteral("…"));
+        browse->setFixedWidth(kBrowseWidth);  // the name beside it needs the room
         browse->setToolTip(tr("Choose a text, JSON lines, or token ids (.ids, .npy, .bin, .h5)"));
         browse->setAccessibleName(tr("File to %1").arg(text));
         connect(browse, &QToolButton::clicked, this, [this, box] {
@@ -170,6 +175,7 @@ QWidget* PlanPanel::makeSources() {
     m_last_word->setToolTip(
         tr("Judge by the last word of each line alone, as LAMBADA asks for it: right where all of its tokens are"));
     auto* extent = new QHBoxLayout;
+    extent->setSpacing(6);
     extent->addWidget(m_window, 1);
     extent->addWidget(m_last_word);
     grid->addLayout(extent, 3, 1, 1, 2);

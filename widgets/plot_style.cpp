@@ -2,8 +2,10 @@
 
 #include <QKeyEvent>
 #include <cmath>
+#include <vector>
 
 #include "widgets/theme.h"
+#include "widgets/wrapping.h"
 
 namespace perfmamba::widgets {
 namespace {
@@ -66,6 +68,20 @@ protected:
 
 private:
     double m_step = 1;
+};
+
+class LegendWrapper : public QObject {
+public:
+    explicit LegendWrapper(QCustomPlot& plot) : QObject(&plot), m_plot(plot) { plot.installEventFilter(this); }
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override {
+        if (event->type() == QEvent::Resize) wrapLegend(m_plot, static_cast<QResizeEvent*>(event)->size().width());
+        return QObject::eventFilter(watched, event);
+    }
+
+private:
+    QCustomPlot& m_plot;
 };
 
 class Listener : public QObject {
@@ -150,6 +166,21 @@ void putLegendBelow(QCustomPlot& plot) {
     plot.legend->setRowSpacing(0);
     // Without an entry it must not narrow the plot: QCustomPlot takes the hint of an empty legend for its limit.
     plot.legend->setMaximumSize(QWIDGETSIZE_MAX / 2, QWIDGETSIZE_MAX);
+    new LegendWrapper(plot);  // owned by the plot
+}
+
+void wrapLegend(QCustomPlot& plot, int width) {
+    QCPLegend& legend = *plot.legend;
+    std::vector<int> widths;
+    for (int i = 0; i < legend.itemCount(); ++i) {
+        // The plottables' items hide what every element has.
+        const QCPLayoutElement* item = legend.item(i);
+        widths.push_back(item->minimumOuterSizeHint().width() + legend.columnSpacing());
+    }
+    const int room = width - legend.margins().left() - legend.margins().right();
+    const int wrap = columnsThatFit(widths, room);
+    legend.setWrap(wrap);
+    legend.setFillOrder(QCPLegend::foColumnsFirst);  // arranges anew what stands there
 }
 
 void makeNavigable(QCustomPlot& plot, std::function<void()> fit) {

@@ -14,8 +14,11 @@ constexpr double kNear = 12;
 
 /// Backgrounds, axes, grid, fonts and colours from the theme. Call again when the theme changes.
 void stylePlot(QCustomPlot& plot);
-/// Places the plot's legend in a row of its own below the axes, where it hides no point.
+/// Places the plot's legend in a row of its own below the axes, where it hides no point; the row wraps as the plot's
+/// width changes.
 void putLegendBelow(QCustomPlot& plot);
+/// Wraps it to that many pixels, so that no entry is cut off. Call when entries have come or gone.
+void wrapLegend(QCustomPlot& plot, int width);
 /// Wheel zooms at the cursor, drag pans, Shift keeps to x, double click and Home fit: `fit` is called for the last two.
 void makeNavigable(QCustomPlot& plot, std::function<void()> fit);
 /// What a plot does beside that.

@@ -15,6 +15,7 @@
 
 #include "kernels/error.h"
 #include "widgets/empty_page.h"
+#include "widgets/fitting_area.h"
 #include "widgets/format.h"
 #include "widgets/price_card.h"
 #include "widgets/sensitivity_plot.h"
@@ -79,7 +80,7 @@ PrunePage::PrunePage(Selection& selection, QWidget* parent) : QWidget(parent) {
     m_pages->addWidget(m_empty);
 
     makeColumns(selection);
-    m_pages->addWidget(m_columns);
+    m_pages->addWidget(scrolledAcross(m_columns));
 
     connect(m_panel, &PlanPanel::edited, this, &PrunePage::apply);
     connect(m_panel, &PlanPanel::sourcesChanged, this, &PrunePage::sourceEdited);

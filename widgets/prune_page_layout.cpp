@@ -6,7 +6,6 @@
 #include <QMenu>
 #include <QProgressBar>
 #include <QPushButton>
-#include <QScrollArea>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QToolButton>
@@ -16,6 +15,7 @@
 #include <array>
 
 #include "widgets/elided_label.h"
+#include "widgets/fitting_area.h"
 #include "widgets/price_card.h"
 #include "widgets/prune_page.h"
 #include "widgets/segments.h"
@@ -27,20 +27,9 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr int kLeftWidth = 254;  // the three columns where the page is 800 pixels wide
-constexpr int kCentreWidth = 248;
-constexpr int kRightWidth = 298;
-
-QScrollArea* scrolled(QWidget* content, int least_width) {
-    auto* area = new QScrollArea;
-    area->setWidgetResizable(true);
-    area->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    area->setWidget(content);
-    area->setMinimumWidth(least_width);
-    content->setAutoFillBackground(true);
-    content->setBackgroundRole(QPalette::Base);
-    return area;
-}
+constexpr int kLeftWidth = 248;  // the three columns where the page is 800 pixels wide
+constexpr int kCentreWidth = 236;
+constexpr int kRightWidth = 316;
 
 }  // namespace
 
@@ -54,7 +43,7 @@ void PrunePage::makeColumns(Selection& selection) {
     left_layout->addWidget(makeHeader());
     m_panel = new PlanPanel(selection);
     left_layout->addWidget(m_panel, 1);
-    m_columns->addWidget(scrolled(left, kLeftWidth - 2));
+    m_columns->addWidget(new FittingArea(left));
     m_columns->addWidget(makeCentre(selection));
     m_columns->addWidget(makePrice());
     m_columns->setCollapsible(0, true);
@@ -104,7 +93,7 @@ QWidget* PrunePage::makeCentre(Selection& selection) {
     auto* part = new QWidget;
     part->setAutoFillBackground(true);
     part->setBackgroundRole(QPalette::Base);
-    part->setMinimumWidth(kCentreWidth - 20);
+    part->setMinimumWidth(kCentreWidth);
     auto* layout = new QVBoxLayout(part);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
@@ -124,7 +113,7 @@ QWidget* PrunePage::makeCentre(Selection& selection) {
     m_form = new StudyForm;
     m_centre->addWidget(m_tradeoff);
     m_centre->addWidget(m_sensitivity);
-    m_centre->addWidget(scrolled(m_form, 0));
+    m_centre->addWidget(new FittingArea(m_form));
     layout->addWidget(m_centre, 1);
     connect(m_views, &QButtonGroup::idClicked, m_centre, &QStackedWidget::setCurrentIndex);
     return part;
@@ -142,8 +131,7 @@ QWidget* PrunePage::makePrice() {
     m_card = new PriceCard;
     layout->addWidget(m_card, 1);
     layout->addWidget(makeButtons());
-    auto* area = scrolled(part, kRightWidth - 8);
-    return area;
+    return new FittingArea(part);
 }
 
 QWidget* PrunePage::makeButtons() {

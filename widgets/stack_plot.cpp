@@ -15,8 +15,6 @@
 namespace perfmamba::widgets {
 namespace {
 
-constexpr int kPartEntry = 92;  // pixels
-
 double sumOf(const std::vector<double>& heights) {
     return std::accumulate(heights.begin(), heights.end(), 0.0);
 }
@@ -29,7 +27,6 @@ StackPlot::StackPlot(const QString& name, const QString& accessible_name, QWidge
     m_plot = new QCustomPlot;
     m_plot->setObjectName(name);
     m_plot->setMinimumSize(240, 160);
-    m_plot->installEventFilter(this);
     const auto hover = [this](const QPoint& at, const QPoint& global) {
         const std::optional<Hit> hit = hitAt(at);
         QToolTip::showText(global, hit ? tipOf(*hit) : QString(), m_plot);  // an empty one hides it
@@ -123,7 +120,7 @@ void StackPlot::rebuild() {
     // The height of a line: what is below an entry's rectangle, as in in_proj, is not drawn.
     plot.legend->setIconSize(12, QFontMetrics(plot.legend->font()).height() + 1);
     for (std::size_t panel = 0; panel < m_panels.size(); ++panel) fillPanel(panel);
-    arrangeLegend(plot.width());
+    wrapLegend(plot, plot.width());
     fitView();
 }
 
@@ -155,11 +152,6 @@ void StackPlot::fillPanel(std::size_t panel) {
         }
         bars->setData(keys, values, true);
     }
-}
-
-void StackPlot::arrangeLegend(int width) {
-    m_plot->legend->setWrap(std::max(2, width / kPartEntry));
-    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
 }
 
 void StackPlot::fitView() {
@@ -284,13 +276,6 @@ bool StackPlot::pressed(int key) {
     m_plot->setAccessibleDescription(tipOf(*m_cursor));
     QToolTip::showText(m_plot->mapToGlobal(at + QPoint(8, 8)), tipOf(*m_cursor), m_plot);
     return true;
-}
-
-bool StackPlot::eventFilter(QObject* watched, QEvent* event) {
-    if (watched == m_plot && event->type() == QEvent::Resize) {
-        arrangeLegend(static_cast<QResizeEvent*>(event)->size().width());
-    }
-    return QWidget::eventFilter(watched, event);
 }
 
 QString StackPlot::csv() const {

@@ -56,9 +56,6 @@ public:
     [[nodiscard]] QPoint partCentre(std::size_t panel, std::size_t bar, std::size_t part) const;
     [[nodiscard]] QCustomPlot* plot() const { return m_plot; }
 
-protected:
-    bool eventFilter(QObject* watched, QEvent* event) override;
-
 private:
     struct Hit {
         std::size_t panel = 0, bar = 0, part = 0;
@@ -67,7 +64,6 @@ private:
     void keepCursorInside();
     void fillPanel(std::size_t panel);
     void label();
-    void arrangeLegend(int width);
     void setView(const View& view);
     [[nodiscard]] std::optional<Hit> hitAt(const QPoint& at) const;
     [[nodiscard]] QString tipOf(const Hit& hit) const;

@@ -3,6 +3,7 @@
 #include <QButtonGroup>
 #include <QComboBox>
 #include <QHBoxLayout>
+#include <QLabel>
 #include <QSplitter>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -87,7 +88,9 @@ StatesPage::StatesPage(Selection& selection, QWidget* parent) : QWidget(parent),
     bar->setSpacing(0);
     buildControls(*bar);
     top_layout->addLayout(bar);
-    m_origin = new ElidedLabel;
+    m_origin = new QLabel;
+    m_origin->setWordWrap(true);
+    m_origin->setTextFormat(Qt::PlainText);
     m_origin->setFont(Theme::smallFont());
     m_origin->setProperty("muted", true);
     top_layout->addWidget(m_origin);

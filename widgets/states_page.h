@@ -15,6 +15,7 @@
 class QButtonGroup;
 class QComboBox;
 class QHBoxLayout;
+class QLabel;
 
 namespace perfmamba::widgets {
 
@@ -97,7 +98,7 @@ private:
     QButtonGroup* m_log = nullptr;
     QButtonGroup* m_order = nullptr;
     QButtonGroup* m_scale = nullptr;
-    ElidedLabel* m_origin = nullptr;
+    QLabel* m_origin = nullptr;
     ElidedLabel* m_chosen = nullptr;
     ElidedLabel* m_rows_heading = nullptr;
     ElidedLabel* m_time_heading = nullptr;

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "widgets/elided_label.h"
+#include "widgets/elided_boxes.h"
 #include "widgets/format.h"
 #include "widgets/plot_style.h"
 #include "widgets/segments.h"
@@ -16,8 +16,6 @@
 
 namespace perfmamba::widgets {
 namespace {
-
-constexpr int kCriterionEntry = 128;  // pixels
 
 WorthAxis axisOf(const QVariant& data) {
     const QList<QVariant> parts = data.toList();
@@ -37,24 +35,29 @@ TradeoffPlot::TradeoffPlot(QWidget* parent) : QWidget(parent) {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
-    auto* bar = new QHBoxLayout;
-    bar->setContentsMargins(10, 3, 8, 3);
-    bar->setSpacing(0);
-    m_axis = new QComboBox;
+    m_bar = new QHBoxLayout;
+    m_bar->setContentsMargins(10, 3, 8, 3);
+    m_bar->setSpacing(6);
+    m_axis = new ElidedCombo;
     m_axis->setFont(Theme::smallFont());
     m_axis->setAccessibleName(tr("What is won, across"));
     m_axis->setToolTip(tr("What is won by pruning, across"));
     m_axis->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_axis->setMinimumContentsLength(14);
     m_axis->setMaximumWidth(260);
-    bar->addWidget(m_axis, 1);
-    bar->addStretch(1);
-    bar->addSpacing(6);
+    m_bar->addWidget(m_axis, 1);
+    m_bar->addStretch(1);
     m_log_x = makeSegment(tr("log x"), tr("Logarithmic axis across"));
     m_log_y = makeSegment(tr("log y"), tr("Logarithmic axis upwards"));
-    bar->addWidget(m_log_x);
-    bar->addWidget(m_log_y);
-    layout->addLayout(bar);
+    m_logs = new QWidget;
+    auto* logs = new QHBoxLayout(m_logs);
+    logs->setContentsMargins(0, 0, 0, 0);
+    logs->setSpacing(0);
+    logs->addStretch(1);
+    logs->addWidget(m_log_x);
+    logs->addWidget(m_log_y);
+    m_bar->addWidget(m_logs);
+    layout->addLayout(m_bar);
 
     m_plot = new QCustomPlot;
     m_plot->setObjectName(QStringLiteral("tradeoffPlot"));
@@ -138,6 +141,24 @@ void TradeoffPlot::fillAxes() {
         if (axis.workload.mode == profile::Mode::Decode && axis.workload.batch > 1) row = i;
     }
     m_axis->setCurrentIndex(std::max(row, 0));
+    arrangeBar();
+}
+
+/// The buttons below the axis's name where the two have no room beside each other.
+void TradeoffPlot::arrangeBar() {
+    constexpr int kArrow = 36;  // pixels of the box beside its text
+    int widest = 0;
+    for (int i = 0; i < m_axis->count(); ++i) {
+        widest = std::max(widest, m_axis->fontMetrics().horizontalAdvance(m_axis->itemText(i)));
+    }
+    const QMargins around = m_bar->contentsMargins();
+    const int needed = widest + kArrow + m_bar->spacing() + m_logs->sizeHint().width() + around.left() + around.right();
+    m_bar->setDirection(needed > width() ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+}
+
+void TradeoffPlot::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    arrangeBar();
 }
 
 WorthAxis TradeoffPlot::axis() const {
@@ -215,7 +236,7 @@ void TradeoffPlot::refill() {
     drawFrontier();
     drawSeries();
     drawCurrent();
-    arrangeLegend(plot.width());
+    wrapLegend(plot, plot.width());
     showCursor();
     if (m_spots.empty()) {
         auto* note = new QCPItemText(&plot);
@@ -226,11 +247,6 @@ void TradeoffPlot::refill() {
         note->setFont(plot.font());
     }
     plot.replot(QCustomPlot::rpQueuedReplot);
-}
-
-void TradeoffPlot::arrangeLegend(int width) {
-    m_plot->legend->setWrap(std::max(2, width / kCriterionEntry));
-    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
 }
 
 void TradeoffPlot::showCursor() {
@@ -384,7 +400,6 @@ void TradeoffPlot::hover(const QPoint& at, const QPoint& global) {
 bool TradeoffPlot::eventFilter(QObject* watched, QEvent* event) {
     if (watched != m_plot) return QWidget::eventFilter(watched, event);
     switch (event->type()) {
-        case QEvent::Resize: arrangeLegend(static_cast<QResizeEvent*>(event)->size().width()); break;
         case QEvent::FocusIn:
         case QEvent::FocusOut:
             QMetaObject::invokeMethod(

@@ -10,6 +10,7 @@
 #include "widgets/prune_derive.h"
 
 class QCPAbstractItem;
+class QBoxLayout;
 class QComboBox;
 class QCustomPlot;
 class QToolButton;
@@ -42,6 +43,7 @@ Q_SIGNALS:
 
 protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     /// A point that can be chosen.
@@ -58,7 +60,7 @@ private:
     void fillAxes();
     void refill();
     void refit();
-    void arrangeLegend(int width);
+    void arrangeBar();
     void drawReference();
     void drawFrontier();
     void drawSeries();
@@ -84,7 +86,9 @@ private:
     std::vector<TradeoffSeries> m_series;
     std::vector<Spot> m_spots;
     int m_cursor = -1;
+    QBoxLayout* m_bar = nullptr;  // the axis, the buttons
     QComboBox* m_axis = nullptr;
+    QWidget* m_logs = nullptr;
     QToolButton* m_log_x = nullptr;
     QToolButton* m_log_y = nullptr;
     QCustomPlot* m_plot = nullptr;

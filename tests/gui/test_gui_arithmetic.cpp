@@ -16,6 +16,7 @@
 #include "widgets/plot_menu.h"
 #include "widgets/shapes.h"
 #include "widgets/timeline_layout.h"
+#include "widgets/wrapping.h"
 
 #include <future>
 

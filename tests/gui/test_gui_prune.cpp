@@ -5,9 +5,11 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
+#include <QScrollBar>
 #include <QSignalSpy>
 #include <QSlider>
 #include <QSpinBox>
+#include <QSplitter>
 #include <QStandardItemModel>
 #include <QTest>
 #include <QToolButton>
@@ -15,6 +17,8 @@
 
 #include "fabricated_pruning.h"
 #include "gui_test.h"
+#include "widgets/elided_boxes.h"
+#include "widgets/fitting_area.h"
 #include "widgets/kept_bars.h"
 #include "widgets/plan_panel.h"
 #include "widgets/plot_style.h"
@@ -440,6 +444,46 @@ private Q_SLOTS:
         QVERIFY(scored.card(QStringLiteral("accuracy, %")).endsWith(QStringLiteral("[not known]")));
         scored.page.panel()->slider()->setValue(500);
         QVERIFY(scored.card(QStringLiteral("decode × 16")).endsWith(QStringLiteral("[measured]")));
+    }
+
+    /// At the width of a small window, with every number there: nothing is cut off, nor painted over something else. At
+    /// less than that the page scrolls across.
+    void nothingIsCutOff() {
+        Scored scored;
+        for (const int width : {806, 500}) {
+            scored.page.resize(width, 608);
+            scored.page.panel()->slider()->setValue(500);
+            const prune::PlanPtr half = scored.page.plan();
+            const auto scores = test::scoresBy(scored.model, "magnitude");
+            auto measured = test::measurementOf(scored.model, *half, *scores, true);
+            for (study::Speed& speed : measured.speeds) speed.speed_up = {0.934, 0.759, 0.963, 20};
+            scored.page.setMeasurement(half, measured, false);
+            QTest::qWait(30);
+            for (FittingArea* area : scored.page.findChildren<FittingArea*>()) {
+                if (!area->isVisible()) continue;
+                const QWidget* content = area->widget();
+                QVERIFY(content->width() >= content->minimumSizeHint().width());
+                QVERIFY(content->width() <= area->viewport()->width());
+            }
+            auto* across =
+                qobject_cast<QScrollArea*>(scored.page.findChild<QSplitter*>()->parentWidget()->parentWidget());
+            QVERIFY(across != nullptr);
+            QCOMPARE(across->horizontalScrollBar()->maximum() > 0, width < 806);
+            QVERIFY(!scored.page.grab().isNull());
+        }
+    }
+
+    /// A path's file, not the end of the path; of a name that is too long both ends.
+    void sourcesAreNamedByTheirFile() {
+        PathEdit edit;
+        edit.setText(QStringLiteral("/a/long/way/to/how-we-measure.md"));
+        QCOMPARE(edit.shortened(1000), QStringLiteral("how-we-measure.md"));
+        const QString shortened = edit.shortened(edit.fontMetrics().horizontalAdvance(QStringLiteral("how-we-mea.md")));
+        QVERIFY2(shortened.startsWith(QStringLiteral("how-")) && shortened.endsWith(QStringLiteral(".md")) &&
+                     shortened.contains(QChar(0x2026)),
+                 qPrintable(shortened));
+        edit.setText(QStringLiteral("task"));
+        QCOMPARE(edit.shortened(1000), QStringLiteral("task"));
     }
 
     void itIsMeasuredAsOneGoes() {
