@@ -5,11 +5,18 @@
 #include <QLabel>
 #include <QPushButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "widgets/elided_label.h"
 #include "widgets/theme.h"
 
 namespace perfmamba::widgets {
+namespace {
+
+constexpr int kBodyWidth = 480;  // pixels, at most
+constexpr int kAround = 40;      // the margins at both sides
+
+}  // namespace
 
 EmptyPage::EmptyPage(QWidget* parent) : QWidget(parent) {
     setAutoFillBackground(true);
@@ -28,11 +35,15 @@ EmptyPage::EmptyPage(QWidget* parent) : QWidget(parent) {
     m_body->setWordWrap(true);
     m_body->setAlignment(Qt::AlignHCenter | Qt::AlignTop);
     m_body->setProperty("muted", true);
-    m_body->setFixedWidth(480);
-    layout->addWidget(m_body, 0, Qt::AlignHCenter);
+    m_body->setMaximumWidth(kBodyWidth);
+    auto* middle = new QHBoxLayout;
+    middle->addStretch(1);
+    middle->addWidget(m_body, 1000);
+    middle->addStretch(1);
+    layout->addLayout(middle);
     layout->addSpacing(6);
     m_buttons = new QWidget;
-    new QHBoxLayout(m_buttons);
+    m_row = new QHBoxLayout(m_buttons);
     layout->addWidget(m_buttons, 0, Qt::AlignHCenter);
     layout->addStretch(3);
 }
@@ -40,8 +51,28 @@ EmptyPage::EmptyPage(QWidget* parent) : QWidget(parent) {
 void EmptyPage::setTexts(const QString& title, const QString& body) {
     m_title->setText(title);
     m_body->setText(body);
-    // Centred in the layout the label is given the height of its hint, which knows nothing of the lines it wraps to.
-    m_body->setMinimumHeight(m_body->heightForWidth(m_body->width()));
+}
+
+void EmptyPage::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    arrangeButtons();
+}
+
+QSize EmptyPage::minimumSizeHint() const {
+    int widest = 0;
+    for (const QPushButton* button : m_buttons->findChildren<QPushButton*>(QString(), Qt::FindDirectChildrenOnly)) {
+        widest = std::max(widest, button->sizeHint().width());
+    }
+    return {widest + kAround, QWidget::minimumSizeHint().height()};
+}
+
+/// Below each other where they have no room beside each other.
+void EmptyPage::arrangeButtons() {
+    int wanted = kAround;
+    for (const QPushButton* button : m_buttons->findChildren<QPushButton*>(QString(), Qt::FindDirectChildrenOnly)) {
+        wanted += button->sizeHint().width() + m_row->spacing();
+    }
+    m_row->setDirection(wanted > width() ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
 }
 
 void EmptyPage::setActions(const QList<QAction*>& actions) {
@@ -61,8 +92,9 @@ void EmptyPage::setActions(const QList<QAction*>& actions) {
         follow();
         connect(action, &QAction::changed, button, follow);
         connect(button, &QPushButton::clicked, action, &QAction::trigger);
-        m_buttons->layout()->addWidget(button);
+        m_row->addWidget(button);
     }
+    arrangeButtons();
 }
 
 }  // namespace perfmamba::widgets

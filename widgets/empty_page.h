@@ -4,6 +4,7 @@
 #include <QWidget>
 
 class QAction;
+class QBoxLayout;
 class QLabel;
 
 namespace perfmamba::widgets {
@@ -15,11 +16,19 @@ public:
     void setTexts(const QString& title, const QString& body);
     /// The buttons' texts, tooltips and enabled states follow the actions; the first is the obvious one.
     void setActions(const QList<QAction*>& actions);
+    /// As narrow as the widest button: the text wraps, the buttons then stand below each other.
+    [[nodiscard]] QSize minimumSizeHint() const override;
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
+    void arrangeButtons();
+
     QLabel* m_title = nullptr;
     QLabel* m_body = nullptr;
     QWidget* m_buttons = nullptr;
+    QBoxLayout* m_row = nullptr;  // of the buttons
 };
 
 }  // namespace perfmamba::widgets

@@ -1,4 +1,6 @@
 // The views on a fabricated profile: one selection, numbers where they belong, exports, both themes, 64 layers.
+#include <QAction>
+#include <QApplication>
 #include <QComboBox>
 #include <QElapsedTimer>
 #include <QHeaderView>
@@ -18,6 +20,8 @@
 #include "widgets/component_table.h"
 #include "widgets/details_panel.h"
 #include "widgets/layer_map.h"
+#include "widgets/empty_page.h"
+#include "widgets/format.h"
 #include "widgets/memory_page.h"
 #include "widgets/model_card.h"
 #include "widgets/profile_page.h"
@@ -345,6 +349,104 @@ private Q_SLOTS:
 
     void theCardKeepsItsNumbers() {
         ModelCard card;
+    void longMessagesAreShortened() {
+        StatusBar bar;
+        bar.resize(400, 24);
+        auto* permanent = new QLabel(QStringLiteral("12 min left"));
+        bar.addPermanentWidget(permanent);
+        bar.show();
+        bar.showMessage(QStringLiteral("Opened"));
+        QCOMPARE(bar.shown(), QStringLiteral("Opened"));
+        const QString path = QStringLiteral("Run kept in /home/someone/.local/share/a/rather/long/way/run-20261127.h5");
+        bar.showMessage(path);
+        QVERIFY2(bar.shown().contains(QChar(0x2026)) && bar.shown().endsWith(QStringLiteral("1127.h5")),
+                 qPrintable(bar.shown()));
+        QVERIFY(bar.fontMetrics().horizontalAdvance(bar.shown()) < permanent->x());
+        QCOMPARE(bar.toolTip(), path);
+        QVERIFY(!bar.grab().isNull());
+        bar.clearMessage();
+        QVERIFY(bar.toolTip().isEmpty());
+    }
+
+    /// The arrow of a sorted column stands beside the text, at the end where that does not begin.
+    void theSortArrowCoversNoText() {
+        theme().setChoice(ThemeChoice::System);
+        Selection selection;
+        ComponentTable table(selection);
+        table.resize(700, 300);
+        table.setProfile(test::fabricatedProfile());
+        table.show();
+        const QHeaderView& header = *table.view()->horizontalHeader();
+        const QFontMetrics metrics(header.font());
+        for (const int column : {ComponentModel::Name, ComponentModel::Share}) {
+            QStyleOptionHeader option;
+            option.rect = QRect(0, 0, header.sectionSize(column), header.height());
+            option.textAlignment = column == ComponentModel::Name ? Qt::AlignLeft : Qt::AlignRight;
+            option.sortIndicator = QStyleOptionHeader::SortDown;
+            const QRect arrow = header.style()->subElementRect(QStyle::SE_HeaderArrow, &option, &header);
+            int text = 0;
+            for (const QString& line :
+                 table.view()->model()->headerData(column, Qt::Horizontal).toString().split(QLatin1Char('\n'))) {
+                text = std::max(text, metrics.horizontalAdvance(line));
+            }
+            constexpr int kPadding = 6;  // the style sheet's
+            QVERIFY(option.rect.contains(arrow));
+            if (column == ComponentModel::Name) {
+                QVERIFY(arrow.left() > kPadding + text);
+            } else {
+                QVERIFY(arrow.right() < option.rect.right() - kPadding - text);
+            }
+        }
+        table.view()->sortByColumn(ComponentModel::Share, Qt::DescendingOrder);
+        QVERIFY(!table.grab().isNull());
+    }
+
+    /// One pass that the machine held up takes a bin of its own, which says what it holds.
+    void outliersInTheHistogram() {
+        auto profile = std::make_shared<profile::Profile>(*test::fabricatedProfile());
+        std::vector<double> samples;
+        for (int i = 0; i < 100; ++i) samples.push_back(70 + i % 10);
+        samples.push_back(4200);
+        for (profile::Point& point : profile->points) point.total = profile::summarise(samples);
+        Selection selection;
+        DetailsPanel details(selection);
+        details.resize(236, 600);
+        details.show();
+        details.setProfile(profile);
+        QTest::qWait(50);  // the queued replot lays the axes out
+        QStringList tips;
+        for (int x = 0; x < details.width(); ++x) {
+            if (const QString tip = details.binTip(x); !tip.isEmpty() && !tips.contains(tip)) tips << tip;
+        }
+        QVERIFY2(tips.size() >= 6, qPrintable(tips.join(QLatin1Char('\n'))));
+        QVERIFY2(tips.last().startsWith(QStringLiteral("1 of 101 samples took longer than ")) &&
+                     tips.last().endsWith(timeText(4200)),
+                 qPrintable(tips.last()));
+        QVERIFY2(tips.first().contains(QStringLiteral(" of 101 samples: 70.0")), qPrintable(tips.first()));
+    }
+
+    /// An empty page wraps its text and its buttons: nothing of it is cut off where it is narrow.
+    void emptyPagesWrap() {
+        QAction first(QStringLiteral("Run study"));
+        QAction second(QStringLiteral("Open a report"));
+        first.setShortcut(QKeySequence(Qt::Key_F9));
+        EmptyPage page;
+        page.setTexts(QStringLiteral("A title"), QStringLiteral("word ").repeated(40));
+        page.setActions({&first, &second});
+        for (const int width : {700, 260}) {
+            page.resize(width, 400);
+            page.show();
+            QTest::qWait(30);
+            for (const QWidget* part : page.findChildren<QWidget*>()) {
+                const QRect place(part->mapTo(&page, QPoint()), part->size());
+                QVERIFY(page.rect().contains(place));
+            }
+            const auto* body = page.findChildren<QLabel*>().last();
+            QVERIFY(body->height() >= body->heightForWidth(body->width()));
+        }
+        QVERIFY(page.minimumSizeHint().width() <= 260);
+    }
+
         card.resize(240, 160);
         card.show();
         const profile::ModelSummary model = test::fabricatedProfile()->model;
