@@ -16,11 +16,62 @@ namespace {
 using profile::Change;
 using profile::Subject;
 
-// A ratio beyond this, of a time that is next to nothing, is drawn at the edge.
+// What is beyond this, of a time that is next to nothing, is drawn there; an interval then ends in an arrow.
 constexpr double kFarthest = 16;
-constexpr double kRoom = 0.15;  // beyond the farthest interval, of the range
+constexpr double kRoom = 0.15;      // beyond the farthest interval, of the range
+constexpr double kEdgeRoom = 0.06;  // beyond kFarthest
+constexpr int kRatioGap = 6;        // pixels between the labels of two ticks
+
+/// Ticks at round factors to both sides of 1; somewhere else, after a zoom, as on any axis.
+class RatioTicker : public QCPAxisTicker {
+public:
+    explicit RatioTicker(QCustomPlot& plot) : m_plot(plot) {}
+
+protected:
+    QVector<double> createTickVector(double step, const QCPRange& range) override {
+        const QCPAxisRect& rect = *m_plot.axisRect();
+        // The rectangle's own width is still that of the last layout.
+        const int width = m_plot.viewport().width() - rect.margins().left() - rect.margins().right();
+        const int label = QFontMetrics(m_plot.xAxis->tickLabelFont()).horizontalAdvance(QStringLiteral("0.0625"));
+        const std::vector<double> ticks = ratioTicks(range.lower, range.upper, width, label + kRatioGap);
+        if (ticks.size() < 2) return QCPAxisTicker::createTickVector(step, range);
+        return {ticks.begin(), ticks.end()};
+    }
+    QString getTickLabel(double tick, const QLocale& /*locale*/, QChar /*format*/, int /*precision*/) override {
+        return QString::number(tick, 'g', 3);
+    }
+
+private:
+    QCustomPlot& m_plot;
+};
 
 }  // namespace
+
+std::vector<double> ratioTicks(double low, double high, double width, double room) {
+    std::vector<double> ticks;
+    if (!(low > 0) || !(high > low) || !(width > 0)) return ticks;
+    const double a_factor_e = width / std::log(high / low);  // pixels
+    const auto fits = [&](double factor) { return std::log(factor) * a_factor_e >= room; };
+    const double farthest = std::max(high, 1 / low);
+    const auto add = [&](double tick) {
+        if (tick >= low && tick <= high) ticks.push_back(tick);
+    };
+    // Powers of 2, 4, 8 …, as near to each other as their labels can stand.
+    double step = 2;
+    while (!fits(step) && step <= farthest) step *= 2;
+    if (step <= farthest) {
+        const int powers = static_cast<int>(std::log(farthest) / std::log(step) + 1e-9);
+        for (int power = -powers; power <= powers; ++power) add(std::pow(step, power));
+        return ticks;
+    }
+    // Below a factor of 2 one to each side, the farthest that is round.
+    for (const double factor : {1.5, 1.2, 1.1, 1.05, 1.02, 1.01}) {
+        if (factor > farthest || !fits(factor)) continue;
+        for (const double tick : {1 / factor, 1.0, factor}) add(tick);
+        break;
+    }
+    return ticks;
+}
 
 ChangePlot::ChangePlot(Selection& selection, QWidget* parent) : QWidget(parent), m_selection(selection) {
     auto* layout = new QVBoxLayout(this);
@@ -37,6 +88,7 @@ ChangePlot::ChangePlot(Selection& selection, QWidget* parent) : QWidget(parent),
     m_plot->setMinimumSize(220, 160);
     m_plot->axisRect()->setMinimumMargins(QMargins(40, 8, 12, 18));
     m_plot->xAxis->setScaleType(QCPAxis::stLogarithmic);
+    m_plot->xAxis->setTicker(QSharedPointer<RatioTicker>::create(*m_plot));
     m_plot->xAxis->setSubTicks(false);
     m_plot->yAxis->setSubTicks(false);
     m_plot->yAxis->setTickLength(0, 0);
@@ -124,12 +176,16 @@ void ChangePlot::addRow(std::size_t row) {
     mark->addData(heightOf(row), std::clamp(change.ratio.median, 1 / kFarthest, kFarthest));
     if (!change.ratio.known()) return;  // without an interval nothing stands behind the mark
     const auto bound = [](double ratio) { return std::clamp(ratio, 1 / kFarthest, kFarthest); };
+    const auto ending = [&](double ratio) {
+        return bound(ratio) == ratio ? QCPLineEnding(QCPLineEnding::esBar, 6, 0)
+                                     : QCPLineEnding(QCPLineEnding::esFlatArrow, 8, 9);
+    };
     auto* interval = new QCPItemLine(m_plot);
     interval->start->setCoords(bound(change.ratio.ci_low), heightOf(row));
     interval->end->setCoords(bound(change.ratio.ci_high), heightOf(row));
     interval->setPen(QPen(colour, pass ? 3 : 2));
-    interval->setHead(QCPLineEnding(QCPLineEnding::esBar, 6, 0));
-    interval->setTail(QCPLineEnding(QCPLineEnding::esBar, 6, 0));
+    interval->setTail(ending(change.ratio.ci_low));
+    interval->setHead(ending(change.ratio.ci_high));
 }
 
 void ChangePlot::fitView() {
@@ -140,21 +196,9 @@ void ChangePlot::fitView() {
             if (end > 0 && std::isfinite(end)) farthest = std::max({farthest, end, 1 / end});
         }
     }
-    farthest = std::min(std::pow(farthest, 1 + kRoom), kFarthest);
+    farthest = std::min(std::pow(farthest, 1 + kRoom), std::pow(kFarthest, 1 + kEdgeRoom));
     m_plot->xAxis->setRange(1 / farthest, farthest);
     m_plot->yAxis->setRange(-0.6, static_cast<double>(std::max<std::size_t>(m_rows.size(), 1)) - 0.4);
-    QSharedPointer<QCPAxisTickerText> ticks(new QCPAxisTickerText);
-    // Round factors that fit: their reciprocals are the same step to the other side.
-    for (const double factor : {1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0, 4.0, 8.0, 16.0}) {
-        const double share = std::log(factor) / std::log(farthest);
-        if (share < 0.3 || share > 1) continue;
-        ticks->addTick(factor, QString::number(factor));
-        ticks->addTick(1 / factor, QString::number(1 / factor, 'g', 3));
-        if (share < 0.55) continue;
-        break;
-    }
-    ticks->addTick(1, QStringLiteral("1"));
-    m_plot->xAxis->setTicker(ticks);
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 

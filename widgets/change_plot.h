@@ -14,6 +14,10 @@ class QLabel;
 
 namespace perfmamba::widgets {
 
+/// Ticks of a logarithmic axis of ratios, among them 1 where it is in view: round factors and their reciprocals, whose
+/// labels of `room` pixels each stand clear of each other on an axis that is `width` pixels long.
+std::vector<double> ratioTicks(double low, double high, double width, double room);
+
 /// A row a component, the whole pass on top. Grey inside the noise. Click selects the component, hover tells the
 /// numbers, up and down move the selection.
 class ChangePlot : public QWidget {

@@ -217,6 +217,21 @@ private Q_SLOTS:
         theme().setChoice(ThemeChoice::System);
     }
 
+    void ticksOfRatios() {
+        using Ticks = std::vector<double>;
+        // As near to each other as the labels can stand, the same step everywhere.
+        QCOMPARE(ratioTicks(1.0 / 16, 16, 400, 40), (Ticks{1.0 / 16, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16}));
+        QCOMPARE(ratioTicks(1.0 / 16, 16, 200, 40), (Ticks{1.0 / 16, 0.25, 1, 4, 16}));
+        QCOMPARE(ratioTicks(1.0 / 12, 12, 180, 40), (Ticks{0.125, 1, 8}));
+        QCOMPARE(ratioTicks(1.0 / 3, 3, 180, 40), (Ticks{0.5, 1, 2}));
+        QCOMPARE(ratioTicks(1 / 1.9, 1.9, 180, 40), (Ticks{1 / 1.5, 1, 1.5}));
+        QCOMPARE(ratioTicks(1 / 1.02, 1.02, 180, 40), (Ticks{1 / 1.02, 1, 1.02}));
+        // Nothing that would stand on something else, and nothing out of a range that has no 1.
+        QVERIFY(ratioTicks(1 / 1.02, 1.02, 60, 40).empty());
+        QVERIFY(ratioTicks(0.55, 0.6, 180, 40).empty());
+        QVERIFY(ratioTicks(0, 2, 180, 40).empty());
+    }
+
     void extremesAreDrawn() {
         Selection selection;
         ComparePage page(selection);
