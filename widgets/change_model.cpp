@@ -105,11 +105,11 @@ QVariant ChangeModel::headerData(int section, Qt::Orientation orientation, int r
     const std::array<std::pair<QString, QString>, kColumns> heads = {{
         {tr("what"), tr("Median time of a component, or bytes at the peak of a pass")},
         {tr("tokens"), tr("Of the prompt; in decode of the context")},
+        {tr("before"), tr("In the baseline")},
+        {tr("after"), tr("In the run that is shown")},
         {tr("Δ"), tr("After less before; grey where no difference was measured")},
         {tr("ratio"), tr("After over before: above 1 it is slower, or more")},
         {tr("95 %"), tr("95 % interval of the ratio; the runs were not taken in turn")},
-        {tr("before"), tr("In the baseline")},
-        {tr("after"), tr("In the run that is shown")},
         {tr("share before"), tr("Of the pass, in the baseline")},
         {tr("share after"), tr("Of the pass, in the run that is shown")},
         {tr("it is"), tr("What the interval says")},

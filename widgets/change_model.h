@@ -13,7 +13,7 @@ namespace perfmamba::widgets {
 class ChangeModel : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { Subject, Length, Delta, Ratio, Interval, Before, After, ShareBefore, ShareAfter, Verdict, kColumns };
+    enum Column { Subject, Length, Before, After, Delta, Ratio, Interval, ShareBefore, ShareAfter, Verdict, kColumns };
     /// A number or a text to sort by.
     static constexpr int kSortRole = Qt::UserRole;
 

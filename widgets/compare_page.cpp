@@ -52,7 +52,7 @@ ComparePage::ComparePage(Selection& selection, QWidget* parent) : QWidget(parent
     columns->addWidget(surface(m_plot));
     columns->setStretchFactor(0, 2);
     columns->setStretchFactor(1, 1);
-    columns->setSizes({2000, 1000});
+    columns->setSizes({2500, 1000});
     layout->addWidget(columns, 1);
     setFocusProxy(m_view);
 }
@@ -188,6 +188,7 @@ void ComparePage::fillTable() {
 void ComparePage::fitColumns() {
     constexpr int kPadding = 20;
     constexpr int kChip = 22;
+    constexpr int kLongestSubject = 110;  // pixels: few are longer, and the numbers must be seen
     constexpr int kMeasured =
         200;  // rows: the largest changes are on top, and a live run fills the table five times a second
     const QFontMetrics metrics(m_view->font());
@@ -196,7 +197,8 @@ void ComparePage::fitColumns() {
         for (int row = 0; row < std::min(m_model->rowCount(), kMeasured); ++row) {
             width = std::max(width, metrics.horizontalAdvance(m_model->index(row, column).data().toString()));
         }
-        m_view->setColumnWidth(column, width + kPadding + (column == ChangeModel::Subject ? kChip : 0));
+        if (column == ChangeModel::Subject) width = std::min(width, kLongestSubject) + kChip;
+        m_view->setColumnWidth(column, width + kPadding);
     }
 }
 
