@@ -2,7 +2,9 @@
 
 #include <QGridLayout>
 #include <QLabel>
+#include <QMouseEvent>
 #include <QScrollArea>
+#include <QToolTip>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
@@ -16,18 +18,37 @@
 
 namespace perfmamba::widgets {
 
-Histogram histogramOf(const std::vector<double>& samples) {
+namespace {
+
+/// What lies farther above the 90th percentile than three times that does above the median is an outlier: of a
+/// passed-on interrupt, say. One of them must not squeeze all others into a single bin.
+double outliersBeginAt(const std::vector<double>& samples) {
+    constexpr double kFar = 3;
+    const double high = profile::quantile(samples, 0.9);
+    return high + kFar * (high - profile::quantile(samples, 0.5));
+}
+
+}  // namespace
+
+Histogram histogramOf(const std::vector<double>& samples, double at_least) {
     Histogram histogram;
     if (samples.empty()) return histogram;
     const auto [low_it, high_it] = std::minmax_element(samples.begin(), samples.end());
     const double low = *low_it;
-    const double high = *high_it > low ? *high_it : low + std::max(std::abs(low) * 1e-3, 1e-9);
+    histogram.most = *high_it;
+    const double clip = std::max(outliersBeginAt(samples), at_least);
+    double high = histogram.most > clip && clip > low ? clip : histogram.most;
+    if (!(high > low)) high = low + std::max(std::abs(low) * 1e-3, 1e-9);
     const double iqr = profile::quantile(samples, 0.75) - profile::quantile(samples, 0.25);
     const double wanted = iqr > 0 ? (high - low) / (2 * iqr / std::cbrt(static_cast<double>(samples.size()))) : 10;
     const int bins = static_cast<int>(std::clamp(std::ceil(wanted), 6.0, 40.0));
     histogram.counts.assign(static_cast<std::size_t>(bins), 0);
     for (int i = 0; i <= bins; ++i) histogram.edges.push_back(low + (high - low) * i / bins);
     for (const double sample : samples) {
+        if (sample > high) {
+            ++histogram.beyond;
+            continue;
+        }
         const int bin = std::clamp(static_cast<int>((sample - low) / (high - low) * bins), 0, bins - 1);
         ++histogram.counts[static_cast<std::size_t>(bin)];
     }
@@ -96,13 +117,12 @@ DetailsPanel::DetailsPanel(Selection& selection, QWidget* parent) : QWidget(pare
     m_histogram->yAxis->setVisible(false);
     m_histogram->xAxis->setSubTicks(false);
     m_histogram->axisRect()->setMinimumMargins(QMargins(2, 4, 2, 16));
-    const auto fit = [this] {
-        m_histogram->rescaleAxes();
-        m_histogram->yAxis->setRangeLower(0);
-        m_histogram->yAxis->setRangeUpper(m_histogram->yAxis->range().upper * 1.08);
-        m_histogram->replot(QCustomPlot::rpQueuedReplot);
-    };
+    const auto fit = [this] { fitSamples(); };
     makeNavigable(*m_histogram, fit);
+    connect(m_histogram, &QCustomPlot::mouseMove, this, [this](const QMouseEvent* event) {
+        const QString tip = event->buttons() == Qt::NoButton ? binTip(event->pos().x()) : QString();
+        QToolTip::showText(event->globalPosition().toPoint() + QPoint(12, 14), tip, m_histogram);
+    });
     addPictureMenu(*m_histogram, pictureOf(
                                      *m_histogram, QStringLiteral("samples"),
                                      [this] {
@@ -482,22 +502,40 @@ void DetailsPanel::showSamples(const profile::Summary& time, const profile::Chan
     const Colours& c = theme().colours();
     const Unit unit = timeUnit(time.median);
     m_plot_heading->setText(tr("%1 samples, %2").arg(time.n()).arg(unit.name));
-    const Histogram histogram = histogramOf(time.samples);
+    const bool compared = change != nullptr && std::isfinite(change->before);
+    m_bins = histogramOf(time.samples, std::max(time.ci_high, compared ? change->before : 0));
+    const Histogram& histogram = m_bins;
     const double width = (histogram.edges[1] - histogram.edges[0]) * unit.factor;
-    auto* bars = new QCPBars(m_histogram->xAxis, m_histogram->yAxis);
-    bars->setWidth(width * 0.92);
-    bars->setPen(Qt::NoPen);
-    bars->setAntialiased(false);
     const auto chosen = m_selection.focus().component;
-    bars->setBrush(chosen ? theme().of(*chosen) : c.muted);
+    const QColor colour = chosen ? theme().of(*chosen) : c.muted;
+    const auto addBars = [&](const QBrush& brush, const QVector<double>& keys, const QVector<double>& values) {
+        auto* bars = new QCPBars(m_histogram->xAxis, m_histogram->yAxis);
+        bars->setWidth(width * 0.92);
+        bars->setPen(Qt::NoPen);
+        bars->setAntialiased(false);
+        bars->setBrush(brush);
+        bars->setData(keys, values, true);
+    };
     QVector<double> keys;
     QVector<double> values;
     for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
         keys.push_back(histogram.edges[i] * unit.factor + width / 2);
         values.push_back(histogram.counts[i]);
     }
-    bars->setData(keys, values, true);
-    const auto most = static_cast<double>(*std::max_element(histogram.counts.begin(), histogram.counts.end()));
+    addBars(colour, keys, values);
+    const int highest = *std::max_element(histogram.counts.begin(), histogram.counts.end());
+    const auto most = static_cast<double>(std::max(highest, histogram.beyond));
+    const double end = histogram.edges.back() * unit.factor;
+    if (histogram.beyond > 0) {
+        // Apart from the others, hatched, and with a sign: it is no bin of their width.
+        addBars(QBrush(colour, Qt::BDiagPattern), {end + width * 1.5}, {static_cast<double>(histogram.beyond)});
+        auto* label = new QCPItemText(m_histogram);
+        label->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
+        label->position->setCoords(end + width * 2.2, std::min<double>(histogram.beyond, most * 0.8));
+        label->setText(QStringLiteral("> ") + threeDigits(end));
+        label->setFont(Theme::smallFont());
+        label->setColor(c.muted);
+    }
     // The median's interval as a band below the bars' feet, the median as a line.
     auto* interval = new QCPItemRect(m_histogram);
     interval->setLayer(QStringLiteral("background"));
@@ -511,21 +549,45 @@ void DetailsPanel::showSamples(const profile::Summary& time, const profile::Chan
     median->setPen(QPen(c.text, 1));
     m_histogram->xAxis->grid()->setVisible(false);
     m_histogram->xAxis->ticker()->setTickCount(3);
-    m_histogram->xAxis->setRange((histogram.edges.front() - 0) * unit.factor - width / 2,
-                                 histogram.edges.back() * unit.factor + width / 2);
-    if (change != nullptr && std::isfinite(change->before)) {
+    m_samples_from = histogram.edges.front() * unit.factor - width / 2;
+    m_samples_to = end + width * (histogram.beyond > 0 ? 2.5 : 0.5);
+    m_samples_top = most * 1.08;
+    if (compared) {
         const double before = change->before * unit.factor;
         auto* baseline = new QCPItemStraightLine(m_histogram);
         baseline->point1->setCoords(before, 0);
         baseline->point2->setCoords(before, 1);
         baseline->setPen(QPen(changeColour(*change), 1, Qt::DashLine));
-        QCPRange range = m_histogram->xAxis->range();
-        range.expand({before - width, before + width});
-        m_histogram->xAxis->setRange(range);
+        m_samples_from = std::min(m_samples_from, before - width);
+        m_samples_to = std::max(m_samples_to, before + width);
         m_plot_heading->setText(m_plot_heading->text() + tr("; dashed: the baseline"));
     }
-    m_histogram->yAxis->setRange(0, most * 1.08);
+    fitSamples();
+}
+
+void DetailsPanel::fitSamples() {
+    m_histogram->xAxis->setRange(m_samples_from, m_samples_to);
+    m_histogram->yAxis->setRange(0, m_samples_top);
     m_histogram->replot(QCustomPlot::rpQueuedReplot);
+}
+
+QString DetailsPanel::binTip(int x) const {
+    if (m_bins.counts.empty()) return {};
+    const double at = m_histogram->xAxis->pixelToCoord(x) / timeUnit(m_shown.median).factor;
+    if (at < m_bins.edges.front()) return {};
+    if (at > m_bins.edges.back()) {
+        return m_bins.beyond == 0 ? QString()
+                                  : tr("%1 of %2 samples took longer than %3: up to %4")
+                                        .arg(m_bins.beyond)
+                                        .arg(m_shown.n())
+                                        .arg(timeText(m_bins.edges.back()), timeText(m_bins.most));
+    }
+    const auto above = std::upper_bound(m_bins.edges.begin(), m_bins.edges.end() - 1, at);
+    const auto bin = static_cast<std::size_t>(above - m_bins.edges.begin() - 1);
+    return tr("%1 of %2 samples: %3 – %4")
+        .arg(m_bins.counts[std::min(bin, m_bins.counts.size() - 1)])
+        .arg(m_shown.n())
+        .arg(timeText(m_bins.edges[bin]), timeText(m_bins.edges[bin + 1]));
 }
 
 void DetailsPanel::showKernels(const profile::Point& point, std::optional<Component> component,

@@ -22,6 +22,16 @@ namespace perfmamba::widgets {
 
 struct KernelSum;
 
+/// Bins of a histogram: edges.size() = counts.size() + 1. The number of bins follows Freedman and Diaconis, 6 … 40.
+struct Histogram {
+    std::vector<double> edges;
+    std::vector<int> counts;
+    int beyond = 0;   // samples above the last edge: outliers
+    double most = 0;  // the largest sample
+};
+/// @param at_least the bins reach that far where there are outliers
+Histogram histogramOf(const std::vector<double>& samples, double at_least = 0);
+
 class DetailsPanel : public QWidget {
     Q_OBJECT
 public:
@@ -33,6 +43,8 @@ public:
 
     /// The rows as shown, "name: value" a line, for tests and for copying.
     [[nodiscard]] QString text() const;
+    /// What the histogram says at that pixel of its width.
+    [[nodiscard]] QString binTip(int x) const;
 
 private:
     using Row = DetailRow;
@@ -41,6 +53,7 @@ private:
     void showRows(const std::vector<Row>& rows);
     /// @param change since the baseline, whose median is marked; may be null
     void showSamples(const profile::Summary& time, const profile::Change* change = nullptr);
+    void fitSamples();
     std::vector<Row> rowsOf(const profile::Point& point, const profile::ComponentCost& cost) const;
     std::vector<Row> rowsOf(const profile::Point& point) const;
     /// Since the baseline: of a component, or of the whole pass; null where there is none.
@@ -68,6 +81,8 @@ private:
     QWidget* m_body = nullptr;
     QLabel* m_empty = nullptr;
     profile::Summary m_shown;
+    Histogram m_bins;                                                // of its samples
+    double m_samples_from = 0, m_samples_to = 1, m_samples_top = 1;  // the histogram's axes, as shown
     /// Which kernels are asked for.
     struct KernelsOf {
         std::string model;  // its hash
@@ -80,12 +95,5 @@ private:
     KernelsOf m_asked;
     Background m_background;  // sums very many kernels
 };
-
-/// Bins of a histogram: edges.size() = counts.size() + 1. The number of bins follows Freedman and Diaconis, 6 … 40.
-struct Histogram {
-    std::vector<double> edges;
-    std::vector<int> counts;
-};
-Histogram histogramOf(const std::vector<double>& samples);
 
 }  // namespace perfmamba::widgets

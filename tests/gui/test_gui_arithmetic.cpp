@@ -56,7 +56,6 @@ private Q_SLOTS:
         QCOMPARE(widgets::threeDigits(value), text);
     }
 
-    void units() {
     void shortestThatFits() {
         const auto within = [](double value, qsizetype characters) {
             return widgets::shortest(value, [&](const QString& text) { return text.size() <= characters; });
@@ -82,6 +81,7 @@ private Q_SLOTS:
         QCOMPARE(columnsThatFit({}, 100), 1);
     }
 
+    void units() {
         QCOMPARE(timeUnit(3).name, QStringLiteral("µs"));
         QCOMPARE(timeUnit(999.4).name, QStringLiteral("µs"));
         QCOMPARE(timeUnit(999.6).name, QStringLiteral("ms"));
@@ -386,6 +386,26 @@ private Q_SLOTS:
         const Histogram many = histogramOf(samples);
         QCOMPARE(std::accumulate(many.counts.begin(), many.counts.end(), 0), 1000);
         QVERIFY(many.counts.size() <= 40);
+        QCOMPARE(many.beyond, 0);
+    }
+
+    /// A pass that the machine held up leaves the others their bins.
+    void histogramOfOutliers() {
+        std::vector<double> samples;
+        for (int i = 0; i < 200; ++i) samples.push_back(70 + i % 10);
+        samples.insert(samples.end(), {1500.0, 4200.0});
+        const Histogram histogram = histogramOf(samples);
+        QCOMPARE(histogram.beyond, 2);
+        QCOMPARE(histogram.most, 4200.0);
+        QVERIFY(histogram.edges.back() < 100);
+        QCOMPARE(std::accumulate(histogram.counts.begin(), histogram.counts.end(), 0), 200);
+        QVERIFY(std::ranges::count_if(histogram.counts, [](int count) { return count > 0; }) >= 5);
+        // What else is drawn is in view, too.
+        QCOMPARE(histogramOf(samples, 134).edges.back(), 134.0);
+        QCOMPARE(histogramOf(samples, 134).beyond, 2);
+        // Equal samples but one: there is no width to speak of.
+        const Histogram equal = histogramOf({5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 50});
+        QCOMPARE(std::accumulate(equal.counts.begin(), equal.counts.end(), equal.beyond), 12);
     }
 
     void shapes() {
