@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "app/gui/command_palette.h"
+#include "app/gui/dock_widths.h"
 #include "core/profile/floors.h"
 #include "core/report/chrome_trace.h"
 #include "widgets/advice_panel.h"
@@ -59,6 +60,7 @@ constexpr int kRefresh_ms = 150;
 /// The style sheet's padding and underline of a tab.
 constexpr int kTabRoom = 20;
 
+constexpr int kDockWidth = 236;  // pixels, of those at the sides
 /// Of the last page, wherever it stands: Ctrl+5 is of the studies.
 constexpr int kCompareKey = 6;
 
@@ -266,7 +268,8 @@ void MainWindow::buildDocks() {
     m_messages = new MessagesPanel;
     m_messages_dock = dock(QStringLiteral("messagesDock"), tr("Messages"), m_messages, Qt::BottomDockWidgetArea);
     m_messages_dock->hide();
-    resizeDocks({m_map_dock, m_details_dock}, {236, 236}, Qt::Horizontal);
+    m_dock_widths = new DockWidths(*this, {m_map_dock, m_details_dock});
+    m_dock_widths->set(kDockWidth);
     resizeDocks({m_messages_dock}, {90}, Qt::Vertical);
 }
 
@@ -663,7 +666,7 @@ void MainWindow::setTheme(widgets::ThemeChoice choice) {
 
 void MainWindow::resetLayout() {
     restoreState(m_first_state, Settings::kStateVersion);
-    resizeDocks({m_map_dock, m_details_dock}, {236, 236}, Qt::Horizontal);
+    m_dock_widths->set(kDockWidth);
     m_profile_page->resetLayout();
 }
 
@@ -671,7 +674,7 @@ void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
     if (std::exchange(m_restored, true)) return;
     restoreGeometry(m_settings.geometry);
-    restoreState(m_settings.state, Settings::kStateVersion);
+    if (restoreState(m_settings.state, Settings::kStateVersion)) m_dock_widths->keep();
     m_messages_dock->setVisible(m_messages->count() > 0);
 }
     m_tabs->updateGeometry();  // the layout may have asked for its size before the style sheet was there

@@ -47,6 +47,7 @@ class WorkloadBar;
 namespace perfmamba::app {
 
 class CommandPalette;
+class DockWidths;
 class ExportDialog;
 
 /// What to call a run: its report's file, or the model and when it was taken, where it was kept by itself.
@@ -249,6 +250,7 @@ private:
     widgets::MessagesPanel* m_messages = nullptr;
     QDockWidget* m_map_dock = nullptr;
     QDockWidget* m_details_dock = nullptr;
+    DockWidths* m_dock_widths = nullptr;
     QDockWidget* m_messages_dock = nullptr;
     widgets::AdvicePanel* m_advice = nullptr;
     QDockWidget* m_advice_dock = nullptr;

@@ -314,21 +314,6 @@ private Q_SLOTS:
         QCOMPARE(window.messages()->count(), 0);
     }
 
-    void refusals() {
-        auto decode = test::fabricatedProfile();
-        decode->options.mode = profile::Mode::Decode;
-        const QString shown = written("shown.h5", *test::fabricatedProfile());
-        const QString other = written("decode.h5", *decode);
-        const QString states = m_place->path(QStringLiteral("states.h5"));
-        report::writeActivity(states.toStdString(), *test::fabricatedActivity());
-        QFile fake(m_place->path(QStringLiteral("fake.h5")));
-        QVERIFY(fake.open(QIODevice::WriteOnly));
-        fake.write("not HDF5");
-        fake.close();
-
-        MainWindow window;
-        window.show();
-        window.openPath(shown);
     /// However long the baseline's name is: the chip gives way, and only its name is shortened while that can be.
     void theChipLeavesTheTabsTheirRoom() {
         auto decode = test::fabricatedProfile();
@@ -372,6 +357,21 @@ private Q_SLOTS:
         }
     }
 
+    void refusals() {
+        auto decode = test::fabricatedProfile();
+        decode->options.mode = profile::Mode::Decode;
+        const QString shown = written("shown.h5", *test::fabricatedProfile());
+        const QString other = written("decode.h5", *decode);
+        const QString states = m_place->path(QStringLiteral("states.h5"));
+        report::writeActivity(states.toStdString(), *test::fabricatedActivity());
+        QFile fake(m_place->path(QStringLiteral("fake.h5")));
+        QVERIFY(fake.open(QIODevice::WriteOnly));
+        fake.write("not HDF5");
+        fake.close();
+
+        MainWindow window;
+        window.show();
+        window.openPath(shown);
         QTRY_VERIFY_WITH_TIMEOUT(window.shown() != nullptr, kPatience);
         // Each says why, and changes nothing that is shown.
         window.openBaseline(fake.fileName());
