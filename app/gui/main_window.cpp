@@ -44,6 +44,7 @@
 #include "widgets/save_dialog.h"
 #include "widgets/scaling_form.h"
 #include "widgets/scaling_page.h"
+#include "widgets/status_bar.h"
 #include "widgets/studies_page.h"
 #include "widgets/theme.h"
 #include "widgets/workload_bar.h"
@@ -59,8 +60,8 @@ namespace {
 constexpr int kRefresh_ms = 150;
 /// The style sheet's padding and underline of a tab.
 constexpr int kTabRoom = 20;
-
 constexpr int kDockWidth = 236;  // pixels, of those at the sides
+
 /// Of the last page, wherever it stands: Ctrl+5 is of the studies.
 constexpr int kCompareKey = 6;
 
@@ -274,6 +275,7 @@ void MainWindow::buildDocks() {
 }
 
 void MainWindow::buildStatusBar() {
+    setStatusBar(new widgets::StatusBar);
     statusBar()->setSizeGripEnabled(false);
     const auto label = [](QLabel* result, const QString& name) {
         result->setFont(widgets::Theme::smallFont());
@@ -672,12 +674,12 @@ void MainWindow::resetLayout() {
 
 void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
+    m_tabs->updateGeometry();  // the layout may have asked for its size before the style sheet was there
     if (std::exchange(m_restored, true)) return;
     restoreGeometry(m_settings.geometry);
     if (restoreState(m_settings.state, Settings::kStateVersion)) m_dock_widths->keep();
     m_messages_dock->setVisible(m_messages->count() > 0);
 }
-    m_tabs->updateGeometry();  // the layout may have asked for its size before the style sheet was there
 
 void MainWindow::saveSettings() {
     if (m_restored) {
