@@ -72,16 +72,57 @@ public:
 
     void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter,
                        const QWidget* widget) const override {
+        if (element == PE_IndicatorHeaderArrow) {
+            drawSortArrow(*option, *painter);
+            return;
+        }
         QProxyStyle::drawPrimitive(element, option, painter, widget);
         if (element != PE_IndicatorCheckBox) return;
         painter->setPen(option->palette.color(QPalette::Shadow));
         painter->setBrush(Qt::NoBrush);
         painter->drawRect(option->rect.adjusted(0, 0, -1, -1));
     }
+    /// At the end where the text does not begin, so that it covers none of it.
+    [[nodiscard]] QRect subElementRect(SubElement element, const QStyleOption* option,
+                                       const QWidget* widget) const override {
+        const auto* header = qstyleoption_cast<const QStyleOptionHeader*>(option);
+        if (element != SE_HeaderArrow || header == nullptr) return QProxyStyle::subElementRect(element, option, widget);
+        QRect arrow(0, 0, kSortArrow, kSortArrow);
+        arrow.moveCenter(header->rect.center());
+        if (header->textAlignment & Qt::AlignRight) {
+            arrow.moveLeft(header->rect.left() + kSortArrowGap);
+        } else {
+            arrow.moveRight(header->rect.right() - kSortArrowGap);
+        }
+        return arrow;
+    }
     [[nodiscard]] QIcon standardIcon(StandardPixmap icon, const QStyleOption* option,
                                      const QWidget* widget) const override {
         if (icon == SP_ToolBarHorizontalExtensionButton) return theme().icon(QStringLiteral("more"));
         return QProxyStyle::standardIcon(icon, option, widget);
+    }
+
+private:
+    static constexpr int kSortArrow = 8;  // pixels
+    static constexpr int kSortArrowGap = 2;
+
+    /// Upwards where the rows ascend.
+    static void drawSortArrow(const QStyleOption& option, QPainter& painter) {
+        const auto* header = qstyleoption_cast<const QStyleOptionHeader*>(&option);
+        if (header == nullptr || header->sortIndicator == QStyleOptionHeader::None) return;
+        const QRectF box = QRectF(option.rect).adjusted(0.5, 2, -0.5, -2);
+        // Qt's names say where the arrow's base is: SortDown stands for ascending rows.
+        const bool up = header->sortIndicator == QStyleOptionHeader::SortDown;
+        const double base = up ? box.bottom() : box.top();
+        const double tip = up ? box.top() : box.bottom();
+        painter.save();
+        painter.setRenderHint(QPainter::Antialiasing);
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(option.palette.color(QPalette::WindowText));
+        const std::array<QPointF, 3> corners = {QPointF(box.left(), base), QPointF(box.right(), base),
+                                                QPointF(box.center().x(), tip)};
+        painter.drawConvexPolygon(corners.data(), static_cast<int>(corners.size()));
+        painter.restore();
     }
 };
 

@@ -2,30 +2,32 @@
 #include <QAction>
 #include <QApplication>
 #include <QComboBox>
+#include <QContextMenuEvent>
 #include <QElapsedTimer>
 #include <QHeaderView>
-#include <QContextMenuEvent>
 #include <QLabel>
 #include <QLineEdit>
-#include <QSignalSpy>
-#include <QTableView>
 #include <QMenu>
+#include <QSignalSpy>
+#include <QStyleOptionHeader>
+#include <QTableView>
 #include <QTest>
+#include <QTimer>
 #include <QWheelEvent>
 
 #include "gui_test.h"
-#include <QTimer>
 #include "tests/unit/fabricated_profile.h"
 #include "widgets/component_model.h"
 #include "widgets/component_table.h"
 #include "widgets/details_panel.h"
-#include "widgets/layer_map.h"
 #include "widgets/empty_page.h"
 #include "widgets/format.h"
+#include "widgets/layer_map.h"
 #include "widgets/memory_page.h"
 #include "widgets/model_card.h"
 #include "widgets/profile_page.h"
 #include "widgets/share_plot.h"
+#include "widgets/status_bar.h"
 #include "widgets/table_menu.h"
 #include "widgets/theme.h"
 #include "widgets/timeline.h"
@@ -263,12 +265,6 @@ private Q_SLOTS:
         QVERIFY(!writePng(*all.front(), QStringLiteral("/nowhere/at/all.png")));
     }
 
-    void emptyProfilesAreNotDrawnFrom() {
-        Selection selection;
-        ProfilePage page(selection);
-        MemoryPage memory(selection);
-        LayerMap map(selection);
-        DetailsPanel details(selection);
     /// The mouse is over a viewport, whose requests for a menu go to the scroll area around it.
     void rightClickOpensTheMenu() {
         Selection selection;
@@ -299,6 +295,12 @@ private Q_SLOTS:
         }
     }
 
+    void emptyProfilesAreNotDrawnFrom() {
+        Selection selection;
+        ProfilePage page(selection);
+        MemoryPage memory(selection);
+        LayerMap map(selection);
+        DetailsPanel details(selection);
         ModelCard card;
         auto empty = std::make_shared<profile::Profile>();
         auto started = std::make_shared<profile::Profile>(*test::fabricatedProfile());
@@ -347,8 +349,6 @@ private Q_SLOTS:
         QVERIFY(memory.overPassTip(middle, 0).isEmpty());
     }
 
-    void theCardKeepsItsNumbers() {
-        ModelCard card;
     void longMessagesAreShortened() {
         StatusBar bar;
         bar.resize(400, 24);
@@ -447,6 +447,8 @@ private Q_SLOTS:
         QVERIFY(page.minimumSizeHint().width() <= 260);
     }
 
+    void theCardKeepsItsNumbers() {
+        ModelCard card;
         card.resize(240, 160);
         card.show();
         const profile::ModelSummary model = test::fabricatedProfile()->model;
