@@ -4,7 +4,6 @@
 #include "widgets/format.h"
 
 #include <QObject>
-#include <QStringList>
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -291,6 +290,19 @@ QString limitText(const profile::Profile& profile, const profile::Point& point, 
         case profile::Bound::Exponentials: return QObject::tr("exp");
     }
     return {};
+}
+
+InCache inCacheOf(const profile::Profile& profile, const profile::Point& point, std::optional<std::int32_t> layer) {
+    InCache result{{}, true};
+    for (const profile::ComponentCost& cost : layer ? point.layers : point.components) {
+        if ((layer && cost.layer != *layer) || cost.bound != profile::Bound::Memory) continue;
+        if (profile::inCache(profile, point, cost)) {
+            result.names << nameOf(cost.component);
+        } else {
+            result.all = false;
+        }
+    }
+    return result;
 }
 
 QString whyNoFloor(const profile::Profile& profile) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QString>
+#include <QStringList>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -91,6 +92,12 @@ double metricOf(const profile::ComponentCost& cost, MapMetric metric);
 
 /// "memory", "work", "exp", "in cache"; "n/a" where the floor is not known.
 QString limitText(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost);
+/// Which of a pass's or a layer's components have floors that are none, because caches serve them.
+struct InCache {
+    QStringList names;
+    bool all = false;  // of those whose floor is by memory
+};
+InCache inCacheOf(const profile::Profile& profile, const profile::Point& point, std::optional<std::int32_t> layer);
 /// "floor 12.3 ms by memory, 81.2 % of it reached", and why that is more than 100 %; why it is not known.
 QString floorTip(const profile::Profile& profile, const profile::Point& point, const profile::ComponentCost& cost);
 /// Why floors of that profile are not known.

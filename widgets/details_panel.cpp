@@ -163,6 +163,27 @@ void DetailsPanel::setProfile(const ProfilePtr& profile, const ComparisonPtr& co
 
 namespace {
 
+/// "layer 5 of 0 … 5": counted as everywhere, from zero.
+QString layerOf(std::int64_t layer, std::int64_t layers) {
+    return layers > 1 ? DetailsPanel::tr("layer %1 of 0 … %2").arg(layer).arg(layers - 1)
+                      : DetailsPanel::tr("layer %1, the only one").arg(layer);
+}
+
+/// Of several components together.
+DetailRow ofFloorRow(double time_us, double floor_us, const InCache& cached) {
+    QString value = percentText(time_us > 0 ? floor_us / time_us : floor_us);
+    QString tip = DetailsPanel::tr("floor over median");
+    if (!cached.names.isEmpty() && std::isfinite(floor_us)) {
+        value +=
+            QStringLiteral(" · ") + (cached.all ? DetailsPanel::tr("in cache") : DetailsPanel::tr("partly in cache"));
+        tip += DetailsPanel::tr(
+                   "\nin cache: %1, whose data fit into caches, which are faster than the memory of that "
+                   "floor")
+                   .arg(cached.names.join(QStringLiteral(", ")));
+    }
+    return {DetailsPanel::tr("of floor"), value, tip};
+}
+
 /// What became of it since the baseline; nothing where it is not compared.
 void appendChange(const profile::Change* change, std::vector<DetailRow>& rows) {
     if (change == nullptr) return;
@@ -250,9 +271,9 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point,
                     other ? QStringLiteral("n/a") : bytesText(static_cast<double>(cost.peak_bytes)),
                     other ? not_other : tr("activations, workspace and logits in use while it ran")});
     appendCounts(point.countsOf(cost.component, cost.layer), rows);
-    const std::int64_t tokens = m_profile->options.mode == profile::Mode::Prefill ? point.length : 1;
+    const profile::Options& run = m_profile->options;
     const Shapes shapes =
-        shapesOf(m_profile->model.config, cost.component, cost.layer, m_profile->options.batch, tokens);
+        shapesOf(m_profile->model.config, cost.component, cost.layer, run.mode, run.batch, point.length);
     rows.push_back({tr("does"), shapes.what, {}});
     if (!shapes.inputs.isEmpty()) rows.push_back({tr("in"), shapes.inputs, {}});
     if (!shapes.weights.isEmpty()) rows.push_back({tr("weights"), shapes.weights, {}});
@@ -302,7 +323,7 @@ std::vector<DetailsPanel::Row> DetailsPanel::rowsOf(const profile::Point& point)
         {tr("throughput"), threeDigits(point.tokens_per_second) + tr(" tokens/s"), {}},
         {tr("floor"), timeText(floor),
          m_profile->provenance.ceilings ? tr("sum of its components' floors") : whyNoFloor(*m_profile)},
-        {tr("of floor"), percentText(time.median > 0 ? floor / time.median : floor), tr("floor over median")},
+        ofFloorRow(time.median, floor, inCacheOf(*m_profile, point, std::nullopt)),
         {tr("not recorded"), timeText(point.untraced), tr("passes with recording off")},
         {tr("recording costs"),
          std::isfinite(point.overhead.median) && point.overhead.known()
@@ -351,8 +372,11 @@ bool DetailsPanel::showState() {
     m_body->show();
     m_chip->hide();
     m_title->setText(tr("state %1").arg(*focus.state));
-    m_where->setText(tr("layer %1 of %2").arg(*focus.layer).arg(m_states.activity->layers.size()) +
-                     QStringLiteral(" · ") + QString::fromStdString(m_states.activity->tokens));
+    const activity::Activity& activity = *m_states.activity;
+    QStringList where = {layerOf(*focus.layer, std::ssize(activity.layers)), QString::fromStdString(activity.tokens)};
+    const bool another = m_profile && m_profile->model.hash != activity.model.hash;
+    if (another) where.prepend(QString::fromStdString(activity.model.name));
+    m_where->setText(where.join(QStringLiteral(" · ")));
     showRows(rows);
     showSamples({});
     m_stages->hide();
@@ -381,8 +405,7 @@ void DetailsPanel::refresh() {
     if (cost != nullptr) {
         m_chip->setPixmap(theme().chip(cost->component, 14, devicePixelRatioF()));
         m_title->setText(nameOf(cost->component));
-        const QString where = cost->layer >= 0
-                                  ? tr("layer %1 of %2").arg(cost->layer).arg(m_profile->model.config.n_layer)
+        const QString where = cost->layer >= 0  ? layerOf(cost->layer, m_profile->model.config.n_layer)
                               : cost->calls > 1 ? tr("summed over %1 layers").arg(m_profile->model.config.n_layer)
                                                 : tr("outside the layers");
         m_where->setText(where + QStringLiteral(" · ") + at);
@@ -411,14 +434,14 @@ void DetailsPanel::refresh() {
             peak = std::max(peak, c.peak_bytes);
             if (most == nullptr || c.time.median > most->time.median) most = &c;
         }
-        m_title->setText(tr("layer %1").arg(*focus.layer));
-        m_where->setText(tr("of %1").arg(m_profile->model.config.n_layer) + QStringLiteral(" · ") + at);
+        m_title->setText(layerOf(*focus.layer, m_profile->model.config.n_layer));
+        m_where->setText(at);
         std::vector<Row> rows = {
             {tr("time"), timeText(time), tr("sum of its components' medians")},
             {tr("share"), percentText(share), tr("of the whole pass")},
             {tr("floor"), timeText(floor),
              std::isfinite(floor) ? tr("sum of its components' floors") : whyNoFloor(*m_profile)},
-            {tr("of floor"), percentText(time > 0 ? floor / time : floor), tr("floor over time")},
+            ofFloorRow(time, floor, inCacheOf(*m_profile, *point, focus.layer)),
             {tr("work rate"), time > 0 ? threeDigits(flops / time * 1e-3) + tr(" GFLOP/s") : QStringLiteral("n/a"), {}},
             {tr("byte rate"), time > 0 ? threeDigits(bytes / time * 1e-3) + tr(" GB/s") : QStringLiteral("n/a"), {}},
             {tr("working memory"), bytesText(static_cast<double>(peak)), tr("activations, workspace and logits")},

@@ -24,11 +24,12 @@ bool dependsOnStates(const model::Config& config, Component component) {
            (projects && config.architecture == model::Architecture::Mamba2);
 }
 
-Shapes shapesOfLayer(const model::Config& config, Component component, std::int64_t layer, std::int64_t batch,
-                     std::int64_t tokens) {
+Shapes shapesOfLayer(const model::Config& config, Component component, std::int64_t layer, profile::Mode mode,
+                     std::int64_t batch, std::int64_t length) {
+    const bool step = mode == profile::Mode::Decode;
     const bool second = config.architecture == model::Architecture::Mamba2;
     const std::int64_t b = batch;
-    const std::int64_t l = tokens;
+    const std::int64_t l = step ? 1 : length;
     const std::int64_t d = config.d_model;
     const std::int64_t di = config.d_inner;
     const std::int64_t n = config.states(layer);
@@ -43,6 +44,11 @@ Shapes shapesOfLayer(const model::Config& config, Component component, std::int6
                     shape({config.inProjRows(layer), d}), shape({b, l, config.inProjRows(layer)})};
         case Component::Conv1d: {
             const std::int64_t width = config.convWidth(layer);
+            if (step) {
+                return {tr("one step of the causal depthwise convolution, and SiLU"),
+                        tr("%1 and the inputs before it").arg(shape({b, l, width})), shape({width, config.d_conv}),
+                        shape({b, l, width})};
+            }
             return {tr("causal depthwise convolution and SiLU"), shape({b, l, width}), shape({width, config.d_conv}),
                     shape({b, l, width})};
         }
@@ -56,18 +62,24 @@ Shapes shapesOfLayer(const model::Config& config, Component component, std::int6
             if (second) {
                 const bool even = config.evenGroups(layer);
                 const std::int64_t group = n / config.n_groups;
-                return {tr("SSD: the scan over time, in chunks"),
-                        tr("x %1, B and C %2")
-                            .arg(shape({b, l, config.n_heads, config.head_dim}),
-                                 even ? shape({b, l, config.n_groups, group}) : shape({b, l, n})),
+                const QString h =
+                    even ? shape({b, config.n_heads, config.head_dim, group}) : shape({b, config.ssmState(layer)});
+                const QString x_b_c = tr("x %1, B and C %2")
+                                          .arg(shape({b, l, config.n_heads, config.head_dim}),
+                                               even ? shape({b, l, config.n_groups, group}) : shape({b, l, n}));
+                return {step ? tr("one step of the recurrence: h from the last h, y from h")
+                             : tr("SSD: the scan over time, in chunks"),
+                        step ? tr("%1, h %2").arg(x_b_c, h) : x_b_c,
                         tr("A, D, dt_bias %1").arg(shape({config.n_heads})),
-                        tr("y %1, h %2")
-                            .arg(shape({b, l, di}), even ? shape({b, config.n_heads, config.head_dim, group})
-                                                         : shape({b, config.ssmState(layer)}))};
+                        tr("y %1, h %2").arg(shape({b, l, di}), h)};
+            } else {
+                const QString h = shape({b, di, n});
+                const QString x_b_c = tr("x %1, B and C %2").arg(shape({b, l, di}), shape({b, l, n}));
+                return {step ? tr("one step of the recurrence: h from the last h, y from h")
+                             : tr("selective scan over time"),
+                        step ? tr("%1, h %2").arg(x_b_c, h) : x_b_c, tr("A %1, D %2").arg(shape({di, n}), shape({di})),
+                        tr("y %1, h %2").arg(shape({b, l, di}), h)};
             }
-            return {tr("selective scan over time"), tr("x %1, B and C %2").arg(shape({b, l, di}), shape({b, l, n})),
-                    tr("A %1, D %2").arg(shape({di, n}), shape({di})),
-                    tr("y %1, h %2").arg(shape({b, l, di}), shape({b, di, n}))};
         case Component::Gate:
             return {second ? tr("y · SiLU(z), then RMS norm over d_inner") : tr("y · SiLU(z)"),
                     tr("y and z %1").arg(shape({b, l, di})), second ? shape({di}) : QString(), shape({b, l, di})};
@@ -85,9 +97,9 @@ Shapes shapesOfLayer(const model::Config& config, Component component, std::int6
 
 }  // namespace
 
-Shapes shapesOf(const model::Config& config, Component component, std::int32_t layer, std::int64_t batch,
-                std::int64_t tokens) {
-    const Shapes shapes = shapesOfLayer(config, component, std::max(layer, 0), batch, tokens);
+Shapes shapesOf(const model::Config& config, Component component, std::int32_t layer, profile::Mode mode,
+                std::int64_t batch, std::int64_t length) {
+    const Shapes shapes = shapesOfLayer(config, component, std::max(layer, 0), mode, batch, length);
     if (layer == kNoLayer && !config.state_sizes.empty() && dependsOnStates(config, component)) {
         return {shapes.what, {}, {}, {}};
     }

@@ -15,7 +15,8 @@ struct Shapes {
 };
 
 /// @param layer  kNoLayer for all layers together: where they differ in N, what depends on it is left empty
-Shapes shapesOf(const model::Config& config, Component component, std::int32_t layer, std::int64_t batch,
-                std::int64_t tokens);
+/// @param length tokens of a prefill; a decode pass has one, whatever its context
+Shapes shapesOf(const model::Config& config, Component component, std::int32_t layer, profile::Mode mode,
+                std::int64_t batch, std::int64_t length);
 
 }  // namespace perfmamba::widgets

@@ -411,9 +411,38 @@ private Q_SLOTS:
     void shapes() {
         const auto profile = test::fabricatedProfile();
         const model::Config& config = profile->model.config;
-        QCOMPARE(shapesOf(config, Component::InProj, 0, 2, 64).outputs,
+        using enum profile::Mode;
+        QCOMPARE(shapesOf(config, Component::InProj, 0, Prefill, 2, 64).outputs,
                  QStringLiteral("(2, 64, %1)").arg(config.inProjRows(0)));
-        QVERIFY(shapesOf(config, Component::Other, kNoLayer, 1, 1).inputs.isEmpty());
+        QVERIFY(shapesOf(config, Component::Other, kNoLayer, Prefill, 1, 1).inputs.isEmpty());
+        // A decode pass takes one step, whatever its context.
+        const Shapes step = shapesOf(config, Component::Ssm, 0, Decode, 2, 64);
+        QVERIFY2(step.what.contains(QStringLiteral("one step")), qPrintable(step.what));
+        QVERIFY2(step.inputs.contains(QStringLiteral("x (2, 1, ")), qPrintable(step.inputs));
+        QVERIFY2(step.inputs.contains(QStringLiteral("h (2, ")), qPrintable(step.inputs));
+        QVERIFY(shapesOf(config, Component::Ssm, 0, Prefill, 2, 64).what.contains(QStringLiteral("chunks")));
+        QVERIFY(shapesOf(config, Component::Conv1d, 0, Decode, 1, 64).what.contains(QStringLiteral("one step")));
+        model::Config first = config;
+        first.architecture = model::Architecture::Mamba1;
+        QVERIFY(shapesOf(first, Component::Ssm, 0, Decode, 1, 64).what.contains(QStringLiteral("one step")));
+        QVERIFY(!shapesOf(first, Component::Ssm, 0, Prefill, 1, 64).what.contains(QStringLiteral("one step")));
+    }
+
+    void whatCachesServe() {
+        const auto profile = test::fabricatedProfile();
+        profile::Profile run = *profile;
+        profile::Ceilings& ceilings = run.provenance.ceilings.emplace();
+        ceilings.bytes_per_s = 1e9;
+        ceilings.flops_per_s = ceilings.exponentials_per_s = 1e15;
+        ceilings.cache_bytes = 1LL << 40;
+        profile::Point& point = run.points.front();
+        profile::setFloors(point, ceilings);
+        const InCache all = inCacheOf(run, point, std::nullopt);
+        QVERIFY(all.all && all.names.contains(QStringLiteral("ssm")) && all.names.contains(QStringLiteral("norm")));
+        const InCache layer = inCacheOf(run, point, 1);
+        QVERIFY(layer.all && !layer.names.contains(QStringLiteral("lm_head")));
+        ceilings.cache_bytes = 1;
+        QVERIFY(inCacheOf(run, point, std::nullopt).names.isEmpty());
     }
 
     void csvFields() {
