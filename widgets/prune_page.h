@@ -66,6 +66,7 @@ public:
     /// The buttons of the page without a model.
     void setEmptyActions(const QList<QAction*>& actions);
 
+    [[nodiscard]] const std::optional<profile::ModelSummary>& model() const { return m_model; }
     /// Null until the first scores are there.
     [[nodiscard]] prune::PlanPtr plan() const { return m_plan; }
     [[nodiscard]] const Chosen& chosen() const { return m_chosen; }

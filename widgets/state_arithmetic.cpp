@@ -25,6 +25,11 @@ bool sameShape(const Layers& layers, const activity::Activity& activity) {
                       });
 }
 
+/// One that does not know its model's hash, as a plan written by hand, is taken at its shape.
+bool sameModel(const std::string& hash, const activity::Activity& activity) {
+    return hash.empty() || activity.model.hash.empty() || hash == activity.model.hash;
+}
+
 }  // namespace
 
 double ColourScale::position(double value) const {
@@ -188,11 +193,11 @@ std::vector<float> timeGridOf(const activity::LayerActivity& layer, activity::St
 }
 
 bool fits(const prune::Plan& plan, const activity::Activity& activity) {
-    return sameShape(plan.layers, activity);
+    return sameModel(plan.model_hash, activity) && sameShape(plan.layers, activity);
 }
 
 bool fits(const prune::Scores& scores, const activity::Activity& activity) {
-    return sameShape(scores.layers, activity);
+    return sameModel(scores.model_hash, activity) && sameShape(scores.layers, activity);
 }
 
 std::vector<double> sortedScores(const prune::Scores& scores) {

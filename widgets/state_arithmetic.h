@@ -74,7 +74,7 @@ std::vector<float> rowGridOf(const activity::LayerActivity& layer, const StateMe
 std::vector<float> timeGridOf(const activity::LayerActivity& layer, activity::Statistic statistic, std::int64_t bins,
                               std::span<const std::int32_t> order);
 
-/// Whether a plan is about as many states in each layer as the activity.
+/// Whether a plan is of the activity's model, with as many states in each layer.
 bool fits(const prune::Plan& plan, const activity::Activity& activity);
 bool fits(const prune::Scores& scores, const activity::Activity& activity);
 

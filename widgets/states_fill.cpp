@@ -13,7 +13,7 @@ void StatesPage::refresh() {
     const bool any = m_activity && !m_activity->layers.empty();
     m_plan_fits = any && m_plan && fits(*m_plan, *m_activity);
     m_scores_fit = any && m_scores && fits(*m_scores, *m_activity);
-    m_side->setVisible(m_scores != nullptr);
+    m_side->setVisible(m_scores_fit);
     m_statistic->setToolTip(m_statistic->currentData(Qt::ToolTipRole).toString());
     m_origin->setText(origin());
     m_grid = any ? stateGridOf(*m_activity, measure(), sorted()) : StateGrid();
@@ -61,7 +61,7 @@ void StatesPage::follow() {
         if (column) framed.emplace_back(static_cast<int>(*column), static_cast<int>(row), 1, 1);
     }
     m_overview->setFramed(std::move(framed));
-    m_chosen->setText(chosen());
+    m_chosen->setText(overviewHeading());
     fillLayer();
 }
 

@@ -47,8 +47,10 @@ public:
     [[nodiscard]] ScoreHistogram* histogram() const { return m_histogram; }
     /// What the activity was collected on, and what collecting it cost.
     [[nodiscard]] QString origin() const;
-    /// What is chosen, in words and numbers.
+    /// The chosen state, in words and numbers; empty where none is.
     [[nodiscard]] QString chosen() const;
+    /// Above the map, which is of all layers whatever is chosen.
+    [[nodiscard]] QString overviewHeading() const;
 
 Q_SIGNALS:
     void thresholdRequested(double threshold);

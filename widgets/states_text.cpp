@@ -89,16 +89,19 @@ QString StatesPage::stateText(std::int64_t layer, std::int64_t state, const QStr
 
 QString StatesPage::chosen() const {
     const Focus& focus = m_selection.focus();
-    if (m_grid.layers == 0) return {};
     const std::int64_t layer = focus.layer.value_or(-1);
-    if (layer < 0 || layer >= m_grid.layers) return tr("All layers: %1").arg(measureName());
-    if (!focus.state || !m_grid.columnOf(layer, *focus.state)) {
-        return tr("Layer %1: %2").arg(layer).arg(measureName());
-    }
+    if (layer < 0 || layer >= m_grid.layers) return {};
+    if (!focus.state || !m_grid.columnOf(layer, *focus.state)) return {};
     return tr("Layer %1, state %2 · %3")
         .arg(layer)
         .arg(*focus.state)
         .arg(stateText(layer, *focus.state, QStringLiteral(" · ")));
+}
+
+QString StatesPage::overviewHeading() const {
+    if (m_grid.layers == 0) return {};
+    const QString state = chosen();
+    return state.isEmpty() ? tr("All layers: %1").arg(measureName()) : tr("All layers · %1").arg(state);
 }
 
 QString StatesPage::rowTip(std::int64_t row, std::int64_t column) const {

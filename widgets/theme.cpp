@@ -179,6 +179,7 @@ QToolTip { background: %surface; color: %text; border: 1px solid %border; paddin
 QFrame[panel="true"] { background: %surface; }
 QLabel[muted="true"] { color: %muted; }
 QLabel[heading="true"] { color: %muted; }
+QLabel[notice="true"] { background: %raised; border-left: 3px solid %accent; padding: 4px 10px; }
 QLabel[warning="true"] { color: %warning; }
 QProgressBar { border: 0; border-radius: 2px; background: %raised; max-height: 4px; }
 QProgressBar::chunk { background: %accent; border-radius: 2px; }

@@ -79,6 +79,7 @@ void MainWindow::buildPruningPages() {
                            tr("what every state of every layer does, over heads, channels and time"), m_states_page,
                            [](const ProfilePtr&) {});
     states.ready = [this] { return m_activity != nullptr; };
+    states.model = [this] { return m_activity ? &m_activity->model : nullptr; };
     states.maker = QStringLiteral("collect");
     states.what_maker_does = tr("Collecting runs the calibration tokens once.");
 
@@ -86,6 +87,10 @@ void MainWindow::buildPruningPages() {
     Page& prune = addPage(QStringLiteral("pagePrune"), QStringLiteral("prune"), tr("Prune"),
                           tr("what it would cost and win to remove states"), m_prune_page, [](const ProfilePtr&) {});
     prune.ready = [this] { return m_session->model().has_value() || m_study != nullptr; };
+    prune.model = [this] {
+        const auto& model = m_prune_page->model();
+        return model ? &*model : nullptr;
+    };
     prune.maker = QStringLiteral("collect");
     prune.what_maker_does = tr("A study's report does, too.");
 

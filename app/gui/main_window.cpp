@@ -118,6 +118,12 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
     head->addStretch(1);
     head->addWidget(makeBaselineChip());
     layout->addLayout(head);
+    m_page_model = new widgets::ElidedLabel;
+    m_page_model->setObjectName(QStringLiteral("pageModel"));
+    m_page_model->setAccessibleName(tr("The page's model"));
+    m_page_model->setProperty("notice", true);
+    m_page_model->hide();
+    layout->addWidget(m_page_model);
     m_stack = new QStackedWidget;
     layout->addWidget(m_stack, 1);
     setCentralWidget(centre);
@@ -417,6 +423,7 @@ void MainWindow::updateTexts() {
         if (!ready) emptyTexts(page);
     }
 
+    updatePageModel();
     m_progress_area->setVisible(working);
     if (!has_points) {
         m_overhead_label->clear();
@@ -440,6 +447,33 @@ void MainWindow::updateTexts() {
     m_source_label->setText(!m_shown_from.isEmpty()        ? tr("report %1").arg(QFileInfo(m_shown_from).fileName())
                             : running || m_shown->complete ? QString()
                                                            : tr("stopped before the end"));
+}
+
+/// The card, the map and Details follow what is shown; States and Prune keep what was collected, scored or studied,
+/// which may be another model's.
+void MainWindow::updatePageModel() {
+    const int index = m_tabs->currentIndex();
+    const Page* page = index >= 0 && index < m_pages.size() ? &m_pages[index] : nullptr;
+    const profile::ModelSummary* of = page && page->model && page->ready() ? page->model() : nullptr;
+    const auto& open = m_session->model();
+    const bool has_points = m_shown && !m_shown->points.empty();
+    const profile::ModelSummary* card = has_points ? &m_shown->model : open ? &*open : nullptr;
+    const bool another = of != nullptr && (card == nullptr || card->hash != of->hash);
+    m_page_model->setVisible(another);
+    m_page_model->clear();
+    if (!another) return;
+    const auto origin = [&](const profile::ModelSummary& model) {
+        return open && open->hash == model.hash ? tr("the open model") : tr("of a report");
+    };
+    const QString name = QString::fromStdString(of->name);
+    m_page_model->setText(card == nullptr
+                              ? tr("This page: %1, %2. The model itself is not open.").arg(name, origin(*of))
+                              : tr("This page: %1, %2. Card, map and Details: %3, %4.")
+                                    .arg(name, origin(*of), QString::fromStdString(card->name), origin(*card)));
+}
+
+QString MainWindow::pageModelText() const {
+    return m_page_model->text();
 }
 
 void MainWindow::emptyTexts(const Page& page) {

@@ -81,6 +81,7 @@ public:
     [[nodiscard]] const widgets::ComparisonPtr& comparison() const { return m_comparison; }
     [[nodiscard]] widgets::ElidedButton* baselineChip() const { return m_chip_name; }
     [[nodiscard]] PruningSession& pruning() { return *m_pruning; }
+    [[nodiscard]] const activity::ActivityPtr& activity() const { return m_activity; }
     [[nodiscard]] ScalingSession& scaling() { return *m_scaling; }
     [[nodiscard]] ExportDialog* exportDialog() const;
     [[nodiscard]] widgets::LayerMap* map() const { return m_map; }
@@ -90,6 +91,8 @@ public:
     [[nodiscard]] widgets::MessagesPanel* messages() const { return m_messages; }
     [[nodiscard]] widgets::WorkloadBar* workload() const { return m_workload; }
     [[nodiscard]] QAction* action(const QString& id) const;
+    /// "This page: NAME, …"; empty where the page is about the card's model.
+    [[nodiscard]] QString pageModelText() const;
     void saveSettings();
 
 protected:
@@ -112,6 +115,8 @@ private:
         std::function<bool()> ready;  // whether it has something to show
         QString maker;                // the action that makes it have something
         QString what_maker_does;      // in words, for the empty page of an open model
+        /// What it shows is of, where that need not be the card's model; null: nothing.
+        std::function<const profile::ModelSummary*()> model = {};
         /// Fills the empty page by itself, where it is set and returns true.
         std::function<bool(widgets::EmptyPage&)> own_texts = {};
     };
@@ -150,6 +155,7 @@ private:
     void exportTable();
     void stopRun();
     void emptyTexts(const Page& page);
+    void updatePageModel();
 
     // main_pruning.cpp
     void buildPruningActions();
@@ -240,6 +246,7 @@ private:
     QMenu* m_recent = nullptr;
     QToolBar* m_bar = nullptr;
     QTabBar* m_tabs = nullptr;
+    QLabel* m_page_model = nullptr;  // whose the page is, where the card shows another model
     QStackedWidget* m_stack = nullptr;
     QList<Page> m_pages;
     widgets::WorkloadBar* m_workload = nullptr;

@@ -184,6 +184,7 @@ private Q_SLOTS:
         QCOMPARE(page.overSequence()->framed(), (std::vector<QRect>{QRect(0, 30, 16, 1)}));
         QCOMPARE(page.rows()->data().rows, 8);
         QVERIFY(page.chosen().startsWith(QStringLiteral("Layer 3, state 30")));
+        QVERIFY(page.overviewHeading().startsWith(QStringLiteral("All layers · Layer 3, state 30")));
 
         QTest::mouseClick(page.rows(), Qt::LeftButton, {}, page.rows()->cellCentre(5, 2));
         QCOMPARE(selection.focus().state, std::optional<std::int64_t>(26));
@@ -199,6 +200,23 @@ private Q_SLOTS:
         QCOMPARE(selection.focus().state, std::optional<std::int64_t>(12));
         QTest::keyClick(page.overview(), Qt::Key_Escape);
         QVERIFY(!selection.focus().layer && !selection.focus().state);
+        // A layer alone: the map above is still of all of them.
+        selection.setCell(2, std::nullopt);
+        QCOMPARE(page.overviewHeading(), QStringLiteral("All layers: |h|, mean"));
+    }
+
+    void whatIsOfAnotherModelIsNotDrawnOverIt() {
+        const auto activity = smallActivity();
+        activity->model.hash = "this";
+        prune::Scores scores;
+        for (const activity::LayerActivity& layer : activity->layers) {
+            scores.layers.emplace_back(static_cast<std::size_t>(layer.states()), 1.0);
+        }
+        QVERIFY(fits(scores, *activity));  // of no known model
+        scores.model_hash = "another";
+        QVERIFY(!fits(scores, *activity));
+        scores.model_hash = "this";
+        QVERIFY(fits(scores, *activity));
     }
 
     void theDetailsTellOfTheSelectedState() {
