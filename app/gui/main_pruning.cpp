@@ -271,11 +271,25 @@ void MainWindow::collectActivity() {
 }
 
 void MainWindow::showActivity(const activity::ActivityPtr& activity) {
-    const bool first = m_activity == nullptr;
+    // Of a collection under way several come a second: only what the texts depend on makes them anew.
+    const bool same = m_activity && activity && m_activity->model.hash == activity->model.hash &&
+                      m_activity->complete == activity->complete;
     m_activity = activity;
     m_states_page->setActivity(activity);
     showStateDetails();
-    if (first) updateTexts();
+    if (!same) updateTexts();
+}
+
+activity::ActivityPtr MainWindow::activityToSave() const {
+    const bool run_shown = m_shown && !m_shown->points.empty();
+    return m_tabs->currentIndex() == kStatesPage || !run_shown ? m_activity : nullptr;
+}
+
+void MainWindow::askWhereToSaveActivity(const activity::ActivityPtr& activity) {
+    const QString name = QString::fromStdString(activity->model.name) + QStringLiteral("-activity.h5");
+    const QString file = widgets::askForFileToSave(this, tr("Save the activity"), name, tr("Reports (*.h5)"),
+                                                   {QStringLiteral("h5"), QStringLiteral("hdf5")});
+    if (!file.isEmpty()) m_session->saveActivity(activity, file);
 }
 
 void MainWindow::showScores() {

@@ -197,6 +197,10 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_settings(Settin
         }
         statusBar()->showMessage(kept ? tr("Run kept in %1").arg(path) : tr("Saved %1").arg(path), 8000);
     });
+    connect(m_session, &Session::activitySaved, this, [this](const QString& path) {
+        m_settings.reports = withRecent(m_settings.reports, path);
+        statusBar()->showMessage(tr("Saved %1").arg(path), 8000);
+    });
     connect(m_session, &Session::textSaved, this,
             [this](const QString& path) { statusBar()->showMessage(tr("Saved %1").arg(path), 8000); });
     connectPruning();
@@ -404,7 +408,16 @@ void MainWindow::updateTexts() {
         get(id)->setEnabled(model.has_value());
     }
     get("savePlan")->setEnabled(m_plan != nullptr);
-    get("save")->setEnabled(has_points && !running);
+    const activity::ActivityPtr activity = activityToSave();
+    // What is collected is saved once it has ended.
+    get("save")->setEnabled(activity ? activity->complete || !m_pruning->busy() : has_points && !running);
+    get("save")->setText(activity ? tr("&Save activity as…") : tr("&Save report as…"));
+    get("save")->setStatusTip(
+        activity
+            ? tr("Save what the states of %1 did as an HDF5 report").arg(QString::fromStdString(activity->model.name))
+            : tr("Save this profile as an HDF5 report"));
+    get("save")->setToolTip(QStringLiteral("%1 (%2)").arg(get("save")->statusTip(),
+                                                          get("save")->shortcut().toString(QKeySequence::NativeText)));
     get("exportTable")->setEnabled(has_points);
     get("saveTrace")->setEnabled(m_shown && report::hasTimeline(*m_shown) && !running);
     get("saveSummary")->setEnabled(has_points ? !running : m_study != nullptr);
@@ -649,6 +662,10 @@ void MainWindow::askForReport() {
 }
 
 void MainWindow::askWhereToSave() {
+    if (const activity::ActivityPtr activity = activityToSave()) {
+        askWhereToSaveActivity(activity);
+        return;
+    }
     if (!m_shown) return;
     const ProfilePtr profile = m_shown;  // while the dialog is open, another model may open behind it
     const QString name = QString::fromStdString(profile->model.name) + QStringLiteral(".h5");

@@ -167,6 +167,9 @@ private:
     void collectActivity();
     void setPlan(const prune::PlanPtr& plan);
     void showActivity(const activity::ActivityPtr& activity);
+    /// What Save writes on this page: the activity, where it and not the run is what the page shows. Else null.
+    [[nodiscard]] activity::ActivityPtr activityToSave() const;
+    void askWhereToSaveActivity(const activity::ActivityPtr& activity);
     void showScores();
     void showStateDetails();
     void startStudy(study::Options options);

@@ -187,6 +187,14 @@ void Session::saveReport(const ProfilePtr& profile, const QString& path) {
     });
 }
 
+void Session::saveActivity(const activity::ActivityPtr& activity, const QString& path) {
+    if (!activity) return;
+    m_workers.file({}, [this, activity, path] {
+        report::writeActivity(pathOf(path), *activity);
+        m_workers.answer([this, path] { Q_EMIT activitySaved(path); });
+    });
+}
+
 void Session::saveText(const QString& path, const std::function<void(const report::Sink&)>& produce) {
     m_workers.file({}, [this, path, produce] {
         report::writeThrough(pathOf(path), produce);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/gui/workers.h"
+#include "core/activity/activity.h"
 #include "core/profile/measure_ceilings.h"
 #include "core/profile/profile.h"
 #include "core/profile/profiler.h"
@@ -45,6 +46,7 @@ public:
     /// Reads a report to compare with. Nothing else changes.
     void openBaseline(const QString& path);
     void saveReport(const ProfilePtr& profile, const QString& path);
+    void saveActivity(const activity::ActivityPtr& activity, const QString& path);
     /// Writes what `produce` gives, on the files' thread, which it must be safe on.
     void saveText(const QString& path, const std::function<void(const report::Sink&)>& produce);
 
@@ -67,6 +69,7 @@ Q_SIGNALS:
     void baselineOpened(const perfmamba::report::Contents& contents, const QString& path);
     /// `kept`: written by itself, not asked for.
     void reportSaved(const QString& path, bool kept);
+    void activitySaved(const QString& path);
     void textSaved(const QString& path);
 
 private:

@@ -15,6 +15,8 @@
 #include "core/model/checkpoint.h"
 #include "core/report/report.h"
 #include "gui_test.h"
+#include "tests/unit/fabricated_profile.h"
+#include "widgets/details_panel.h"
 #include "widgets/heatmap.h"
 #include "widgets/messages_panel.h"
 #include "widgets/price_card.h"
@@ -89,6 +91,61 @@ private Q_SLOTS:
         QCOMPARE(window.selection().focus().layer, std::optional<std::int32_t>(1));
         QCOMPARE(window.selection().focus().state, std::optional<std::int64_t>(5));
         QCOMPARE(window.messages()->count(), 0);
+    }
+
+    /// A report of one model beside what was collected on another: each is named.
+    void whatWasCollectedIsNamedAndSaved() {
+        auto other = std::make_shared<profile::Profile>(*test::fabricatedProfile());
+        other->model.name = "another-model";
+        other->model.hash = "another";
+        const QString of_another = m_place->path(QStringLiteral("another.h5"));
+        report::write(of_another.toStdString(), *other);
+        const QString kept = m_place->path(QStringLiteral("activity.h5"));
+
+        MainWindow window;
+        window.show();
+        window.openPath(demo("mamba2-recall"));
+        QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), kPatience);
+        QAction* save = window.action(QStringLiteral("save"));
+        QVERIFY(!save->isEnabled());
+        window.action(QStringLiteral("collect"))->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(!window.pruning().busy() && window.activity(), kPatience);
+        QVERIFY(window.activity()->complete);
+        QVERIFY(window.pageModelText().isEmpty());
+        QVERIFY(save->isEnabled());
+        QCOMPARE(save->text(), QStringLiteral("&Save activity as…"));
+
+        window.openPath(of_another);
+        QTRY_VERIFY_WITH_TIMEOUT(window.shown(), kPatience);
+        for (const char* page : {"pageStates", "pagePrune"}) {
+            window.action(QString::fromLatin1(page))->trigger();
+            QCOMPARE(window.pageModelText(),
+                     QStringLiteral("This page: mamba2-recall, the open model. Card, map and Details: another-model, "
+                                    "of a report."));
+        }
+        QCOMPARE(save->text(), QStringLiteral("&Save report as…"));
+        window.action(QStringLiteral("pageProfile"))->trigger();
+        QVERIFY(window.pageModelText().isEmpty());
+        // The state that is chosen there is not one of the report's model.
+        window.selection().setCellState(1, 3);
+        QVERIFY(window.details()->text().contains(QStringLiteral("mamba2-recall")));
+
+        window.action(QStringLiteral("pageStates"))->trigger();
+        QCOMPARE(save->text(), QStringLiteral("&Save activity as…"));
+        QSignalSpy saved(&window.session(), &app::Session::activitySaved);
+        window.session().saveActivity(window.activity(), kept);
+        QTRY_COMPARE_WITH_TIMEOUT(saved.count(), 1, kPatience);
+
+        // Without its model: the page says whose it is.
+        MainWindow later;
+        later.show();
+        later.openPath(kept);
+        QTRY_VERIFY_WITH_TIMEOUT(later.activity(), kPatience);
+        QVERIFY(later.statesPage()->overview()->isVisible());
+        QCOMPARE(later.pageModelText(),
+                 QStringLiteral("This page: mamba2-recall, of a report. The model itself is not open."));
+        QCOMPARE(later.activity()->tokens_hash, window.activity()->tokens_hash);
+        QCOMPARE(later.messages()->count(), 0);
     }
 
     void theSliderIsPredictedAtOnceAndMeasuredAMomentLater() {
