@@ -144,10 +144,13 @@ ScalingForm::ScalingForm(QWidget* parent) : QWidget(parent) {
     m_bound->setDecimals(1);
     m_bound->setPrefix(QStringLiteral("± "));
     m_bound->setSuffix(QStringLiteral(" %"));
-    m_budget = described(new QDoubleSpinBox, tr("Budget of a cell"), tr("Longest time spent on each cell"));
+    m_budget = described(new QDoubleSpinBox, tr("Budget of a cell"), QString());
+    m_budget->setToolTip(
+        tr("Time for each cell: less where the bound is reached before, more where passes are slow, of "
+           "which a few are taken however long they last"));
     m_budget->setRange(0.05, 3600);
     m_budget->setDecimals(2);
-    m_budget->setPrefix(QStringLiteral("≤ "));
+    m_budget->setPrefix(QStringLiteral("≈ "));
     m_budget->setSuffix(tr(" s"));
     m_repeat = described(new QSpinBox, tr("Passes"), tr("Passes of each cell; auto: until the bound or the budget"));
     m_repeat->setRange(0, 100'000);
@@ -415,7 +418,7 @@ void ScalingForm::check() {
     m_count->setText(!what.isEmpty() ? what
                      : m_repeat->value() > 0
                          ? tr("%n cells", nullptr, static_cast<int>(cells))
-                         : tr("%1 cells, about %2 at most")
+                         : tr("%1 cells, about %2, or longer where passes are slow")
                                .arg(cells)
                                .arg(timeText(static_cast<double>(cells) * m_budget->value() * 1e6)));
     setRunning(m_running, m_resumes);

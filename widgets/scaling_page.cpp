@@ -75,7 +75,7 @@ void ScalingPage::setProgress(std::size_t cell, double done, const std::optional
                               const QString& what) {
     m_lengths->setUnderWay(cell, what);
     QString text = m_study ? progressText(*m_study) + QLatin1Char('\n') + what : what;
-    if (seconds_left) text += tr("\n%1 left").arg(timeText(*seconds_left * 1e6));
+    if (done < 1 && seconds_left > 0.0) text += tr("\n%1 left").arg(timeText(*seconds_left * 1e6));
     m_form->setProgress(text, done);
 }
 

@@ -109,9 +109,9 @@ StudyForm::StudyForm(QWidget* parent) : QWidget(parent) {
     m_budget = new QDoubleSpinBox;
     m_budget->setRange(0.1, 3600);
     m_budget->setDecimals(1);
-    m_budget->setPrefix(tr("at most "));
+    m_budget->setPrefix(tr("about "));
     m_budget->setSuffix(tr(" s"));
-    m_budget->setToolTip(tr("For each workload of a point; at least 6 pairs are taken"));
+    m_budget->setToolTip(tr("For each workload of a point; at least 6 pairs are taken, however long they last"));
     m_budget->setAccessibleName(tr("Time for each workload of a point"));
     auto* effort = new QHBoxLayout;
     effort->addWidget(m_pairs);

@@ -376,7 +376,8 @@ void MainWindow::showNewest() {
 
 void MainWindow::showProgress(const profile::Progress& progress) {
     QString text = QString::fromStdString(progress.what);
-    if (progress.seconds_left) text += tr("  ·  %1 left").arg(widgets::timeText(*progress.seconds_left * 1e6));
+    const bool goes_on = progress.done < 1 && progress.seconds_left > 0.0;
+    if (goes_on) text += tr("  ·  %1 left").arg(widgets::timeText(*progress.seconds_left * 1e6));
     m_progress_label->setText(text);
     m_progress->setValue(static_cast<int>(std::lround(progress.done * 1000)));
 }

@@ -80,7 +80,8 @@ CostPtr measureCostOfStates(engine::Engine& engine, const prune::MakeBackend& ma
                 profile::Progress now;
                 now.done = done / steps;
                 now.seconds_left = budget_s * (1 - now.done);
-                now.what = fmt::format("{} states: {}", plan.kept(), inWords(workloads[i]));
+                now.what = fmt::format("speed with {} of all {} states: {}", plan.kept(), plan.states(),
+                                       inWords(workloads[i]));
                 progress(now);
             }
             time(compact ? *compact : engine, workloads[i], budget_s / steps, stop, times[i][visit]);
