@@ -281,17 +281,24 @@ QWidget* PlanPanel::makeAmount() {
     round->addWidget(m_multiple);
     grid->addLayout(round, 1, 3);
 
+    m_stays = new QLabel;
+    m_stays->setObjectName(QStringLiteral("stays"));
+    m_stays->setFont(Theme::smallFont());
+    m_stays->setToolTip(
+        tr("What the plan keeps: counts are whole, every group keeps at least one state, and layers set by hand "
+           "keep theirs"));
+    grid->addWidget(m_stays, 2, 0, 1, 4);
     m_note = new QLabel;
     m_note->setWordWrap(true);
     m_note->setFont(Theme::smallFont());
-    grid->addWidget(m_note, 2, 0, 1, 4);
+    grid->addWidget(m_note, 3, 0, 1, 4);
     m_rank_again = new QPushButton;
     m_rank_again->setFont(Theme::smallFont());
     m_rank_again->setToolTip(
         tr("This criterion ranks each layer with the layers before it already pruned, so the "
            "ranking belongs to a share removed"));
     connect(m_rank_again, &QPushButton::clicked, this, &PlanPanel::rankAgainRequested);
-    grid->addWidget(m_rank_again, 3, 0, 1, 4);
+    grid->addWidget(m_rank_again, 4, 0, 1, 4);
     connect(&theme(), &Theme::changed, this, [this] { setMessage(m_message, m_problem); });
     setMessage({}, false);
     setRankAgain({});
@@ -358,7 +365,12 @@ void PlanPanel::fillAmount() {
         }
         m_multiple->setCurrentIndex(m_multiple->findData(static_cast<int>(choice.multiple_of)));
     }
-    m_amount_name->setText(by_score ? tr("score ≥") : tr("keep"));
+    m_amount_name->setText(by_score ? tr("score ≥") : tr("keep ≈"));
+    m_stays->setText(m_plan ? tr("%1 of %2 states stay: %3")
+                                  .arg(grouped(m_plan->kept()), grouped(m_plan->states()),
+                                       percentText(static_cast<double>(m_plan->kept()) /
+                                                   static_cast<double>(std::max<std::int64_t>(1, m_plan->states()))))
+                            : QString());
     m_share->setVisible(!by_score);
     m_threshold->setVisible(by_score);
     // A share of each layer has no one threshold.

@@ -108,6 +108,7 @@ private:
     ScoreHistogram* m_histogram = nullptr;
     QSlider* m_slider = nullptr;
     QLabel* m_amount_name = nullptr;
+    QLabel* m_stays = nullptr;  // what the plan keeps, whatever was asked for
     QDoubleSpinBox* m_share = nullptr;
     QLineEdit* m_threshold = nullptr;
     QComboBox* m_multiple = nullptr;
