@@ -183,6 +183,11 @@ void wrapLegend(QCustomPlot& plot, int width) {
     legend.setFillOrder(QCPLegend::foColumnsFirst);  // arranges anew what stands there
 }
 
+void showNumbers(QCPAxis& axis, bool shown) {
+    axis.setTicks(shown);
+    axis.setTickLabels(shown);
+}
+
 void makeNavigable(QCustomPlot& plot, std::function<void()> fit) {
     plot.setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     new Navigation(plot, std::move(fit));  // owned by the plot

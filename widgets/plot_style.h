@@ -21,6 +21,8 @@ void putLegendBelow(QCustomPlot& plot);
 void wrapLegend(QCustomPlot& plot, int width);
 /// Wheel zooms at the cursor, drag pans, Shift keeps to x, double click and Home fit: `fit` is called for the last two.
 void makeNavigable(QCustomPlot& plot, std::function<void()> fit);
+/// Ticks and the numbers at them, which mean nothing while nothing is drawn. The label stays.
+void showNumbers(QCPAxis& axis, bool shown);
 /// What a plot does beside that.
 struct PlotInput {
     /// The mouse moves, no button held.

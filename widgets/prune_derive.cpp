@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/report/text.h"
 #include "widgets/format.h"
 #include "widgets/state_arithmetic.h"
 
@@ -94,6 +95,10 @@ bool tradeoffCell(const study::Cell& cell) {
 }
 
 }  // namespace
+
+QString criterionTitle(const QString& id) {
+    return QString::fromStdString(report::criterionTitle(id.toStdString()));
+}
 
 bool samePlan(const prune::Plan& a, const prune::Plan& b) {
     return a.model_hash == b.model_hash && a.layers == b.layers;

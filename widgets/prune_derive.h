@@ -31,6 +31,9 @@ struct Chosen {
     bool operator==(const Chosen&) const = default;
 };
 
+/// The criterion's name as the panel has it; of one that is not known, `id`.
+QString criterionTitle(const QString& id);
+
 /// A plan that was measured in this session. Masked: its accuracy only.
 struct MeasuredPlan {
     prune::PlanPtr plan;

@@ -61,10 +61,14 @@ void SensitivityPlot::refill() {
         auto* note = new QCPItemText(&plot);
         note->position->setType(QCPItemPosition::ptAxisRectRatio);
         note->position->setCoords(0.5, 0.4);
-        note->setText(tr("Run a study with 'each layer alone'\nto see which layers matter"));
+        note->setText(
+            tr("Run a study that prunes\none layer at a time\n(study → sensitivity)\nto see which layers matter"));
         note->setColor(c.muted);
         note->setFont(plot.font());
     }
+    showNumbers(*plot.xAxis, !m_deltas.empty());
+    showNumbers(*plot.yAxis, !m_deltas.empty());
+    plot.yAxis->grid()->setVisible(!m_deltas.empty());
     auto* bars = new QCPBars(plot.xAxis, plot.yAxis);
     auto* chosen = new QCPBars(plot.xAxis, plot.yAxis);
     const auto layer = m_selection.focus().layer;

@@ -12,6 +12,7 @@
 #include "widgets/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/heatmap.h"
+#include "widgets/prune_derive.h"
 #include "widgets/score_histogram.h"
 #include "widgets/segments.h"
 #include "widgets/theme.h"
@@ -206,7 +207,8 @@ void StatesPage::setPlan(std::shared_ptr<const prune::Plan> plan) {
 void StatesPage::setScores(std::shared_ptr<const prune::Scores> scores, std::optional<double> threshold) {
     m_scores = std::move(scores);
     m_threshold = m_scores ? threshold : std::nullopt;
-    m_scores_heading->setText(m_scores ? tr("Scores: %1").arg(QString::fromStdString(m_scores->criterion)) : QString());
+    m_scores_heading->setText(
+        m_scores ? tr("Scores: %1").arg(criterionTitle(QString::fromStdString(m_scores->criterion))) : QString());
     m_histogram->setScores(m_scores);
     m_histogram->setThreshold(m_threshold);
     refresh();

@@ -43,27 +43,29 @@ CriterionStyle styleOf(const QString& criterion, bool dark) {
 void TradeoffPlot::drawReference() {
     if (!m_study || m_study->unpruned.predictions == 0) return;
     const Colours& c = theme().colours();
-    const study::Quality unpruned = study::qualityOf(m_study->unpruned);
-    if (!std::isfinite(unpruned.value)) return;
-    if (std::isfinite(unpruned.standard_error)) {
+    const study::Quality quality = study::qualityOf(m_study->unpruned);
+    if (!std::isfinite(quality.value)) return;
+    const double unpruned = quality.value * qualityFactor();
+    const double error = quality.standard_error * qualityFactor();
+    if (std::isfinite(error)) {
         auto* band = new QCPItemRect(m_plot);
         band->setLayer(QStringLiteral("background"));
         for (QCPItemPosition* corner : {band->topLeft, band->bottomRight}) {
             corner->setTypeX(QCPItemPosition::ptAxisRectRatio);
         }
-        band->topLeft->setCoords(0, unpruned.value + unpruned.standard_error);
-        band->bottomRight->setCoords(1, unpruned.value - unpruned.standard_error);
+        band->topLeft->setCoords(0, unpruned + error);
+        band->bottomRight->setCoords(1, unpruned - error);
         band->setPen(Qt::NoPen);
         band->setBrush(c.raised);
     }
     auto* line = new QCPItemLine(m_plot);
     for (QCPItemPosition* end : {line->start, line->end}) end->setTypeX(QCPItemPosition::ptAxisRectRatio);
-    line->start->setCoords(0, unpruned.value);
-    line->end->setCoords(1, unpruned.value);
+    line->start->setCoords(0, unpruned);
+    line->end->setCoords(1, unpruned);
     line->setPen(QPen(c.muted, 1, Qt::DashLine));
     auto* label = new QCPItemText(m_plot);
     label->position->setTypeX(QCPItemPosition::ptAxisRectRatio);
-    label->position->setCoords(0.995, unpruned.value);
+    label->position->setCoords(0.995, unpruned);
     label->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
     label->setText(tr("unpruned"));
     label->setFont(Theme::smallFont());
@@ -137,7 +139,7 @@ void TradeoffPlot::drawMarkers(const std::vector<const Spot*>& spots, const QStr
                         solid ? QBrush(style.colour) : QBrush(theme().colours().surface), kMarker));
     // QCustomPlot takes the pen from the graph for some shapes.
     markers->setPen(QPen(style.colour, 1.4, style.dash == Qt::NoPen ? Qt::SolidLine : style.dash));
-    markers->setName(criterion);
+    markers->setName(criterionTitle(criterion));
     const bool named = std::any_of(m_spots.begin(), m_spots.end(), [&](const Spot& spot) {
         return spot.series == spots.front()->series && spot.worth.standing != Standing::Estimated;
     });
@@ -190,7 +192,7 @@ void TradeoffPlot::drawCurrent() {
                                             measured ? QBrush(c.accent) : QBrush(c.surface), kMarker + 4));
     marker->setPen(QPen(c.accent, 2));
     marker->setName(measured ? tr("this plan, measured") : tr("this plan, estimated"));
-    marker->setData({x}, {quality.value});
+    marker->setData({x}, {quality.value * qualityFactor()});
 }
 
 }  // namespace perfmamba::widgets

@@ -6,7 +6,9 @@
 #include <QToolTip>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "widgets/elided_boxes.h"
 #include "widgets/format.h"
@@ -121,7 +123,7 @@ void TradeoffPlot::setCurrent(const std::optional<Price>& price) {
     // With nothing else to see, the plan itself is.
     const Figure worth = worthOf(*m_current, axis());
     const bool seen = m_plot->xAxis->range().contains(worth.value * factor()) &&
-                      m_plot->yAxis->range().contains(m_current->quality.value);
+                      m_plot->yAxis->range().contains(m_current->quality.value * qualityFactor());
     if (!seen) refit();
 }
 
@@ -175,39 +177,49 @@ double TradeoffPlot::factor() const {
     return axis().kind == WorthAxis::Kind::SpeedUp ? 1 : 100;
 }
 
+bool TradeoffPlot::higherIsBetter() const {
+    if (m_study && m_study->unpruned.predictions > 0) return study::qualityOf(m_study->unpruned).higher_is_better;
+    return !m_current || m_current->higher_is_better;
+}
+
+double TradeoffPlot::qualityFactor() const {
+    return higherIsBetter() ? 100 : 1;
+}
+
+QString TradeoffPlot::qualityName() const {
+    if (m_study && m_study->unpruned.predictions > 0) return fromView(study::qualityName(m_study->unpruned));
+    return m_current ? m_current->quality_name : tr("accuracy");
+}
+
 QString TradeoffPlot::qualityTitle() const {
-    QString name = tr("accuracy");
-    bool higher = true;
-    if (m_study && m_study->unpruned.predictions > 0) {
-        name = fromView(study::qualityName(m_study->unpruned));
-        higher = study::qualityOf(m_study->unpruned).higher_is_better;
-    } else if (m_current) {
-        name = m_current->quality_name;
-        higher = m_current->higher_is_better;
-    }
-    return higher ? name : tr("%1 (less is better)").arg(name);
+    return higherIsBetter() ? tr("%1, %").arg(qualityName()) : tr("%1 (less is better)").arg(qualityName());
 }
 
 void TradeoffPlot::refill() {
     m_series.clear();
     m_spots.clear();
     const WorthAxis across = axis();
+    const double as_shown = qualityFactor();
     if (m_study) m_series = tradeoffOf(*m_study, across, m_cost.get());
     for (std::size_t s = 0; s < m_series.size(); ++s) {
         for (const TradeoffPoint& point : m_series[s].points) {
             const bool nothing = m_series[s].criterion == kNothingRemoved;
-            m_spots.push_back({nothing ? tr("nothing removed")
-                                       : tr("%1, %2 removed").arg(m_series[s].criterion, percentText(point.share)),
-                               s, point.worth, point.quality, point.quality_error, point.frontier, point.cell,
-                               nullptr});
+            const auto named = [&](const QString& criterion) {
+                return nothing ? tr("nothing removed") : tr("%1, %2 removed").arg(criterion, percentText(point.share));
+            };
+            m_spots.push_back({named(m_series[s].criterion), named(criterionTitle(m_series[s].criterion)), s,
+                               point.worth, point.quality * as_shown, point.quality_error * as_shown, point.frontier,
+                               point.cell, nullptr});
         }
     }
     for (const MeasuredPlan& measured : m_measured) {
         const Figure worth = worthOf(measured.measurement, across, m_cost.get());
         const study::Quality quality = study::qualityOf(measured.measurement.accuracy);
         if (!std::isfinite(worth.value) || !std::isfinite(quality.value)) continue;
-        m_spots.push_back({tr("%1, measured here").arg(QString::fromStdString(measured.plan->criterion)),
-                           m_series.size(), worth, quality.value, quality.standard_error, false, std::nullopt,
+        const QString criterion = QString::fromStdString(measured.plan->criterion);
+        m_spots.push_back({tr("%1, measured here").arg(criterion),
+                           tr("%1, measured here").arg(criterionTitle(criterion)), m_series.size(), worth,
+                           quality.value * as_shown, quality.standard_error * as_shown, false, std::nullopt,
                            measured.plan});
     }
     m_cursor = std::min(m_cursor, static_cast<int>(m_spots.size()) - 1);
@@ -238,6 +250,15 @@ void TradeoffPlot::refill() {
     drawCurrent();
     wrapLegend(plot, plot.width());
     showCursor();
+    // The plan at hand is a line, too, and once its accuracy is known a point.
+    const bool has_worth = m_current && std::isfinite(worthOf(*m_current, across).value);
+    const bool has_quality = has_worth && std::isfinite(m_current->quality.value);
+    const std::array<std::pair<QCPAxis*, bool>, 2> numbered = {
+        {{plot.xAxis, !m_spots.empty() || has_worth}, {plot.yAxis, !m_spots.empty() || has_quality}}};
+    for (const auto& [side, shown] : numbered) {
+        showNumbers(*side, shown);
+        side->grid()->setVisible(shown);
+    }
     if (m_spots.empty()) {
         auto* note = new QCPItemText(&plot);
         note->position->setType(QCPItemPosition::ptAxisRectRatio);
@@ -280,11 +301,11 @@ void TradeoffPlot::refit() {
     for (const Spot& spot : m_spots) reach(spot.worth.value * factor(), spot.quality, spot.error);
     if (m_study && m_study->unpruned.predictions > 0) {
         const study::Quality unpruned = study::qualityOf(m_study->unpruned);
-        reach(left, unpruned.value, unpruned.standard_error);
+        reach(left, unpruned.value * qualityFactor(), unpruned.standard_error * qualityFactor());
     }
     if (m_current) {
         const Figure worth = worthOf(*m_current, axis());
-        if (std::isfinite(worth.value)) reach(worth.value * factor(), m_current->quality.value, 0);
+        if (std::isfinite(worth.value)) reach(worth.value * factor(), m_current->quality.value * qualityFactor(), 0);
     }
     if (!(low <= high)) {
         low = 0;
@@ -331,11 +352,12 @@ QPoint TradeoffPlot::cellAt(std::size_t cell) const {
 QString TradeoffPlot::tipOf(const Spot& spot) const {
     const bool speed = axis().kind == WorthAxis::Kind::SpeedUp;
     const QString estimated = spot.worth.standing == Standing::Estimated ? tr(" (estimated)") : QString();
-    QString tip = spot.name + QLatin1Char('\n') +
+    QString tip = spot.title + QLatin1Char('\n') +
                   (speed ? tr("%1 times as fast").arg(threeDigits(spot.worth.value))
                          : tr("%1 kept").arg(percentText(spot.worth.value))) +
                   estimated;
-    tip += tr("\n%1 %2 ± %3").arg(qualityTitle(), digitsOf(spot.quality, spot.error), digitsOf(spot.error, spot.error));
+    tip +=
+        tr("\n%1: %2 ± %3").arg(qualityTitle(), digitsOf(spot.quality, spot.error), digitsOf(spot.error, spot.error));
     if (spot.frontier) tip += tr("\non the frontier: no other plan beats it in both");
     return tip + tr("\nclick to take this plan");
 }
@@ -422,7 +444,7 @@ QString TradeoffPlot::csv() const {
         QStringLiteral("plan,%1,low,high,standing,%2,standard error,frontier\n")
             .arg(csvField((speed ? tr("speed-up %1").arg(workloadText(across.workload)) : m_axis->currentText()) +
                           QStringLiteral(" [1]")),
-                 csvField(qualityTitle()));
+                 csvField(higherIsBetter() ? tr("%1 [1]").arg(qualityName()) : qualityTitle()));
     for (const Spot& spot : m_spots) {
         text += QStringLiteral("%1,%2,%3,%4,%5,%6,%7,%8\n")
                     .arg(csvField(spot.name))
@@ -431,8 +453,8 @@ QString TradeoffPlot::csv() const {
                     .arg(csvNumber(spot.worth.high))
                     .arg(spot.worth.standing == Standing::Estimated ? QStringLiteral("estimated")
                                                                     : QStringLiteral("measured"))
-                    .arg(csvNumber(spot.quality))
-                    .arg(csvNumber(spot.error))
+                    .arg(csvNumber(spot.quality / qualityFactor()))
+                    .arg(csvNumber(spot.error / qualityFactor()))
                     .arg(static_cast<int>(spot.frontier));
     }
     return text;

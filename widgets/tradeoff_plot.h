@@ -48,7 +48,8 @@ protected:
 private:
     /// A point that can be chosen.
     struct Spot {
-        QString name;  // "ghost, 50 % removed"
+        QString name;   // "ghost, 50 % removed"
+        QString title;  // the same with the criterion's title
         std::size_t series = 0;
         Figure worth;
         double quality = 0;
@@ -72,6 +73,10 @@ private:
     [[nodiscard]] bool logarithmicX() const;
     [[nodiscard]] int spotAt(const QPoint& at) const;
     [[nodiscard]] QString tipOf(const Spot& spot) const;
+    [[nodiscard]] bool higherIsBetter() const;
+    /// Accuracy is a share and shown in per cent; nats and bits are not.
+    [[nodiscard]] double qualityFactor() const;
+    [[nodiscard]] QString qualityName() const;
     [[nodiscard]] QString qualityTitle() const;
     void choose(int spot);
     /// The nearest spot of the criterion before or after the cursor's.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/profile/floors.h"
+#include "core/prune/criterion.h"
 #include "core/report/table.h"
 #include "core/report/utf8.h"
 
@@ -280,6 +281,13 @@ std::string memoryText(const profile::MemoryProfile& memory, bool recorded) {
 }
 
 }  // namespace
+
+std::string criterionTitle(const std::string& id) {
+    for (const prune::Criterion* criterion : prune::criteria()) {
+        if (criterion->id() == id) return std::string(criterion->title());
+    }
+    return id;
+}
 
 std::string ceilingsText(const profile::Ceilings& ceilings) {
     return fmt::format("{} GB/s of memory, {} GFLOP/s in {}, {} G exp/s, taken {}",

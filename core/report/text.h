@@ -34,6 +34,9 @@ std::string ceilingsText(const profile::Ceilings& ceilings);
 /// What a pass's time is the time of: "a token" in decode, "a pass" in prefill.
 std::string_view timedName(profile::Mode mode);
 
+/// What a pruning criterion is called: "GHOST, layer by layer" of "ghost". Of one that is not known, `id`.
+std::string criterionTitle(const std::string& id);
+
 /// "1 of 2 lengths were measured, the next was cut short after 3 passes".
 std::string lengthsText(const profile::Profile& profile);
 

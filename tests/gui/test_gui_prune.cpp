@@ -377,7 +377,8 @@ private Q_SLOTS:
     void thePlanIsSeenAlone() {
         TradeoffPlot plot;
         Price price;
-        price.quality.value = 3.057;
+        price.quality.value = 3.057;  // nats
+        price.higher_is_better = false;
         SpeedFigure decode;
         decode.workload = workloadsOf(nullptr, nullptr).back();
         decode.speed_up.value = 1.1;
@@ -420,6 +421,36 @@ private Q_SLOTS:
         QCOMPARE(scored.page.chosen().criterion, QStringLiteral("magnitude"));
         QVERIFY(scored.page.plan()->kept() < 96);
         QVERIFY(plot->csv().contains(QStringLiteral("ghost")));
+        // In per cent, as in the card, and by the names that the panel has; the file has shares and ids.
+        const auto* picture = plot->findChild<QCustomPlot*>(QStringLiteral("tradeoffPlot"));
+        QCOMPARE(picture->yAxis->label(), QStringLiteral("accuracy, %"));
+        QVERIFY(picture->yAxis->range().upper > 50);
+        QStringList named;
+        for (int i = 0; i < picture->legend->itemCount(); ++i) {
+            named << qobject_cast<QCPPlottableLegendItem*>(picture->legend->item(i))->plottable()->name();
+        }
+        QVERIFY2(named.contains(QStringLiteral("GHOST, layer by layer")), qPrintable(named.join(u';')));
+        QVERIFY(plot->csv().contains(QStringLiteral("accuracy [1]")));
+    }
+
+    void whatStaysIsSaid() {
+        Scored scored;
+        const auto* stays = scored.page.findChild<QLabel*>(QStringLiteral("stays"));
+        scored.page.panel()->slider()->setValue(498);
+        const prune::PlanPtr plan = scored.page.plan();
+        QVERIFY2(stays->text().startsWith(QStringLiteral("%1 of %2 states stay").arg(plan->kept()).arg(plan->states())),
+                 qPrintable(stays->text()));
+    }
+
+    void emptyPlotsHaveNoNumbers() {
+        Scored scored;
+        const auto* tradeoff = scored.page.tradeoff()->findChild<QCustomPlot*>(QStringLiteral("tradeoffPlot"));
+        QVERIFY(!tradeoff->yAxis->tickLabels() && !tradeoff->xAxis->tickLabels());
+        Selection selection;
+        SensitivityPlot alone(selection);
+        QVERIFY(!alone.findChild<QCustomPlot*>()->yAxis->tickLabels());
+        scored.page.setStudy(test::tradeoffStudy(scored.model, {"magnitude"}));
+        QVERIFY(tradeoff->yAxis->tickLabels() && tradeoff->xAxis->tickLabels());
     }
 
     void estimatesNeverLookMeasured() {
