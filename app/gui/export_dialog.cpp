@@ -10,6 +10,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QStyledItemDelegate>
 #include <QTableWidget>
 #include <QVBoxLayout>
 
@@ -30,6 +31,16 @@ QTableWidgetItem* cell(const QVariant& shown, Qt::Alignment side = Qt::AlignRigh
     item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsSelectable);
     return item;
 }
+
+/// Shows whole numbers in groups of three; what is copied stays as it is.
+class GroupedNumbers : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    [[nodiscard]] QString displayText(const QVariant& value, const QLocale& locale) const override {
+        return value.typeId() == QMetaType::LongLong ? widgets::grouped(value.toLongLong())
+                                                     : QStyledItemDelegate::displayText(value, locale);
+    }
+};
 
 struct FormatChoice {
     QString text;
@@ -81,6 +92,7 @@ ExportDialog::ExportDialog(const prune::PlanPtr& plan, const QString& folder, QW
     m_table = new QTableWidget(0, kColumns);
     m_table->setHorizontalHeaderLabels(
         {tr("tensor"), tr("before"), tr("after"), tr("zeroed"), tr("before\nB"), tr("after\nB")});
+    m_table->setItemDelegate(new GroupedNumbers(m_table));
     m_table->verticalHeader()->hide();
     m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     m_table->horizontalHeader()->setSectionResizeMode(Tensor, QHeaderView::Stretch);
@@ -112,6 +124,9 @@ ExportDialog::ExportDialog(const prune::PlanPtr& plan, const QString& folder, QW
     m_export->setObjectName(QStringLiteral("export"));
     m_export->setDefault(true);
     m_export->setEnabled(false);
+    m_open = buttons->addButton(tr("&Open the pruned model"), QDialogButtonBox::ActionRole);
+    m_open->setObjectName(QStringLiteral("openExported"));
+    m_open->hide();
     layout->addWidget(buttons);
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::close);
     connect(m_export, &QPushButton::clicked, this, &ExportDialog::begin);
@@ -207,13 +222,16 @@ void ExportDialog::setProgress(const QString& text) {
 
 void ExportDialog::setDone(const prune::Exported& exported) {
     m_working = false;
-    m_status->setText(
-        tr("Written to %1 (%2). Read back, its logits agree with the live model's to %3 of the largest, at "
-           "%4 positions.")
-            .arg(QString::fromStdString(exported.folder.string()),
-                 widgets::bytesText(static_cast<double>(exported.bytes)),
-                 QString::number(exported.largest_difference, 'e', 1))
-            .arg(exported.positions));
+    const QString agree = exported.largest_difference > 0
+                              ? tr("to %1 of the largest").arg(QString::number(exported.largest_difference, 'e', 1))
+                              : tr("exactly");
+    const QString folder = QString::fromStdString(exported.folder.string());
+    m_status->setText(tr("Written to %1 (%2). Read back, its logits agree with the live model's %3, at %4 positions.")
+                          .arg(folder, widgets::bytesText(static_cast<double>(exported.bytes)), agree,
+                               widgets::grouped(exported.positions)));
+    m_open->disconnect(this);
+    connect(m_open, &QPushButton::clicked, this, [this, folder] { Q_EMIT openWanted(folder); });
+    m_open->show();
     if (!exported.note.empty()) {
         m_status->setText(m_status->text() + QLatin1Char('\n') +
                           tr("Note: %1.").arg(QString::fromStdString(exported.note)));
@@ -236,6 +254,7 @@ void ExportDialog::browse() {
 
 void ExportDialog::begin() {
     m_working = true;
+    m_open->hide();
     m_status->setText(tr("Waiting for the engine…"));
     updateTexts();
     Q_EMIT exportWanted(form(), {std::filesystem::path(QFile::encodeName(m_folder->text()).toStdString()), format()});

@@ -39,6 +39,8 @@ public:
 
 Q_SIGNALS:
     void dryRunWanted(perfmamba::prune::Form form);
+    /// Of what was exported.
+    void openWanted(const QString& folder);
     void exportWanted(perfmamba::prune::Form form, const perfmamba::prune::Target& target);
 
 private:
@@ -56,6 +58,7 @@ private:
     QLabel* m_summary = nullptr;
     QLineEdit* m_folder = nullptr;
     QPushButton* m_export = nullptr;
+    QPushButton* m_open = nullptr;  // once it is written
     QLabel* m_status = nullptr;
     bool m_working = false;
 };

@@ -347,6 +347,7 @@ void MainWindow::openExport(prune::Form form) {
         m_pruning->setTarget(target());
         m_pruning->exportPlan(m_export_dialog->plan(), chosen, where, recordOf(*m_export_dialog->plan()));
     });
+    connect(m_export_dialog, &ExportDialog::openWanted, this, &MainWindow::openPath);
     m_export_dialog->show();
     m_pruning->dryRun(m_plan, m_export_dialog->form());
 }

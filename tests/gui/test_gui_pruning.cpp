@@ -14,6 +14,7 @@
 #include "app/gui/main_window.h"
 #include "core/model/checkpoint.h"
 #include "core/report/report.h"
+
 #include "gui_test.h"
 #include "tests/unit/fabricated_profile.h"
 #include "widgets/details_panel.h"
@@ -304,6 +305,10 @@ private Q_SLOTS:
         // Nothing is overwritten.
         QVERIFY(!button->isEnabled());
         QCOMPARE(window.messages()->count(), 0);
+        auto* open = dialog->findChild<QPushButton*>(QStringLiteral("openExported"));
+        QVERIFY(open->isVisible());
+        QTest::mouseClick(open, Qt::LeftButton);
+        QTRY_COMPARE_WITH_TIMEOUT(QString::fromStdString(window.session().model()->path), folder, kPatience);
     }
 
     void exportsGgufInAFormThatItHas() {
