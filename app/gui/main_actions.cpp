@@ -11,6 +11,7 @@
 #include <QMessageBox>
 #include <QToolBar>
 #include <QToolButton>
+#include <algorithm>
 
 #include "app/gui/command_palette.h"
 #include "app/gui/key_table.h"
@@ -250,12 +251,18 @@ void MainWindow::fillRecent() {
     m_recent->setToolTipsVisible(true);
     if (!m_settings.checkpoints.isEmpty()) entries(tr("Checkpoints"), m_settings.checkpoints);
     if (!m_settings.reports.isEmpty()) entries(tr("Reports"), m_settings.reports);
-    const auto kept = [&entries](const QString& title, const QString& folder) {
+    const auto kept = [this, &entries](const QString& title, const QString& folder) {
         QStringList newest;
-        for (const QFileInfo& file : QDir(folder).entryInfoList({QStringLiteral("*.h5")}, QDir::Files, QDir::Time)) {
-            if (newest.size() < Settings::kRecent) newest << file.absoluteFilePath();
+        const QFileInfoList files = QDir(folder).entryInfoList({QStringLiteral("*.h5")}, QDir::Files, QDir::Time);
+        for (const QFileInfo& file : files.first(std::min<qsizetype>(files.size(), Settings::kRecent))) {
+            newest << file.absoluteFilePath();
         }
-        if (!newest.isEmpty()) entries(title, newest);
+        if (newest.isEmpty()) return;
+        entries(title, newest);
+        if (files.size() == newest.size()) return;
+        QAction* more = m_recent->addAction(tr("More: %1 in all…").arg(files.size()), this,
+                                            [this, folder] { askForReportIn(folder); });
+        more->setToolTip(folder);
     };
     kept(tr("Runs kept by themselves"), keptReportsFolder());
     kept(tr("Studies kept by themselves"), keptStudiesFolder());

@@ -532,7 +532,7 @@ void MainWindow::startRun() {
     const bool again = m_live && m_last_finished && m_last_finished->model.hash == model->hash;
     if (!again || !m_kept_is_live || m_kept_as == m_baseline.path) {
         rememberPrevious();
-        m_kept_as = newKeptReport(QString::fromStdString(model->name), m_baseline.path);
+        m_kept_as = newKeptReport(QString::fromStdString(model->name), m_workload->options().mode, m_baseline.path);
         m_kept_is_live = m_live;
     }
     if (!again) m_last_finished.reset();
@@ -655,10 +655,13 @@ void MainWindow::askForModelFile() {
 }
 
 void MainWindow::askForReport() {
-    const QString start =
-        m_settings.reports.isEmpty() ? keptReportsFolder() : QFileInfo(m_settings.reports.front()).absolutePath();
+    askForReportIn(m_settings.reports.isEmpty() ? keptReportsFolder()
+                                                : QFileInfo(m_settings.reports.front()).absolutePath());
+}
+
+void MainWindow::askForReportIn(const QString& folder) {
     const QString file =
-        QFileDialog::getOpenFileName(this, tr("Open a report"), start, tr("Reports (*.h5 *.hdf5);;All files (*)"));
+        QFileDialog::getOpenFileName(this, tr("Open a report"), folder, tr("Reports (*.h5 *.hdf5);;All files (*)"));
     if (!file.isEmpty()) m_session->openReport(file);
 }
 

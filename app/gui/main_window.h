@@ -151,6 +151,7 @@ private:
     void askForCheckpoint();
     void askForModelFile();
     void askForReport();
+    void askForReportIn(const QString& folder);
     void askWhereToSave();
     void exportTable();
     void stopRun();

@@ -121,13 +121,14 @@ QString keptStudiesFolder() {
     return dataFolder(QStringLiteral("studies"));
 }
 
-QString newKeptReport(const QString& model_name, const QString& spared) {
+QString newKeptReport(const QString& model_name, profile::Mode mode, const QString& spared) {
     const QDir folder(keptReportsFolder());
     const QFileInfoList old = folder.entryInfoList({QStringLiteral("*.h5")}, QDir::Files, QDir::Time);
     for (qsizetype i = kKept - 1; i < old.size(); ++i) {
         if (old[i].absoluteFilePath() != spared) QFile::remove(old[i].absoluteFilePath());
     }
-    return newFile(folder.path(), model_name);
+    const QString name = mode == profile::Mode::Decode ? QStringLiteral("decode") : QStringLiteral("prefill");
+    return newFile(folder.path(), model_name + QLatin1Char('-') + name);
 }
 
 QString newKeptStudy(const QString& model_name) {

@@ -40,8 +40,8 @@ QStringList withRecent(const QStringList& list, const QString& entry);
 QString keptReportsFolder();
 /// Where studies are kept, to be gone on with; created when it is missing.
 QString keptStudiesFolder();
-/// NAME-20260131-120000.h5 in that folder. Deletes the oldest beyond the last 40, but not `spared`.
-QString newKeptReport(const QString& model_name, const QString& spared);
+/// NAME-prefill-20260131-120000-000.h5 in that folder. Deletes the oldest beyond the last 40, but not `spared`.
+QString newKeptReport(const QString& model_name, profile::Mode mode, const QString& spared);
 /// The same in the folder of studies. Deletes nothing.
 QString newKeptStudy(const QString& model_name);
 /// The studies of models of that name in that folder, the newest first.
