@@ -1,7 +1,9 @@
 #include "widgets/model_card.h"
 
+#include <QAction>
 #include <QGridLayout>
 #include <QLabel>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "widgets/elided_label.h"
@@ -31,6 +33,12 @@ ModelCard::ModelCard(QWidget* parent) : QWidget(parent) {
     m_note->setWordWrap(true);
     m_note->hide();
     layout->addWidget(m_note);
+    m_note_button = new QToolButton;
+    m_note_button->setFont(Theme::smallFont());
+    m_note_button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    m_note_button->setFocusPolicy(Qt::StrongFocus);
+    m_note_button->hide();
+    layout->addWidget(m_note_button);
     m_grid = new QGridLayout;
     m_grid->setContentsMargins(0, 5, 0, 0);
     m_grid->setHorizontalSpacing(10);
@@ -63,6 +71,12 @@ void ModelCard::addRow(int cell, const QString& name, const QString& value, cons
 void ModelCard::setNote(const QString& note) {
     m_note->setText(note);
     m_note->setVisible(!note.isEmpty());
+    QAction* action = m_note_button->defaultAction();
+    m_note_button->setVisible(!note.isEmpty() && action != nullptr && action->isEnabled());
+}
+
+void ModelCard::setNoteAction(QAction* action) {
+    m_note_button->setDefaultAction(action);
 }
 
 void ModelCard::setModel(const std::optional<profile::ModelSummary>& model) {

@@ -6,8 +6,10 @@
 
 #include "core/profile/profile.h"
 
+class QAction;
 class QGridLayout;
 class QLabel;
+class QToolButton;
 
 namespace perfmamba::widgets {
 
@@ -19,6 +21,8 @@ public:
     void setModel(const std::optional<profile::ModelSummary>& model);
     /// What else must be known of it; empty: nothing.
     void setNote(const QString& note);
+    /// A button beside the note while there is one, shown where it can be done.
+    void setNoteAction(QAction* action);
 
 private:
     void addRow(int row, const QString& name, const QString& value, const QString& tip = {});
@@ -26,6 +30,7 @@ private:
     QLabel* m_name = nullptr;
     QLabel* m_kind = nullptr;
     QLabel* m_note = nullptr;
+    QToolButton* m_note_button = nullptr;
     QGridLayout* m_grid = nullptr;
     std::optional<QString> m_shows;  // what identifies the model that the card is filled with; empty: no model
 };

@@ -72,6 +72,11 @@ void MainWindow::buildActions() {
         [this] { askForModelFile(); });
     add(s("openReport"), s("report"), tr("Open &report…"), tr("Open a saved report"), QKeySequence(tr("Ctrl+Shift+O")),
         [this] { askForReport(); });
+    add(s("openReportsModel"), s("open"), tr("Open the report's &model"),
+        tr("Open the model that the shown report is of, where its folder is still there"), {}, [this] {
+            if (m_shown) openPath(QString::fromStdString(m_shown->model.path));
+        });
+    action(s("openReportsModel"))->setIconText(tr("Open it"));
     add(s("save"), s("save"), tr("&Save report as…"), tr("Save this profile as an HDF5 report"), QKeySequence::Save,
         [this] { askWhereToSave(); });
     add(s("exportTable"), s("table"), tr("&Export table as CSV…"),
@@ -173,6 +178,7 @@ void MainWindow::buildMenus() {
     file->addAction(get("open"));
     file->addAction(get("openFile"));
     file->addAction(get("openReport"));
+    file->addAction(get("openReportsModel"));
     m_recent = file->addMenu(tr("Re&cent"));
     connect(m_recent, &QMenu::aboutToShow, this, &MainWindow::fillRecent);
     if (QAction* demo = get("demo")) file->addAction(demo);

@@ -248,6 +248,7 @@ void MainWindow::buildDocks() {
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
     m_card = new widgets::ModelCard;
+    m_card->setNoteAction(action(QStringLiteral("openReportsModel")));
     layout->addWidget(m_card);
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 4, 10, 4);
@@ -392,6 +393,12 @@ void MainWindow::updateTexts() {
     // What is shown may be a report of another model than the one that is open; the card belongs to what is shown.
     m_card->setModel(has_points ? std::optional(m_shown->model) : model);
     const bool of_another = has_points && (!model || model->hash != m_shown->model.hash);
+    // A report names the folder that its model was read from: on this machine it may be there.
+    const QString its_model = of_another ? QString::fromStdString(m_shown->model.path) : QString();
+    const bool is_there = !its_model.isEmpty() && QFileInfo::exists(its_model);
+    get("openReportsModel")->setEnabled(is_there);
+    get("openReportsModel")
+        ->setToolTip(is_there ? tr("Open %1, to measure it").arg(its_model) : get("openReportsModel")->statusTip());
     m_card->setNote(!of_another ? QString()
                     : model     ? tr("Of a report. Run measures %1.").arg(QString::fromStdString(model->name))
                                 : tr("Of a report. Its model is not open."));

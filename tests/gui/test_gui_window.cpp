@@ -3,6 +3,7 @@
 #include <QDir>
 #include <QElapsedTimer>
 #include <QLabel>
+#include <QMenu>
 #include <QMimeData>
 #include <QProgressBar>
 #include <QSignalSpy>
@@ -113,6 +114,29 @@ private Q_SLOTS:
         QCOMPARE(window.shown()->model.name, measured->model.name);
         QVERIFY(!window.action(QStringLiteral("run"))->isEnabled());  // a report is no model
         QVERIFY(window.windowTitle().contains(QStringLiteral("mamba2-recall")));
+        // But it names one that is there.
+        QAction* its_model = window.action(QStringLiteral("openReportsModel"));
+        QVERIFY(its_model->isEnabled());
+        its_model->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(isOpen(window, "mamba2-recall"), kPatience);
+        QVERIFY(!its_model->isEnabled());
+    }
+
+    void keptRunsAreListed() {
+        for (int i = 0; i < 12; ++i) {
+            QFile file(app::newKeptReport(QStringLiteral("listed"), profile::Mode::Decode, {}));
+            QVERIFY(file.open(QIODevice::WriteOnly));
+            QTest::qWait(2);  // their names have the millisecond
+        }
+        MainWindow window;
+        QStringList entries;
+        for (QMenu* menu : window.findChildren<QMenu*>()) {
+            if (menu->title() != QStringLiteral("Re&cent")) continue;
+            Q_EMIT menu->aboutToShow();
+            for (const QAction* entry : menu->actions()) entries << entry->text();
+        }
+        QCOMPARE(entries.filter(QStringLiteral("listed-decode-")).size(), qsizetype{app::Settings::kRecent});
+        QCOMPARE(entries.filter(QStringLiteral("More: ")).size(), 1);
     }
 
     void progressHasItsPlace() {
