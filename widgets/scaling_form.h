@@ -43,6 +43,7 @@ public:
     /// Whether that is the study that the form asks for.
     [[nodiscard]] bool asksFor(const study::ScalingStudy& study) const;
     /// Why it cannot be run as it stands; empty where it can.
+    [[nodiscard]] bool hasModel() const { return !models().empty(); }
     [[nodiscard]] QString problem() const;
 
     /// @param resumes  running goes on with what is shown

@@ -41,10 +41,11 @@ ScalingPage::ScalingPage(QWidget* parent) : QWidget(parent) {
     refresh();
 }
 
-void ScalingPage::setActions(QAction* run, QAction* sweep, QAction* open) {
+void ScalingPage::setActions(QAction* run, QAction* sweep, QAction* open_report, const QList<QAction*>& without_model) {
     m_run = run;
     m_sweep = sweep;
-    m_open = open;
+    m_open_report = open_report;
+    m_without_model = without_model;
     refresh();
 }
 
@@ -117,11 +118,10 @@ void ScalingPage::refresh() {
                                      "would take at least. Choose several N at the left and run the study, or let "
                                      "the sweep choose them: at 1k tokens, batch 1 and 16."));
     }
-    QList<QAction*> actions;
-    for (QAction* action : {by_length ? m_run : m_sweep, m_open}) {
-        if (action != nullptr) actions << action;
-    }
-    m_empty->setActions(actions);
+    if (m_open_report == nullptr) return;
+    QList<QAction*> actions = m_without_model;
+    if (m_form->hasModel()) actions = {by_length ? m_run : m_sweep};
+    m_empty->setActions(actions << m_open_report);
 }
 
 }  // namespace perfmamba::widgets

@@ -22,8 +22,8 @@ public:
     enum class Side { Lengths, States };
 
     explicit ScalingPage(QWidget* parent = nullptr);
-    /// What fills it: shown where it is empty.
-    void setActions(QAction* run, QAction* sweep, QAction* open);
+    /// What fills it: shown where it is empty. `without_model`: where nothing can be run, instead.
+    void setActions(QAction* run, QAction* sweep, QAction* open_report, const QList<QAction*>& without_model);
     void setStudy(const study::ScalingPtr& study);
     /// A study of which the form takes models and options, too.
     void openStudy(const study::ScalingPtr& study);
@@ -51,7 +51,8 @@ private:
     bool m_running = false;
     QAction* m_run = nullptr;
     QAction* m_sweep = nullptr;
-    QAction* m_open = nullptr;
+    QAction* m_open_report = nullptr;
+    QList<QAction*> m_without_model;
     ScalingForm* m_form = nullptr;
     QStackedWidget* m_stack = nullptr;
     EmptyPage* m_empty = nullptr;

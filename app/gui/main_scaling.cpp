@@ -53,8 +53,10 @@ void MainWindow::buildStudiesPage() {
     page.stack->setCurrentIndex(1);
     page.stack = m_studies_page->rooflineStack();
     page.empty = m_studies_page->rooflineEmpty();
+    QList<QAction*> without_model = {action(QStringLiteral("open"))};
+    if (QAction* demo = action(QStringLiteral("demo"))) without_model << demo;
     m_studies_page->scaling()->setActions(action(QStringLiteral("runScaling")), action(QStringLiteral("sweepStates")),
-                                          action(QStringLiteral("openReport")));
+                                          action(QStringLiteral("openReport")), without_model);
 }
 
 void MainWindow::connectScaling() {

@@ -449,6 +449,27 @@ private Q_SLOTS:
         theme().setChoice(ThemeChoice::System);
     }
 
+    void withoutAModelItCanBeOpenedHere() {
+        MainWindow window;
+        window.show();
+        window.action(QStringLiteral("pageStudies"))->trigger();
+        const auto offers = [&](const char* id) {
+            const QString text = window.action(QString::fromLatin1(id))->iconText();
+            for (const QPushButton* button : window.studiesPage()->scaling()->findChildren<QPushButton*>()) {
+                const bool named = button->text() == text || button->text().startsWith(text + QStringLiteral("   "));
+                if (named && button->isVisible() && button->isEnabled()) return true;
+            }
+            return false;
+        };
+        QVERIFY(offers("open") && offers("openReport"));
+        if (window.action(QStringLiteral("demo"))) QVERIFY(offers("demo"));  // none beside the tests' program
+        QVERIFY(!offers("sweepStates"));
+        window.openPath(demo("mamba2-recall"));
+        QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(offers("runScaling") && offers("openReport"), kPatience);
+        QVERIFY(!offers("open"));
+    }
+
     void aStudyRunsStopsAndGoesOn() {
         MainWindow window;
         window.show();
