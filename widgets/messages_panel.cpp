@@ -3,8 +3,10 @@
 #include <QAction>
 #include <QApplication>
 #include <QClipboard>
+#include <QHBoxLayout>
 #include <QListWidget>
 #include <QTime>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "widgets/theme.h"
@@ -26,15 +28,16 @@ void colour(QListWidgetItem& item) {
 }  // namespace
 
 MessagesPanel::MessagesPanel(QWidget* parent) : QWidget(parent) {
-    auto* layout = new QVBoxLayout(this);
+    auto* layout = new QHBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
     m_list = new QListWidget;
     m_list->setAccessibleName(tr("Messages"));
     m_list->setFrameShape(QFrame::NoFrame);
     m_list->setWordWrap(true);
     m_list->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_list->setContextMenuPolicy(Qt::ActionsContextMenu);
-    layout->addWidget(m_list);
+    layout->addWidget(m_list, 1);
     setFocusProxy(m_list);
 
     auto* copy = new QAction(theme().icon(QStringLiteral("copy")), tr("Copy"), m_list);
@@ -48,6 +51,22 @@ MessagesPanel::MessagesPanel(QWidget* parent) : QWidget(parent) {
     auto* clear_all = new QAction(tr("Clear"), m_list);
     connect(clear_all, &QAction::triggered, this, &MessagesPanel::clear);
     m_list->addActions({copy, clear_all});
+    auto* buttons = new QVBoxLayout;
+    buttons->setContentsMargins(4, 4, 4, 4);
+    const auto button = [&](const QString& text, const QString& tip, auto act) {
+        auto* tool = new QToolButton;
+        tool->setText(text);
+        tool->setFont(Theme::smallFont());
+        tool->setToolTip(tip);
+        tool->setFocusPolicy(Qt::StrongFocus);
+        tool->setSizePolicy(QSizePolicy::Minimum, QSizePolicy::Fixed);
+        connect(tool, &QToolButton::clicked, this, act);
+        buttons->addWidget(tool);
+    };
+    button(tr("Close"), tr("Hide the messages; View → Messages shows them again"), &MessagesPanel::closeRequested);
+    button(tr("Clear"), tr("Forget all messages"), &MessagesPanel::clear);
+    buttons->addStretch(1);
+    layout->addLayout(buttons);
     connect(&theme(), &Theme::changed, this, [this] {
         for (int i = 0; i < m_list->count(); ++i) colour(*m_list->item(i));
     });
@@ -65,6 +84,7 @@ void MessagesPanel::add(Kind kind, const QString& text) {
 
 void MessagesPanel::clear() {
     m_list->clear();
+    Q_EMIT cleared();
 }
 
 int MessagesPanel::count() const {

@@ -19,6 +19,11 @@ public:
     /// All messages, a line each.
     [[nodiscard]] QString text() const;
 
+Q_SIGNALS:
+    /// The panel is not wanted now; the messages stay.
+    void closeRequested();
+    void cleared();
+
 private:
     QListWidget* m_list = nullptr;
 };

@@ -280,6 +280,8 @@ void MainWindow::buildDocks() {
     m_messages = new MessagesPanel;
     m_messages_dock = dock(QStringLiteral("messagesDock"), tr("Messages"), m_messages, Qt::BottomDockWidgetArea);
     m_messages_dock->hide();
+    connect(m_messages, &MessagesPanel::closeRequested, m_messages_dock, &QWidget::hide);
+    connect(m_messages, &MessagesPanel::cleared, m_messages_dock, &QWidget::hide);
     m_dock_widths = new DockWidths(*this, {m_map_dock, m_details_dock});
     m_dock_widths->set(kDockWidth);
     resizeDocks({m_messages_dock}, {90}, Qt::Vertical);

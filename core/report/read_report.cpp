@@ -120,7 +120,7 @@ hdf5::File openReport(const std::filesystem::path& path) {
     const std::string shown = path.string();
     std::vector<std::byte> bytes = readWholeFile(path, kLargestFile);
     if (bytes.empty()) throw Error(shown, "is empty");
-    if (!hdf5::isHdf5(bytes)) throw Error(shown, "is not an HDF5 file");
+    if (!hdf5::isHdf5(bytes)) throw Error(shown, "is not an HDF5 file", "open a report that this program has written");
     return hdf5::File::openImage(unsealed(std::move(bytes), shown), shown);
 }
 

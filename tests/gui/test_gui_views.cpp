@@ -1,4 +1,5 @@
 // The views on a fabricated profile: one selection, numbers where they belong, exports, both themes, 64 layers.
+#include <QAbstractButton>
 #include <QAction>
 #include <QApplication>
 #include <QComboBox>
@@ -24,6 +25,7 @@
 #include "widgets/format.h"
 #include "widgets/layer_map.h"
 #include "widgets/memory_page.h"
+#include "widgets/messages_panel.h"
 #include "widgets/model_card.h"
 #include "widgets/profile_page.h"
 #include "widgets/share_plot.h"
@@ -631,6 +633,24 @@ private Q_SLOTS:
         QCOMPARE(reason->text(), QStringLiteral("Not kernel by kernel: there is no NVIDIA driver."));
         bar.setTraceStatus({"CUPTI 13.0", TraceDetail::Kernels, ""});
         QVERIFY(reason->text().isEmpty());
+    }
+
+    void messagesCanBeClosedAndCleared() {
+        MessagesPanel panel;
+        panel.add(MessagesPanel::Kind::Error, QStringLiteral("something failed"));
+        QSignalSpy closed(&panel, &MessagesPanel::closeRequested);
+        QSignalSpy cleared(&panel, &MessagesPanel::cleared);
+        const auto press = [&](const QString& text) {
+            for (QAbstractButton* button : panel.findChildren<QAbstractButton*>()) {
+                if (button->text() == text) button->click();
+            }
+        };
+        press(QStringLiteral("Close"));
+        QCOMPARE(closed.count(), 1);
+        QCOMPARE(panel.count(), 1);
+        press(QStringLiteral("Clear"));
+        QCOMPARE(cleared.count(), 1);
+        QCOMPARE(panel.count(), 0);
     }
 };
 

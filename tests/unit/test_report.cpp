@@ -300,7 +300,7 @@ private Q_SLOTS:
         putBytes(m_path, "");
         QVERIFY(refusalOf(m_path).contains("is empty"));
         putBytes(m_path, "{\"json\": true}");
-        QVERIFY(refusalOf(m_path).contains("is not an HDF5 file"));
+        QVERIFY(refusalOf(m_path).contains("is not an HDF5 file (open a report"));
         putBytes(m_path, std::string("\x89HDF\r\n\x1a\n", 8));
         QVERIFY(refusalOf(m_path).contains("is not a report"));
         H5Fclose(H5Fcreate(m_path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
