@@ -12,6 +12,10 @@ constexpr int kLeast = 90;
 
 }  // namespace
 
+ElidedButton::ElidedButton(QWidget* parent) : QToolButton(parent) {
+    setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);  // as wide as its text, or less
+}
+
 void ElidedButton::setTexts(const QString& pattern, const QString& name) {
     m_pattern = pattern;
     m_name = name;

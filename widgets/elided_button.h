@@ -8,7 +8,7 @@ namespace perfmamba::widgets {
 class ElidedButton : public QToolButton {
     Q_OBJECT
 public:
-    using QToolButton::QToolButton;
+    explicit ElidedButton(QWidget* parent = nullptr);
     /// @param pattern with %1 for the name, which is what is shortened as long as there is room for any of it
     void setTexts(const QString& pattern, const QString& name);
     /// As it stands in that many pixels.

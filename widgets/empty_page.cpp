@@ -58,6 +58,11 @@ void EmptyPage::resizeEvent(QResizeEvent* event) {
     arrangeButtons();
 }
 
+void EmptyPage::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    arrangeButtons();
+}
+
 QSize EmptyPage::minimumSizeHint() const {
     int widest = 0;
     for (const QPushButton* button : m_buttons->findChildren<QPushButton*>(QString(), Qt::FindDirectChildrenOnly)) {
@@ -94,7 +99,7 @@ void EmptyPage::setActions(const QList<QAction*>& actions) {
         connect(button, &QPushButton::clicked, action, &QAction::trigger);
         m_row->addWidget(button);
     }
-    arrangeButtons();
+    if (isVisible()) arrangeButtons();  // hidden ones have no style yet, and a run sets them again and again
 }
 
 }  // namespace perfmamba::widgets

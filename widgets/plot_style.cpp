@@ -173,9 +173,9 @@ void wrapLegend(QCustomPlot& plot, int width) {
     QCPLegend& legend = *plot.legend;
     std::vector<int> widths;
     for (int i = 0; i < legend.itemCount(); ++i) {
-        // The plottables' items hide what every element has.
+        // The plottables' items hide what every element has. A last row that is not full ends in cells without any.
         const QCPLayoutElement* item = legend.item(i);
-        widths.push_back(item->minimumOuterSizeHint().width() + legend.columnSpacing());
+        if (item != nullptr) widths.push_back(item->minimumOuterSizeHint().width() + legend.columnSpacing());
     }
     const int room = width - legend.margins().left() - legend.margins().right();
     const int wrap = columnsThatFit(widths, room);

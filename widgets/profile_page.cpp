@@ -7,6 +7,7 @@
 #include <QVBoxLayout>
 
 #include "widgets/component_table.h"
+#include "widgets/elided_label.h"
 #include "widgets/share_plot.h"
 #include "widgets/theme.h"
 #include "widgets/timeline.h"
@@ -43,10 +44,7 @@ ProfilePage::ProfilePage(Selection& selection, QWidget* parent) : QWidget(parent
     below_layout->setSpacing(0);
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(10, 4, 8, 2);
-    m_caption = new QLabel(tr("Last pass"));
-    m_caption->setFont(Theme::headingFont());
-    m_caption->setProperty("heading", true);
-    m_caption->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    m_caption = makeHeading(tr("Last pass"));
     bar->addWidget(m_caption, 1);
     m_timeline = new Timeline(selection);
     const auto button = [&](const QString& icon, const QString& text, const QString& tip, auto act) {

@@ -4,20 +4,25 @@
 #include <QDockWidget>
 #include <QEvent>
 #include <QMainWindow>
+#include <algorithm>
 #include <utility>
 
 namespace perfmamba::app {
 
 DockWidths::DockWidths(QMainWindow& window, QList<QDockWidget*> docks)
     : QObject(&window), m_window(window), m_docks(std::move(docks)) {
-    keep();
+    keep(0);
     m_window.installEventFilter(this);
     for (QDockWidget* dock : std::as_const(m_docks)) dock->installEventFilter(this);
 }
 
-void DockWidths::keep() {
+void DockWidths::keep(int least) {
+    constexpr int kSmallWindow = 1280;
+    const bool small = m_window.width() < kSmallWindow;
     m_wanted.clear();
-    for (const QDockWidget* dock : std::as_const(m_docks)) m_wanted << dock->width();
+    for (const QDockWidget* dock : std::as_const(m_docks)) {
+        m_wanted << (small ? std::max(dock->width(), least) : dock->width());
+    }
 }
 
 void DockWidths::set(int width) {

@@ -14,8 +14,9 @@ class DockWidths : public QObject {
 public:
     /// What the user drags a dock to is what is wanted of it from then on.
     DockWidths(QMainWindow& window, QList<QDockWidget*> docks);
-    /// As wide as they are now; after the layout was restored.
-    void keep();
+    /// As wide as they are now, after the layout was restored, but in a small window no narrower than `least`: there it
+    /// may be that width was taken from them.
+    void keep(int least);
     /// So wide each.
     void set(int width);
 

@@ -741,7 +741,7 @@ void MainWindow::showEvent(QShowEvent* event) {
     m_tabs->updateGeometry();  // the layout may have asked for its size before the style sheet was there
     if (std::exchange(m_restored, true)) return;
     restoreGeometry(m_settings.geometry);
-    if (restoreState(m_settings.state, Settings::kStateVersion)) m_dock_widths->keep();
+    if (restoreState(m_settings.state, Settings::kStateVersion)) m_dock_widths->keep(kDockWidth);
     m_messages_dock->setVisible(m_messages->count() > 0);
 }
 

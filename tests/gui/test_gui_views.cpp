@@ -357,6 +357,7 @@ private Q_SLOTS:
         auto* permanent = new QLabel(QStringLiteral("12 min left"));
         bar.addPermanentWidget(permanent);
         bar.show();
+        QTest::qWait(30);  // the layout
         bar.showMessage(QStringLiteral("Opened"));
         QCOMPARE(bar.shown(), QStringLiteral("Opened"));
         const QString path = QStringLiteral("Run kept in /home/someone/.local/share/a/rather/long/way/run-20261127.h5");
