@@ -219,7 +219,7 @@ QWidget* PlanPanel::makeAmount() {
     auto* part = new QWidget;
     auto* grid = new QGridLayout(part);
     grid->setContentsMargins(10, 0, 8, 0);
-    grid->setHorizontalSpacing(6);
+    grid->setHorizontalSpacing(4);
     grid->setVerticalSpacing(3);
     // To the right more goes, as the histogram's handle does.
     m_slider = new QSlider(Qt::Horizontal);
@@ -276,7 +276,7 @@ QWidget* PlanPanel::makeAmount() {
         edit(choice, tr("round to multiples of %1").arg(choice.multiple_of));
     });
     auto* round = new QHBoxLayout;
-    round->setSpacing(6);
+    round->setSpacing(4);
     round->addWidget(nameLabel(tr("multiples"), m_multiple));
     round->addWidget(m_multiple);
     grid->addLayout(round, 1, 3);

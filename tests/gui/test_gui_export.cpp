@@ -40,15 +40,15 @@ QString nameOf(const QWidget& widget) {
     return name.isEmpty() ? QString::fromLatin1(widget.metaObject()->className()) : name;
 }
 
-/// Everything that draws numbers; of what scrolls, the part that is drawn on.
+/// Everything that draws numbers.
 QList<QWidget*> plotsIn(const QWidget& window) {
     QList<QWidget*> plots;
     for (QWidget* plot : window.findChildren<QWidget*>()) {
         if (plot->inherits("QCustomPlot")) plots << plot;  // by name: its header is not made for QT_NO_KEYWORDS
     }
     for (widgets::Heatmap* plot : window.findChildren<widgets::Heatmap*>()) plots << plot;
-    for (widgets::LayerMap* plot : window.findChildren<widgets::LayerMap*>()) plots << plot->viewport();
-    for (widgets::Timeline* plot : window.findChildren<widgets::Timeline*>()) plots << plot->viewport();
+    for (widgets::LayerMap* plot : window.findChildren<widgets::LayerMap*>()) plots << plot;
+    for (widgets::Timeline* plot : window.findChildren<widgets::Timeline*>()) plots << plot;
     return plots;
 }
 
