@@ -64,7 +64,7 @@ QString valueText(const Figure& figure, double factor = 1) {
 PriceCard::PriceCard(QWidget* parent) : QWidget(parent) {
     setAccessibleName(tr("Price of the plan"));
     auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(10, 2, 8, 6);
+    layout->setContentsMargins(10, 2, 5, 6);
     layout->setSpacing(4);
     m_empty = new QLabel;
     m_empty->setWordWrap(true);
@@ -73,7 +73,7 @@ PriceCard::PriceCard(QWidget* parent) : QWidget(parent) {
     m_body = new QWidget;
     m_grid = new QGridLayout(m_body);
     m_grid->setContentsMargins(0, 0, 0, 0);
-    m_grid->setHorizontalSpacing(5);
+    m_grid->setHorizontalSpacing(4);
     m_body->setMaximumWidth(kWidest);
     m_grid->setVerticalSpacing(2);
     m_grid->setColumnStretch(0, 1);

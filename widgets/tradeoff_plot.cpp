@@ -161,6 +161,14 @@ void TradeoffPlot::arrangeBar() {
 void TradeoffPlot::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
     arrangeBar();
+    spaceTicks();
+}
+
+void TradeoffPlot::spaceTicks() {
+    constexpr int kTick = 56;    // pixels of a label, as QCustomPlot may set some more than it is asked for
+    constexpr int kBeside = 76;  // pixels beside the axis
+    constexpr int kMostTicks = 5;
+    m_plot->xAxis->ticker()->setTickCount(std::clamp((width() - kBeside) / kTick, 2, kMostTicks));
 }
 
 WorthAxis TradeoffPlot::axis() const {
@@ -244,6 +252,7 @@ void TradeoffPlot::refill() {
     };
     scale(*plot.xAxis, m_log_x->isChecked());
     scale(*plot.yAxis, m_log_y->isChecked());
+    spaceTicks();
     drawReference();
     drawFrontier();
     drawSeries();

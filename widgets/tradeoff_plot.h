@@ -62,6 +62,8 @@ private:
     void refill();
     void refit();
     void arrangeBar();
+    /// As many numbers across as there is room for.
+    void spaceTicks();
     void drawReference();
     void drawFrontier();
     void drawSeries();
