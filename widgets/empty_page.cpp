@@ -81,6 +81,8 @@ void EmptyPage::arrangeButtons() {
 }
 
 void EmptyPage::setActions(const QList<QAction*>& actions) {
+    if (actions == m_actions) return;
+    m_actions = actions;
     qDeleteAll(m_buttons->findChildren<QPushButton*>(QString(), Qt::FindDirectChildrenOnly));
     for (QAction* action : actions) {
         const bool first = action == actions.front();
@@ -99,7 +101,7 @@ void EmptyPage::setActions(const QList<QAction*>& actions) {
         connect(button, &QPushButton::clicked, action, &QAction::trigger);
         m_row->addWidget(button);
     }
-    if (isVisible()) arrangeButtons();  // hidden ones have no style yet, and a run sets them again and again
+    if (isVisible()) arrangeButtons();  // hidden ones have no style yet
 }
 
 }  // namespace perfmamba::widgets

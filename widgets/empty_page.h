@@ -1,6 +1,7 @@
 // What a page shows before it has anything to show: what would appear, and the button that makes it appear.
 #pragma once
 
+#include <QList>
 #include <QWidget>
 
 class QAction;
@@ -30,6 +31,7 @@ private:
     QLabel* m_body = nullptr;
     QWidget* m_buttons = nullptr;
     QBoxLayout* m_row = nullptr;  // of the buttons
+    QList<QAction*> m_actions;
 };
 
 }  // namespace perfmamba::widgets

