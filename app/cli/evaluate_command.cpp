@@ -1,13 +1,12 @@
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
 
 #include "app/cli/common.h"
 #include "app/cli/interruption.h"
 #include "app/cli/model_options.h"
 #include "core/evaluate/evaluate.h"
+#include "core/prune/export.h"
 #include "core/prune/plan.h"
 #include "core/report/pruning_text.h"
 #include "kernels/error.h"
@@ -37,11 +36,10 @@ evaluate::TokenRequest requestOf(const EvaluateOptions& given) {
 
 /// Whether the model was pruned by what these very tokens showed; where its pruning.json cannot be read, not.
 bool calibratedOn(const evaluate::TokenSet& tokens, const model::Checkpoint& checkpoint) {
-    const std::filesystem::path file = checkpoint.folder() / "pruning.json";
-    std::error_code code;
-    if (!checkpoint.ownsFolder() || !std::filesystem::is_regular_file(file, code)) return false;
+    const auto file = prune::pruningFileOf(checkpoint);
+    if (!file) return false;
     try {
-        return prune::readPlan(file).calibration_hash == tokens.hash;
+        return prune::readPlan(*file).calibration_hash == tokens.hash;
     } catch (const Error&) {
         return false;
     }

@@ -243,19 +243,12 @@ private:
 
     void writePlan(const fs::path& file, const std::string& results) const {
         if (m_plan.kept() < m_plan.states()) return writeText(file, planText(results));
-        if (const auto own = earlierPlan()) report::replaceFile(file, report::readWholeFile(*own, kLargestCopy));
+        if (const auto own = pruningFileOf(m_source))
+            report::replaceFile(file, report::readWholeFile(*own, kLargestCopy));
     }
 
     static void writeText(const fs::path& file, const std::string& text) {
         report::replaceFile(file, std::as_bytes(std::span(text)));
-    }
-
-    /// The source's own pruning.json, where it is a pruned model: its plans say which states were the original's.
-    [[nodiscard]] std::optional<fs::path> earlierPlan() const {
-        const fs::path own = m_source.folder() / kPlanFile;
-        std::error_code code;
-        if (!m_source.ownsFolder() || !fs::is_regular_file(own, code)) return std::nullopt;
-        return own;
     }
 
     /// A member a line: for people to look into, without a line for each of thousands of states.
@@ -269,7 +262,7 @@ private:
              results.empty() ? ordered_json::object() : ordered_json(model::parseJsonObject(results, "results"))},
             {"plan", ordered_json::parse(toJson(m_plan))},
         };
-        if (const auto own = earlierPlan()) {
+        if (const auto own = pruningFileOf(m_source)) {
             const std::vector<std::byte> bytes = report::readWholeFile(*own, kLargestCopy);
             object["earlier"] =
                 model::parseJsonObject({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, *own);
@@ -301,6 +294,13 @@ std::int64_t bytesIn(const fs::path& folder) {
 
 void checkFormat(const Checkpoint& source, const Plan& plan, Form form, const Format& format) {
     if (format.gguf) model::checkGguf(ggufRequest(source, plan, form, format));
+}
+
+std::optional<fs::path> pruningFileOf(const Checkpoint& model) {
+    const fs::path own = model.folder() / kPlanFile;
+    std::error_code code;
+    if (!model.ownsFolder() || !fs::is_regular_file(own, code)) return std::nullopt;
+    return own;
 }
 
 void checkTarget(const Checkpoint& source, const Plan& plan, Form form, const Target& given) {

@@ -51,6 +51,9 @@ void checkFormat(const model::Checkpoint& source, const Plan& plan, Form form, c
 /// room.
 void checkTarget(const model::Checkpoint& source, const Plan& plan, Form form, const Target& target);
 
+/// The pruning.json of a model that was pruned itself: its plans say which states were the original's.
+std::optional<std::filesystem::path> pruningFileOf(const model::Checkpoint& model);
+
 /// Writes the weights with their configuration, pruning.json (the plan and `results`, a JSON object, may be empty, and
 /// of a source that was pruned itself its pruning.json; of a plan that keeps every state the source's own, if it has
 /// one) and copies of the source's small files (tokenizer, task) to a hidden folder beside the target's; reloads it,
